@@ -1,0 +1,75 @@
+"""`manage.py bench NAME [--json]`: measure, beside a peer or a limit of the same run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from config.home import CHECKOUT
+
+BENCHES = Path(__file__).parents[2] / "bench"
+NOT_BENCHES = {"__init__", "processor"}
+
+
+def names() -> list[str]:
+    return sorted(file.stem for file in BENCHES.glob("*.py") if file.stem not in NOT_BENCHES)
+
+
+class Command(BaseCommand):
+    """Runs one bench in a process and a data directory of its own; exits with 1 when a target is not met."""
+
+    help = "Measure, on a database of its own that is thrown away. NAME is one of: " + ", ".join(names()) + "."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
+        parser.add_argument("name", choices=names())
+        parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+
+    def handle(self, **options: Any) -> None:
+        """Run it and print its rows.
+
+        Raises:
+            CommandError: the bench failed, or a target was not met.
+        """
+        with tempfile.TemporaryDirectory(prefix="palimpsest-bench-") as folder:
+            home = Path(folder) / "home"
+            environment = {name: value for name, value in os.environ.items() if name not in ("PALIMPSEST_DATABASE",)}
+            environment |= {"PALIMPSEST_HOME": str(home), "DJANGO_SETTINGS_MODULE": "config.settings"}
+            environment.pop("DATABASE_URL", None)
+            done = subprocess.run(
+                [sys.executable, "-m", f"config.bench.{options['name']}"],
+                cwd=CHECKOUT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                check=False,
+            )
+        if done.returncode != 0:
+            raise CommandError(f"The bench ended with {done.returncode}.")
+        rows = json.loads(done.stdout)
+        if options["json"]:
+            self.stdout.write(json.dumps(rows, indent=2))
+        else:
+            self._table(rows)
+        missed = [row["case"] for row in rows if row["met"] is False]
+        if missed:
+            raise CommandError("Not met: " + "; ".join(missed))
+
+    def _table(self, rows: list[dict[str, Any]]) -> None:
+        wide = max(len(row["case"]) for row in rows)
+        self.stdout.write(f"{'case':<{wide}}  {'ours':>9}  {'peer':>9}  {'ratio':>7}  {'target':>7}  met")
+        for row in rows:
+            cells = [row[key] if row[key] is not None else "–" for key in ("ours", "peer", "ratio", "target")]
+            met = {True: "yes", False: "NO", None: "–"}[row["met"]]
+            shown = [f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in cells]
+            self.stdout.write(
+                f"{row['case']:<{wide}}  {shown[0]:>9}  {shown[1]:>9}  {shown[2]:>7}  {shown[3]:>7}  {met}"
+                f"  ({row['unit']})"
+            )

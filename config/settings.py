@@ -1,0 +1,166 @@
+"""Django's settings: what differs between installations comes from the environment, and no secret stands here.
+
+PALIMPSEST_HOME, DATABASE_URL, BROKER_URL, STORAGE_URL, EMAIL_URL, PUBLIC_URL, SECRET_KEY, ALLOWED_HOSTS,
+PALIMPSEST_DEBUG.
+"""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config.database import BadDatabaseURL, database
+from config.home import CHECKOUT, HomeError, prepare, secret_key
+from config.mail import BadEmailURL, mail
+from config.storage import BadStorageURL, storage
+
+try:
+    HOME = prepare()
+    SECRET_KEY = os.environ.get("SECRET_KEY") or secret_key(HOME)
+    DATABASES = {"default": database(os.environ, HOME)}
+    STORED = storage(os.environ, HOME)
+except (HomeError, BadDatabaseURL, BadStorageURL) as error:
+    raise ImproperlyConfigured(str(error)) from None
+
+BASE_DIR = CHECKOUT
+DEBUG = os.environ.get("PALIMPSEST_DEBUG", "").lower() in ("1", "true", "yes", "on")
+
+# The address that is put into what is served: links to assets, pages, files.
+PUBLIC_URL = os.environ.get("PUBLIC_URL", "").rstrip("/") or "http://127.0.0.1:8000"
+try:
+    _public = urlsplit(PUBLIC_URL)
+    _is_address = _public.scheme in ("http", "https") and _public.hostname and _public.port != 0
+except ValueError:
+    _is_address = False
+if not _is_address:
+    raise ImproperlyConfigured("PUBLIC_URL must read http://host:port or https://host.")
+
+try:
+    # EMAIL_BACKEND and all that it needs, and SENDS_EMAIL.
+    globals().update(mail(os.environ, str(_public.hostname)))
+except BadEmailURL as error:
+    raise ImproperlyConfigured(str(error)) from None
+
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", _public.hostname]
+ALLOWED_HOSTS += [host.strip() for host in os.environ.get("ALLOWED_HOSTS", "").split(",") if host.strip()]
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"
+SESSION_COOKIE_NAME = "palimpsest_session"  # browsers keep cookies by host, not by port: other local servers share it
+CSRF_COOKIE_NAME = "palimpsest_csrf"
+X_FRAME_OPTIONS = "DENY"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "config.apps.QueueTables",
+    "labeling",
+    "sequences",
+    "releases",
+    "config.apps.Admin",  # after our apps, whose templates come before Django's, and whose pages it registers
+    "config.apps.ConfigConfig",
+]
+
+MIDDLEWARE = [
+    "labeling.admin.csp.strict_content",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "labeling.admin.denials.tell_denials",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+AUTH_USER_MODEL = "labeling.Person"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTHENTICATION_BACKENDS = ["labeling.admin.logins.GuardedBackend"]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "account"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+MEDIA_ROOT = HOME / "media"
+EXPORTS_ROOT = HOME / "exports"
+STATIC_URL = "static/"
+# Whitenoise serves the packages' static files where they lie, so there is no collectstatic step to forget.
+WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    "default": STORED,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024  # bytes of a body that is not a file; a label of 500 polygons is 0.5 MB
+
+REST_FRAMEWORK = {
+    "EXCEPTION_HANDLER": "labeling.api.errors.answer_error",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "labeling.api.authentication.KeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Palimpsest",
+    "DESCRIPTION": "The Segments.ai protocol, and beside it the events that every label is computed from.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# Standard error only, a line an event: whatever runs the process keeps it.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        # A client's mistake is told to the client; only our own go to the log.
+        "django.request": {"level": "ERROR"},
+        "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "config": {"level": "INFO"},
+        "labeling": {"level": "INFO"},
+        "sequences": {"level": "INFO"},
+        "releases": {"level": "INFO"},
+    },
+}

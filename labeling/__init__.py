@@ -1,0 +1,1 @@
+"""Datasets, samples, labels and the log beneath them."""

@@ -1,0 +1,62 @@
+"""What somebody may see and change in the admin: what their role in each dataset says; a superuser everything.
+
+Django's own permissions and groups are not used: who may do what in a dataset is in its log.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import cast
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from labeling.log.event import Intent
+from labeling.models import Dataset, Person
+from labeling.queries.datasets import roles_of
+from labeling.rules import access
+
+TOOL = "admin"
+
+
+def person_of(request: HttpRequest) -> Person:
+    """Who is logged in."""
+    return cast(Person, request.user)
+
+
+def intent_of(request: HttpRequest) -> Intent:
+    """What every event of a change made in the admin has in common: the person, and that it was made here."""
+    return Intent(author=person_of(request).id, tool=TOOL)
+
+
+def is_superuser(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
+
+
+def roles(request: HttpRequest) -> dict[uuid.UUID, str]:
+    """{dataset: role that who is logged in acts in}, read once a request."""
+    found: dict[uuid.UUID, str] | None = getattr(request, "_palimpsest_roles", None)
+    if found is None:
+        found = roles_of(person_of(request).id)
+        request._palimpsest_roles = found  # type: ignore[attr-defined]
+    return found
+
+
+def may(request: HttpRequest, action: str, dataset: uuid.UUID, *, public: bool = False) -> bool:
+    """Whether who is logged in may do one of access.ACTIONS in a dataset."""
+    return access.may(action, role="admin" if is_superuser(request) else roles(request).get(dataset), public=public)
+
+
+def visible_datasets(request: HttpRequest) -> QuerySet[Dataset]:
+    """The datasets that are there and that who is logged in may see."""
+    found = Dataset.objects.filter(deleted=False)
+    return found if is_superuser(request) else found.filter(Q(public=True) | Q(id__in=list(roles(request))))
+
+
+def readable_logs(request: HttpRequest, wanted: Iterable[uuid.UUID] | None = None) -> QuerySet[Dataset]:
+    """The datasets whose history they may read: that needs membership, even in a public dataset."""
+    found = Dataset.objects.filter(deleted=False)
+    if wanted is not None:
+        found = found.filter(id__in=list(wanted))
+    return found if is_superuser(request) else found.filter(id__in=list(roles(request)))

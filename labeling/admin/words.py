@@ -1,0 +1,173 @@
+"""Events in words, as one would tell somebody what happened. An app above tells the words for its own events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from labeling import events as e
+from labeling.log.browse import Headline
+from labeling.log.event import Fact
+
+JSON = dict[str, Any]
+
+#: type → (what one event says, what several of one command say; {n} is how many)
+PHRASES: dict[str, tuple[str, str]] = {}
+#: type → what its data adds; only of short data, because a list leaves out the rest
+DETAILS: dict[str, Callable[[JSON], str]] = {}
+
+MOST_PHRASES = 3
+
+
+def tell(fact: type[Fact], one: str, several: str = "", detail: Callable[[JSON], str] | None = None) -> None:
+    """Give the words for an event type; without `several`, many of one command are told as one."""
+    PHRASES[fact.__name__] = (one, several or one)
+    if detail is not None:
+        DETAILS[fact.__name__] = detail
+
+
+def phrase(type_name: str, data: JSON | None, count: int = 1) -> str:
+    """What happened, without who and where: "added an object (bbox)"."""
+    known = PHRASES.get(type_name)
+    if known is None:
+        spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type_name).lower()
+        return spaced if count == 1 else f"{spaced}, {count} times"
+    if count > 1:
+        return known[1].format(n=count)
+    detail = DETAILS.get(type_name)
+    extra = detail(data) if detail is not None and data is not None else ""
+    return f"{known[0]} {extra}".rstrip()
+
+
+def gist(headlines: Sequence[Headline]) -> str:
+    """What the events of one command did together, in their order: "added 3 objects, set the status to labeled"."""
+    counts: dict[str, int] = {}
+    first: dict[str, JSON | None] = {}
+    for item in headlines:
+        counts[item.type] = counts.get(item.type, 0) + 1
+        first.setdefault(item.type, item.data)
+    phrases = [phrase(name, first[name], count) for name, count in counts.items()]
+    if len(phrases) <= MOST_PHRASES:
+        return ", ".join(phrases)
+    return f"{', '.join(phrases[:MOST_PHRASES])} and {len(phrases) - MOST_PHRASES} more"
+
+
+def together(headlines: Sequence[Headline]) -> list[list[Headline]]:
+    """Neighbouring events of one command, newest first as given; each group oldest first."""
+    groups: list[list[Headline]] = []
+    for item in headlines:
+        if groups and (groups[-1][0].log, groups[-1][0].command) == (item.log, item.command):
+            groups[-1].insert(0, item)
+        else:
+            groups.append([item])
+    return groups
+
+
+def _names(key: str) -> Callable[[JSON], str]:
+    return lambda data: ", ".join(sorted(word.replace("_", " ") for word in data.get(key) or ()))
+
+
+def _geometry(data: JSON) -> str:
+    kind = (data.get("geometry") or {}).get("type")
+    return f"({kind})" if kind else ""
+
+
+def _status(data: JSON) -> str:
+    return str(data.get("after", "")).lower().replace("_", " ")
+
+
+def _quoted(key: str) -> Callable[[JSON], str]:
+    return lambda data: f"“{data[key]}”" if data.get(key) else ""
+
+
+def _member(data: JSON) -> str:
+    return f"{data.get('person_name', '')} as {data.get('role')}".lstrip()
+
+
+def _imported(data: JSON) -> str:
+    return f"with {len(data.get('annotations') or ())} objects"
+
+
+def _rights(data: JSON) -> str:
+    said = [
+        f"{key.removeprefix('is_')} {'on' if value else 'off'}" for key, value in (data.get("changes") or {}).items()
+    ]
+    return f"({', '.join(said)})" if said else ""
+
+
+tell(e.LabelImported, "imported a label", "imported a label in {n} parts", _imported)
+tell(e.LabelDocumentSet, "set the whole label")
+tell(e.LabelStatusChanged, "set the status to", "changed the status {n} times", _status)
+tell(e.LabelScoreSet, "set the label's score")
+tell(e.LabelDeleted, "deleted the label")
+tell(e.SceneAttributesSet, "set attributes of the image:", "set attributes of the image {n} times", _names("scene"))
+tell(e.ClassificationAssigned, "gave the image a category", "gave the image {n} categories")
+tell(e.ClassificationRemoved, "took a category from the image", "took {n} categories from the image")
+tell(e.DefaultClassificationSet, "set the image's default category")
+tell(e.AnnotationAdded, "added an object", "added {n} objects", _geometry)
+tell(e.AnnotationRemoved, "removed an object", "removed {n} objects")
+tell(e.AnnotationGeometrySet, "redrew an object", "redrew {n} objects", _geometry)
+tell(e.AnnotationCategorySet, "changed an object's category", "changed the category of {n} objects")
+tell(e.AnnotationAttributesSet, "set attributes of an object:", "set attributes {n} times", _names("attributes"))
+tell(e.AnnotationAttributesCleared, "cleared attributes of an object", "cleared attributes {n} times")
+tell(e.AnnotationKeypointsSet, "placed keypoints", "placed the keypoints of {n} objects")
+tell(e.AnnotationKeypointsCleared, "cleared keypoints", "cleared the keypoints of {n} objects")
+tell(e.AnnotationOrientationSet, "turned an object", "turned {n} objects")
+tell(e.AnnotationOrientationCleared, "cleared an orientation", "cleared {n} orientations")
+tell(e.AnnotationOrderChanged, "raised or lowered an object", "reordered {n} objects")
+tell(e.AnnotationScoreSet, "scored an object", "scored {n} objects")
+tell(e.AnnotationOriginSet, "set an object's origin", "set the origin of {n} objects")
+tell(e.AnnotationExtraSet, "set other keys of an object", "set other keys of {n} objects")
+tell(e.AnnotationLinkAdded, "linked two objects", "added {n} links")
+tell(e.AnnotationLinkRemoved, "removed a link", "removed {n} links")
+tell(e.BitmapPatched, "painted the bitmap", "painted the bitmap {n} times")
+tell(e.AnnotationRasterized, "turned an object into a bitmap", "turned {n} objects into bitmaps")
+tell(e.AnnotationPolygonized, "turned a bitmap into polygons", "turned {n} bitmaps into polygons")
+tell(e.AnnotationFitted, "fitted an object into the image", "fitted {n} objects into the image")
+
+tell(e.SampleAdded, "added the sample", "added {n} samples")
+tell(e.SampleChanged, "changed the sample's", "changed the sample {n} times", _names("changes"))
+tell(e.SamplePrioritySet, "set the sample's priority")
+tell(e.SampleAssigned, "assigned the sample")
+tell(e.SampleArchived, "deleted the sample")
+tell(e.AssetAdded, "brought in file", "brought in {n} files", _quoted("filename"))
+
+tell(e.DatasetCreated, "created the dataset")
+tell(e.DatasetSettingsChanged, "changed", detail=_names("changes"))
+tell(e.TaskAttributesSet, "set the categories and attributes")
+tell(e.CategoryAdded, "added a category", "added {n} categories")
+tell(e.CategoryRenamed, "renamed a category to", "renamed {n} categories", _quoted("name"))
+tell(e.CategoryRecolored, "recoloured a category", "recoloured {n} categories")
+tell(e.CategoryDeprecated, "deprecated a category", "deprecated {n} categories")
+tell(e.CategoryMerged, "merged a category into another", "merged {n} categories")
+tell(e.AttributeDefined, "defined an attribute", "defined {n} attributes")
+tell(e.AttributeChanged, "changed attribute", "changed {n} attributes", _quoted("name"))
+tell(e.SkeletonDefined, "defined a skeleton", "defined {n} skeletons")
+tell(e.LabelSetCreated, "created label set", "created {n} label sets", _quoted("name"))
+tell(e.LabelSetArchived, "deleted a label set", "deleted {n} label sets")
+tell(e.MemberAdded, "added a member:", "added {n} members", _member)
+tell(e.MemberRoleChanged, "changed a role:", "changed the role of {n} members", _member)
+tell(e.MemberRemoved, "removed a member:", "removed {n} members", lambda data: str(data.get("person_name", "")))
+tell(e.DatasetDeleted, "deleted the dataset")
+
+tell(e.IssueOpened, "opened an issue", "opened {n} issues")
+tell(e.IssueCommented, "commented on an issue", "wrote {n} comments")
+tell(e.IssueResolved, "set an issue to", "changed {n} issues", lambda data: str(data.get("status", "")).lower())
+
+tell(e.IssueAnchorSet, "moved an issue", "moved {n} issues")
+tell(e.IssueArchived, "deleted an issue", "deleted {n} issues")
+
+tell(e.OrganizationMemberAdded, "added a member of the organisation", "added {n} members of the organisation")
+tell(e.OrganizationMemberRoleChanged, "changed a role in the organisation", "changed {n} roles in the organisation")
+tell(e.OrganizationMemberRemoved, "removed a member of the organisation", "removed {n} members of the organisation")
+tell(e.LoginSucceeded, "logged in", "logged in {n} times")
+tell(e.LoginFailed, "failed to log in", "failed to log in {n} times")
+tell(e.LoggedOut, "logged out", "logged out {n} times")
+tell(e.CommandDenied, "was denied", "was denied {n} times")
+tell(e.Downloaded, "downloaded a file", "downloaded {n} files")
+
+tell(e.PersonAdded, "added an account", "added {n} accounts")
+tell(e.PersonChanged, "changed an account", "changed {n} accounts", _rights)
+tell(e.KeyCreated, "made an API key", "made {n} API keys")
+tell(e.KeyRevoked, "revoked an API key", "revoked {n} API keys")

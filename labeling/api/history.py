@@ -1,0 +1,109 @@
+"""Events on the wire, and the log of a dataset page by page."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+
+from labeling.api.answers import answer
+from labeling.api.requests import number_of, uuid_of
+from labeling.api.views import Answer, View
+from labeling.errors import InvalidValue
+from labeling.events import IssueCommented, IssueOpened
+from labeling.log import store
+from labeling.log.event import Event, Fact, vocabulary
+from labeling.models import Person
+from labeling.queries.labels import names_of
+from labeling.texts import decrypt_all
+
+JSON = dict[str, Any]
+
+
+def event_list(events: list[Event]) -> list[JSON]:
+    """Events as the API shows them: people by today's username, reasons and the texts of issues decrypted."""
+    people = {event.intent.author for event in events} | {event.intent.on_behalf_of for event in events}
+    names = names_of(people) if events else {}
+    written = decrypt_all([event.intent.reason for event in events] + [_text(event.fact) for event in events])
+    reasons, texts = written[: len(events)], written[len(events) :]
+
+    def name(person: uuid.UUID | None) -> str | None:
+        return None if person is None else names.get(person, str(person))
+
+    return [
+        {
+            "offset": event.offset,
+            "stream": event.stream,
+            "version": event.version,
+            "event_id": event.event_id,
+            "type": event.type,
+            "schema_version": event.schema_version,
+            "data": event.data,
+            **({} if text is None else {"text": text}),
+            "author": name(event.intent.author),
+            "author_id": event.intent.author,
+            "author_kind": event.intent.author_kind,
+            "on_behalf_of": name(event.intent.on_behalf_of),
+            "tool": event.intent.tool,
+            "work_session": event.intent.work_session,
+            "reason": reason,
+            "occurred_at": event.intent.occurred_at,
+            "recorded_at": event.recorded_at,
+            "command": event.intent.command,
+            "causation": event.intent.causation,
+            "gesture": event.intent.correlation,
+            "seen_offset": event.intent.seen_offset,
+            "chain": event.chain.hex() if event.chain else None,
+        }
+        for event, reason, text in zip(events, reasons, texts, strict=True)
+    ]
+
+
+def _text(fact: Fact) -> str | None:
+    """What somebody wrote in an event, as it is stored."""
+    return fact.text if isinstance(fact, IssueOpened | IssueCommented) else None
+
+
+class DatasetEventsView(View):
+    """The log of a dataset."""
+
+    @extend_schema(
+        operation_id="dataset_events",
+        parameters=[
+            OpenApiParameter("after", int, description="An offset; events after it are shown, oldest first."),
+            OpenApiParameter("limit", int, description="How many events at the most, 1 to 1000; 100 unless said."),
+            OpenApiParameter("type", str, description="Event types, separated by commas."),
+            OpenApiParameter("author", str, description="A username or the id of a person."),
+            OpenApiParameter("stream", str, description="Only the events of this stream."),
+        ],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: Request, owner: str, name: str) -> Answer:
+        """The events of a dataset after an offset, oldest first."""
+        found = self.dataset(owner, name, "history")
+        limit = number_of(request, "limit", 100, least=1, most=1000)
+        types = [item for item in request.query_params.get("type", "").split(",") if item]
+        known = set(vocabulary.names())
+        if any(item not in known for item in types):
+            raise InvalidValue("type", "must name event types, separated by commas")
+        author = request.query_params.get("author")
+        author_id: uuid.UUID | None = None
+        if author:
+            person = Person.objects.filter(username=author).values_list("id", flat=True).first()
+            author_id = person or uuid_of(author)
+            if author_id is None:
+                return answer([], headers={"Dataset-Offset": str(store.head(found.id))})
+        head = store.head(found.id)
+        events = store.read(
+            found.id,
+            after=number_of(request, "after", 0),
+            limit=limit,
+            up_to=head,
+            stream=request.query_params.get("stream") or None,
+            types=types,
+            author=author_id,
+        )
+        return answer(event_list(events), headers={"Dataset-Offset": str(head)})

@@ -1,0 +1,200 @@
+"""Issues: what somebody said about a sample, where it points at, whether it is resolved, and what others answered."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+
+from labeling.api.answers import answer, no_content
+from labeling.api.labels import AT, KEY, sample_id
+from labeling.api.requests import at_of, body_of, caller, existing_page, intent_of, page_of, uuid_of
+from labeling.api.views import Answer, View
+from labeling.commands import issues as commands
+from labeling.errors import InvalidValue, NotFound
+from labeling.log import store
+from labeling.queries import issues as queries
+from labeling.queries import labels as label_queries
+from labeling.queries.issues import IssueOnSample
+from labeling.queries.samples import find_sample
+from labeling.rules import access
+from labeling.texts import decrypt_all
+
+JSON = dict[str, Any]
+
+PAGING = [
+    OpenApiParameter("per_page", int, description="How many at the most; all of them unless said."),
+    OpenApiParameter("page", int, description="Which page, from 1."),
+]
+
+
+def rendered_issues(found: Sequence[IssueOnSample]) -> list[JSON]:
+    """The protocol's Issues; texts decrypted and people named with one query each for all of them."""
+    if not found:
+        return []
+    comments = [list(item.state.comments.values()) for item in found]
+    names = label_queries.names_of(
+        {person for item in found for person in (item.state.created_by, item.state.updated_by)}
+        | {comment.created_by for each in comments for comment in each}
+    )
+    texts = iter(
+        decrypt_all([item.state.text for item in found] + [comment.text for each in comments for comment in each])
+    )
+    descriptions = [next(texts) for _ in found]
+
+    def name(person: uuid.UUID | None) -> str | None:
+        return None if person is None else names.get(person, str(person))
+
+    return [
+        {
+            "uuid": item.state.id,
+            "description": description,
+            "created_at": item.state.created_at,
+            "updated_at": item.state.updated_at,
+            "created_by": name(item.state.created_by),
+            "updated_by": name(item.state.updated_by),
+            "status": item.state.status,
+            "comments": [
+                {"created_at": comment.created_at, "created_by": name(comment.created_by), "text": next(texts)}
+                for comment in each
+            ],
+            "anchor": item.state.anchor,
+            "sample_uuid": item.state.sample,
+            "sample_name": item.sample_name,
+        }
+        for item, each, description in zip(found, comments, descriptions, strict=True)
+    ]
+
+
+def with_issues(samples: list[JSON], found: Sequence[IssueOnSample]) -> list[JSON]:
+    """Rendered samples, each with those issues that are its own, oldest first."""
+    own: dict[str, list[JSON]] = {}
+    for item in rendered_issues(found):
+        own.setdefault(item["sample_uuid"], []).append(item)
+    return [sample | {"issues": own.get(str(sample["uuid"]), [])} for sample in samples]
+
+
+class DatasetIssuesView(View):
+    """The issues of a dataset."""
+
+    @extend_schema(operation_id="issues", parameters=[*PAGING, AT], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, owner: str, name: str) -> Answer:
+        """All issues, oldest first, now or (`at`) as they were."""
+        found = self.dataset(owner, name)
+        limit, skip = page_of(request) if "per_page" in request.query_params else (None, 0)
+        at = at_of(request)
+        head = store.head(found.id)
+        if at is not None:
+            access.require("history", role=found.role, public=found.dataset.public, dataset=found.id)
+            offset = label_queries.as_offset(found.id, at, head)
+            items = queries.issues_at(found.id, offset)[skip : None if limit is None else skip + limit]
+        else:
+            offset, items = head, queries.issues_in_dataset(found.id, limit=limit, skip=skip)
+        return answer(rendered_issues(existing_page(items, skip)), headers={"Dataset-Offset": str(offset)})
+
+
+class SampleIssuesView(View):
+    """The issues of one sample."""
+
+    writes = "label"
+
+    @extend_schema(operation_id="sample_issues", parameters=[AT], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, sample: str) -> Answer:
+        """The sample's issues, oldest first, now or (`at`) as they were."""
+        found = find_sample(sample_id(sample), person=self.person)
+        access.require("read", role=found.role, public=found.public)
+        head = store.head(found.dataset)
+        at = at_of(request)
+        if at is not None:
+            access.require("history", role=found.role, public=found.public, dataset=found.dataset)
+            offset = label_queries.as_offset(found.dataset, at, head)
+            items = queries.issues_at(found.dataset, offset, sample=found.sample.id)
+            return answer(rendered_issues(items), headers={"Dataset-Offset": str(offset)})
+        items = queries.issues_of_samples({found.sample.id: found.sample.name})
+        return answer(rendered_issues(items), headers={"Dataset-Offset": str(head)})
+
+    @extend_schema(
+        operation_id="issue_add", parameters=[KEY], request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT}
+    )
+    def post(self, request: Request, sample: str) -> Answer:
+        """Raise an issue: `description`, and where wanted `status` and `anchor`."""
+        fields = commands.checked_issue(body_of(request))
+        issue = commands.open_issue(intent=intent_of(request), sample=sample_id(sample), fields=fields)
+        return _one(request, issue, status=201)
+
+
+class SDKSampleIssuesView(SampleIssuesView):
+    """The same, where the public SDK's `sample.get_issues()` looks for it."""
+
+    http_method_names = ["get", "head", "options"]
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, sample: str) -> Answer:
+        """The sample's issues, oldest first."""
+        return super().get(request, sample)
+
+
+class IssueView(View):
+    """One issue."""
+
+    writes = "label"
+
+    @extend_schema(operation_id="issue_read", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, issue: str) -> Answer:
+        """Read an issue."""
+        return _one(request, issue_id(issue))
+
+    @extend_schema(
+        operation_id="issue_change", parameters=[KEY], request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT
+    )
+    def patch(self, request: Request, issue: str) -> Answer:
+        """Resolve it or open it again (every member); change its description or anchor (its author, or a manager)."""
+        changes = commands.checked_issue(body_of(request), partial=True)
+        commands.change_issue(intent=intent_of(request), issue=issue_id(issue), changes=changes)
+        return _one(request, issue_id(issue))
+
+    @extend_schema(operation_id="issue_delete", parameters=[KEY], responses={204: None})
+    def delete(self, request: Request, issue: str) -> Answer:
+        """Delete an issue (its author, or a manager); what was said stays in the log."""
+        commands.delete_issue(intent=intent_of(request), issue=issue_id(issue))
+        return no_content()
+
+
+class IssueCommentsView(View):
+    """The answers to an issue."""
+
+    writes = "label"
+
+    @extend_schema(
+        operation_id="issue_comment",
+        parameters=[KEY],
+        request=OpenApiTypes.OBJECT,
+        responses={201: OpenApiTypes.OBJECT},
+    )
+    def post(self, request: Request, issue: str) -> Answer:
+        """Answer an issue with a `text`."""
+        body = body_of(request)
+        if "text" not in body:
+            raise InvalidValue("text", "is required")
+        text = commands.checked_text(body["text"], "text")
+        commands.comment_on_issue(intent=intent_of(request), issue=issue_id(issue), text=text)
+        return _one(request, issue_id(issue), status=201)
+
+
+def _one(request: Request, issue: uuid.UUID, *, status: int = 200) -> Answer:
+    found = queries.find_issue(issue, person=caller(request).id)
+    access.require("read", role=found.role, public=found.public)
+    whole = queries.issue_with_comments(issue, found.sample_name)
+    headers = {"ETag": f'"{whole.state.version}"', "Dataset-Offset": str(store.head(found.dataset))}
+    return answer(rendered_issues([whole])[0], status=status, headers=headers)
+
+
+def issue_id(text: str) -> uuid.UUID:
+    found = uuid_of(text)
+    if found is None:
+        raise NotFound
+    return found

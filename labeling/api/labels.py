@@ -1,0 +1,224 @@
+"""Labels: GET, PUT, PATCH, DELETE of the protocol, and beside it the list of edits and the label's events."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+
+from labeling.api.answers import answer, no_content
+from labeling.api.history import event_list
+from labeling.api.requests import LABEL_BYTES, at_of, body_of, caller, intent_of, number_of, seen_of, uuid_of
+from labeling.api.views import Answer, View
+from labeling.commands import labels as commands
+from labeling.commands.labels import Saved
+from labeling.errors import InvalidValue, NotFound
+from labeling.log import store
+from labeling.queries import labels as queries
+from labeling.queries.labels import Found
+from labeling.rules import access
+from labeling.rules.label_state import LabelState
+from labeling.rules.task_types import task_type
+
+JSON = dict[str, Any]
+
+IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description='The version seen, e.g. `"7"`.')
+KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="Makes a retry give the same answer."
+)
+AT = OpenApiParameter("at", str, description="An offset of the dataset, or a time: the state as it was then.")
+EDIT_FIELDS = {
+    "edits", "gesture", "reason", "tool", "occurred_at", "seen_offset", "work_session",
+}  # fmt: skip
+
+
+def rendered(found: Found, state: LabelState) -> JSON:
+    """The protocol's Label."""
+    names = found.names
+
+    def name(person: uuid.UUID | str | None) -> str | None:
+        return None if person is None else names.get(uuid.UUID(str(person)), str(person))
+
+    return {
+        "sample_uuid": found.sample,
+        "label_type": found.task_type,
+        "label_status": state.status,
+        "labelset": found.label_set_name,
+        "attributes": task_type(found.task_type).render(state),
+        "created_at": state.created_at,
+        "created_by": name(state.created_by),
+        "updated_at": state.updated_at,
+        "updated_by": name(state.updated_by),
+        "score": state.score,
+        "rating": None,
+        "reviewed_at": state.reviewed_at,
+        "reviewed_by": name(state.reviewed_by),
+    }
+
+
+def headers_of(state: LabelState, offset: int) -> dict[str, str]:
+    return {"ETag": f'"{state.version}"', "Dataset-Offset": str(offset)}
+
+
+class LabelView(View):
+    """The label of a sample in a label set."""
+
+    most_bytes = LABEL_BYTES
+    writes = "label"
+
+    @extend_schema(operation_id="label_read", parameters=[AT], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, sample: str, label_set: str) -> Answer:
+        """Read a label, now or (`at`) as it was."""
+        found = find(request, sample, label_set)
+        state, offset = found.state, found.head
+        at = at_of(request)
+        if at is not None:
+            access.require("history", role=found.role, public=found.public, dataset=found.dataset)
+            offset = queries.as_offset(found.dataset, at, found.head)
+            state = queries.label_at(found.dataset, state.stream, offset)
+            found.names = queries.names_of({state.created_by, state.updated_by, state.reviewed_by})
+        if not state.exists:
+            raise NotFound
+        return answer(rendered(found, state), headers=headers_of(state, offset))
+
+    @extend_schema(
+        operation_id="label_set", parameters=[IF_MATCH, KEY], request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT
+    )
+    def put(self, request: Request, sample: str, label_set: str) -> Answer:
+        """Set the whole label. Without If-Match it replaces what is there; what of others it removed is named in
+        `Label-Superseded`."""
+        return self._save(request, sample, label_set, create=True)
+
+    @extend_schema(
+        operation_id="label_change",
+        parameters=[IF_MATCH, KEY],
+        request=OpenApiTypes.OBJECT,
+        responses=OpenApiTypes.OBJECT,
+    )
+    def patch(self, request: Request, sample: str, label_set: str) -> Answer:
+        """Change the document, the status or the score of a label."""
+        return self._save(request, sample, label_set, create=False)
+
+    @extend_schema(operation_id="label_delete", parameters=[IF_MATCH, KEY], responses={204: None})
+    def delete(self, request: Request, sample: str, label_set: str) -> Answer:
+        """Delete the label; its history stays."""
+        saved = commands.delete_label(
+            intent=intent_of(request), sample=sample_id(sample), label_set=label_set, seen=seen_of(request)
+        )
+        return no_content({"Dataset-Offset": str(saved.offset)})
+
+    def _save(self, request: Request, sample: str, label_set: str, *, create: bool) -> Answer:
+        body = body_of(request)
+        document, status, score = body.get("attributes"), body.get("label_status"), body.get("score")
+        if "attributes" in body and not isinstance(document, dict):
+            raise InvalidValue("attributes", "must be an object")
+        if create and document is None:
+            raise InvalidValue("attributes", "is required")
+        if status is not None and not isinstance(status, str):
+            raise InvalidValue("label_status", "must be a string")
+        if score is not None and type(score) not in (int, float):
+            raise InvalidValue("score", "must be a number or null")
+        if create and status is None:
+            status = "PRELABELED"
+        saved = commands.save_label(
+            intent=intent_of(request),
+            sample=sample_id(sample),
+            label_set=label_set,
+            document=document,
+            status=status,
+            score=score,
+            set_score=create or "score" in body,
+            create=create,
+            seen=seen_of(request),
+        )
+        return saved_answer(saved)
+
+
+def saved_answer(saved: Saved) -> Answer:
+    state = saved.state
+    missing = {item for item in (state.created_by, state.updated_by, state.reviewed_by) if item} - set(
+        saved.found.names
+    )
+    if missing:
+        saved.found.names |= queries.names_of(set(missing))
+    headers = headers_of(state, saved.offset)
+    if saved.superseded:
+        headers["Label-Superseded"] = ",".join(saved.superseded[:500])
+    if saved.lost:
+        headers["Label-Lost"] = ",".join(saved.lost[:200])
+    return answer(rendered(saved.found, state), status=201 if saved.created else 200, headers=headers)
+
+
+class EditsView(View):
+    """A list of edits as one atomic command."""
+
+    most_bytes = LABEL_BYTES
+    writes = "label"
+
+    @extend_schema(
+        operation_id="label_edit",
+        parameters=[IF_MATCH, KEY],
+        request=OpenApiTypes.OBJECT,
+        responses=OpenApiTypes.OBJECT,
+    )
+    def post(self, request: Request, sample: str, label_set: str) -> Answer:
+        """Apply edits: all or none. With If-Match they are rebased on what others did since, and refused only where
+        both touched the same annotation, or the label as a whole."""
+        body = body_of(request)
+        for key in body:
+            if key not in EDIT_FIELDS:
+                raise InvalidValue("body", f"may hold {', '.join(sorted(EDIT_FIELDS))}")
+        if "edits" not in body:
+            raise InvalidValue("edits", "is required")
+        saved = commands.edit_label(
+            intent=intent_of(request, body),
+            sample=sample_id(sample),
+            label_set=label_set,
+            edits=body["edits"],
+            seen=seen_of(request),
+        )
+        done = {
+            "version": saved.state.version,
+            "offset": saved.offset,
+            "label_status": saved.state.status,
+            "rebased": saved.rebased,
+            "edits": saved.results,
+        }
+        if saved.state.mask and saved.state.mask.get("hash"):
+            done["mask_hash"] = saved.state.mask["hash"]
+        return answer(done, headers=headers_of(saved.state, saved.offset))
+
+
+class LabelEventsView(View):
+    """The events of one label, oldest first."""
+
+    @extend_schema(operation_id="label_events", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, sample: str, label_set: str) -> Answer:
+        """The label's events after an offset, or after a version of the label."""
+        found = find(request, sample, label_set, "history", ids=[])
+        limit = number_of(request, "limit", 100, least=1, most=1000)
+        after_version = number_of(request, "after_version", 0)
+        after = number_of(request, "after", 0)
+        events = [
+            event
+            for event in store.read_stream(found.dataset, found.state.stream, after_version=after_version)
+            if (event.offset or 0) > after
+        ][:limit]
+        return answer(event_list(events), headers={"Dataset-Offset": str(found.head)})
+
+
+def find(request: Request, sample: str, label_set: str, action: str = "read", *, ids: list[int] | None = None) -> Found:
+    """The label, which the caller must be allowed to read, or whose history."""
+    found = queries.find_label(sample_id(sample), label_set, person=caller(request).id, ids=ids)
+    access.require(action, role=found.role, public=found.public, dataset=found.dataset)
+    return found
+
+
+def sample_id(text: str) -> uuid.UUID:
+    found = uuid_of(text)
+    if found is None:
+        raise NotFound
+    return found

@@ -1,0 +1,281 @@
+"""Samples: pages of a dataset, one by one, and many at once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.http import QueryDict
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from labeling.api.answers import answer, no_content
+from labeling.api.issues import with_issues
+from labeling.api.labels import AT, rendered, sample_id
+from labeling.api.requests import LABEL_BYTES, at_of, body_of, existing_page, intent_of, page_of, uuid_of
+from labeling.api.views import Answer, View
+from labeling.commands import samples as commands
+from labeling.errors import InvalidValue, NotFound
+from labeling.log import store, values
+from labeling.models import Label, LabelSet, Sample
+from labeling.queries import issues as issue_queries
+from labeling.queries import labels as label_queries
+from labeling.queries import samples as queries
+from labeling.queries.datasets import Seen
+from labeling.queries.labels import Found
+from labeling.queries.samples import SampleInDataset
+from labeling.references import with_signed_urls
+from labeling.rules import access
+from labeling.rules.dataset_state import GROUND_TRUTH
+from labeling.rules.label_state import STATUSES
+from labeling.rules.sample_state import SampleState
+
+JSON = dict[str, Any]
+
+SORTS = {
+    "name": ["name", "id"],
+    "created_at": ["created_at", "last_offset", "id"],
+    "priority": ["priority", "created_at", "id"],
+}
+
+
+def rendered_sample(sample: Sample | SampleState, names: dict[uuid.UUID, str], full_name: str) -> JSON:
+    """The protocol's Sample."""
+
+    def name(person: Any) -> str | None:
+        return None if person is None else names.get(uuid.UUID(str(person)), str(person))
+
+    return {
+        "uuid": sample.id,
+        "name": sample.name,
+        "attributes": sample.attributes,
+        "metadata": sample.metadata,
+        "priority": sample.priority,
+        "readme": sample.readme,
+        "created_at": sample.created_at,
+        "created_by": name(sample.created_by),
+        "assigned_labeler": name(sample.assigned_labeler),
+        "assigned_reviewer": name(sample.assigned_reviewer),
+        "dataset_full_name": full_name,
+    }
+
+
+def names_for(samples: Sequence[Sample | SampleState]) -> dict[uuid.UUID, str]:
+    people = {person for item in samples for person in (item.created_by, item.assigned_labeler, item.assigned_reviewer)}
+    return label_queries.names_of({uuid.UUID(str(person)) for person in people if person})
+
+
+def label_summary(found: Found) -> JSON:
+    """The protocol's LabelSummary."""
+    state = found.state
+    label = rendered(found, state)
+    return {key: label[key] for key in ("label_status", "score", "updated_at", "created_by", "reviewed_by")}
+
+
+class SampleListView(View):
+    """The samples of a dataset."""
+
+    most_bytes = LABEL_BYTES
+
+    @extend_schema(operation_id="samples", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, owner: str, name: str) -> Answer:
+        """A page of samples, with their labels in one label set where asked for (`labelset`, `include_full_label`)."""
+        found = self.dataset(owner, name)
+        query = request.query_params
+        if at_of(request) is not None:
+            return self._at(request, found)
+        label_set = self._label_set(found.id, query.get("labelset"))
+        rows = filtered(Sample.objects.filter(dataset_id=found.id, archived=False), request, found.id)
+        limit, skip = page_of(request)
+        page = existing_page(list(rows[skip : skip + limit]), skip)
+        names = names_for(page)
+        answers = [rendered_sample(item, names, found.full_name) for item in page]
+        if label_set is not None:
+            full = query.get("include_full_label", "").lower() in ("1", "true")
+            labels = label_queries.labels_of_samples(
+                [item.id for item in page],
+                label_set.id,
+                label_set.name,
+                dataset=found.id,
+                task_type=found.dataset.task_type,
+                full=full,
+            )
+            for item in answers:
+                label = labels.get(item["uuid"])
+                if label is None:
+                    item["label"] = {"label_status": "UNLABELED"} if not full else None
+                else:
+                    item["label"] = rendered(label, label.state) if full else label_summary(label)
+        return answer(with_issues(answers, issue_queries.issues_of_samples({item.id: item.name for item in page})))
+
+    @extend_schema(operation_id="sample_add", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    def post(self, request: Request, owner: str, name: str) -> Answer:
+        """Add a sample."""
+        found = self.dataset(owner, name, "change")
+        checked = commands.checked_sample(body_of(request), task_type=found.dataset.task_type)
+        new = commands.add_samples(intent=intent_of(request), dataset=found.id, items=[checked], keep_existing=False)
+        return answer(_some(new, found.full_name)[0], status=201)
+
+    def _label_set(self, dataset: uuid.UUID, name: str | None) -> LabelSet | None:
+        # A name that is no label set here is ignored, as the SDK's own tests expect.
+        return LabelSet.objects.filter(dataset_id=dataset, name=name, archived=False).first() if name else None
+
+    def _at(self, request: Request, found: Seen) -> Answer:
+        access.require("history", role=found.role, public=found.dataset.public, dataset=found.id)
+        at = at_of(request)
+        assert at is not None
+        offset = label_queries.as_offset(found.id, at, store.head(found.id))
+        states = sorted(queries.samples_at(found.id, offset), key=lambda item: (item.created_at, item.name))
+        limit, skip = page_of(request)
+        page = existing_page(states[skip : skip + limit], skip)
+        names = names_for(page)
+        wanted = {str(item.id) for item in page}
+        issues = [item for item in issue_queries.issues_at(found.id, offset) if item.state.sample in wanted]
+        answers = [rendered_sample(item, names, found.full_name) for item in page]
+        return answer(with_issues(answers, issues), headers={"Dataset-Offset": str(offset)})
+
+
+def filtered(rows: QuerySet[Sample], request: Request, dataset: uuid.UUID) -> QuerySet[Sample]:
+    """Samples by the protocol's filters and sort; what makes no sense is ignored, as the protocol does."""
+    query = request.query_params
+    if query.get("name__contains"):
+        rows = rows.filter(name__contains=query["name__contains"])
+    for item in filter(None, query.get("filters", "").split(",")):
+        key, colon, value = item.partition(":")
+        if colon and key:
+            # A value on the query line is text; in the metadata it may be a number or a bool.
+            rows = rows.filter(Q(metadata__contains={key: value}) | Q(metadata__contains={key: _as_json(value)}))
+    statuses = [item for item in query.get("label_status", "").split(",") if item in STATUSES]
+    sort = query.get("sort", "")
+    if statuses or sort.removeprefix("-") == "gt_label__updated_at":
+        name = query.get("labelset") or GROUND_TRUTH
+        chosen = LabelSet.objects.filter(dataset_id=dataset, name=name, archived=False).values("id")
+        truth = LabelSet.objects.filter(dataset_id=dataset, kind=GROUND_TRUTH, archived=False).values("id")
+        of_sample = Label.objects.filter(sample_id=OuterRef("id"), deleted=False)
+        rows = rows.annotate(
+            chosen_status=Subquery(of_sample.filter(label_set_id__in=chosen).values("status")[:1]),
+            gt_updated_at=Subquery(of_sample.filter(label_set_id__in=truth).values("updated_at")[:1]),
+        )
+        if statuses:
+            wanted = rows.filter(chosen_status__in=statuses)
+            rows = wanted | rows.filter(chosen_status=None) if "UNLABELED" in statuses else wanted
+    down = sort.startswith("-")
+    if sort.removeprefix("-") == "gt_label__updated_at":
+        first = F("gt_updated_at").desc(nulls_last=True) if down else F("gt_updated_at").asc(nulls_last=True)
+        return rows.order_by(first, "id")
+    keys = SORTS.get(sort.removeprefix("-"), SORTS["created_at"])
+    return rows.order_by(*(f"-{key}" for key in keys)) if down else rows.order_by(*keys)
+
+
+def _as_json(text: str) -> Any:
+    try:
+        return values.parse(text.encode())
+    except values.BadValue:
+        return text
+
+
+def _some(ids: list[uuid.UUID], full_name: str) -> list[JSON]:
+    rows = {row.id: row for row in Sample.objects.filter(id__in=ids)}
+    names = names_for(list(rows.values()))
+    answers = [rendered_sample(rows[item], names, full_name) for item in ids if item in rows]
+    return with_issues(answers, issue_queries.issues_of_samples({row.id: row.name for row in rows.values()}))
+
+
+def _one(found: SampleInDataset) -> JSON:
+    sample = found.sample
+    issues = issue_queries.issues_of_samples({sample.id: sample.name}) if found.has_issues else []
+    return with_issues([rendered_sample(sample, names_for([sample]), found.full_name)], issues)[0]
+
+
+class SampleBulkView(View):
+    """Many samples at once."""
+
+    most_bytes = LABEL_BYTES
+
+    @extend_schema(operation_id="samples_add", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    def post(self, request: Request, owner: str, name: str) -> Answer:
+        """Add samples, all or none; those whose names are taken stay as they are and are returned."""
+        found = self.dataset(owner, name, "change")
+        body = request.data
+        if not isinstance(body, list):
+            raise InvalidValue("body", "must be a list of samples")
+        if len(body) > commands.MOST_SAMPLES:
+            raise InvalidValue("body", f"holds more than {commands.MOST_SAMPLES} samples; send several requests")
+        kind = found.dataset.task_type
+        items = [commands.checked_sample(item, f"[{index}]", task_type=kind) for index, item in enumerate(body)]
+        new = commands.add_samples(intent=intent_of(request), dataset=found.id, items=items, keep_existing=True)
+        return answer(_some(new, found.full_name), status=201)
+
+    @extend_schema(operation_id="samples_delete", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    def delete(self, request: Request, owner: str, name: str) -> Answer:
+        """Delete samples, all or none; unknown ones are passed over."""
+        found = self.dataset(owner, name, "change")
+        wanted = body_of(request).get("uuids")
+        if not isinstance(wanted, list) or not 1 <= len(wanted) <= 1000:
+            raise InvalidValue("uuids", "must be a list of 1 to 1000 uuids of samples")
+        ids = []
+        for index, item in enumerate(wanted):
+            found_id = uuid_of(item) if isinstance(item, str) else None
+            if found_id is None:
+                raise InvalidValue(f"uuids[{index}]", "must be a uuid")
+            ids.append(found_id)
+        count = commands.archive_samples(intent=intent_of(request), dataset=found.id, samples=ids)
+        return answer({"deleted_count": count})
+
+
+class SampleView(View):
+    """One sample."""
+
+    most_bytes = LABEL_BYTES
+
+    @extend_schema(operation_id="sample_read", parameters=[AT], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, sample: str) -> Answer:
+        """Read a sample, now or (`at`) as it was, with its label where `labelset` asks for it."""
+        found = queries.find_sample(sample_id(sample), person=self.person)
+        access.require("read", role=found.role, public=found.public, dataset=found.dataset)
+        at = at_of(request)
+        shown: Sample | SampleState = found.sample
+        offset = head = store.head(found.dataset)
+        if at is not None:
+            access.require("history", role=found.role, public=found.public, dataset=found.dataset)
+            offset = label_queries.as_offset(found.dataset, at, head)
+            shown = queries.sample_at(found.dataset, found.sample.id, offset)
+            if not shown.exists:
+                raise NotFound
+        if at is None:
+            body = _one(found)
+        else:
+            issues = issue_queries.issues_at(found.dataset, offset, sample=found.sample.id)
+            body = with_issues([rendered_sample(shown, names_for([shown]), found.full_name)], issues)[0]
+        # The SDK joins a second parameter with another question mark.
+        label_set, _, second = request.query_params.get("labelset", "").partition("?")
+        asked = {query.get("include_signed_urls") for query in (request.query_params, QueryDict(second))}
+        if asked & {"1", "true"}:
+            body["attributes"] = with_signed_urls(body["attributes"])
+        if label_set:
+            label = label_queries.find_label(found.sample.id, label_set, person=self.person)
+            if at is not None:
+                state = label.state = label_queries.label_at(found.dataset, label.state.stream, offset)
+                label.names = label_queries.names_of({state.created_by, state.updated_by, state.reviewed_by})
+            body["label"] = rendered(label, label.state) if label.state.exists else None
+        return answer(body, headers={"ETag": f'"{shown.version}"', "Dataset-Offset": str(offset)})
+
+    @extend_schema(operation_id="sample_change", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    def patch(self, request: Request, sample: str) -> Answer:
+        """Change fields of a sample; null takes an assignment away."""
+        changes = commands.checked_sample(body_of(request), partial=True)
+        commands.change_sample(intent=intent_of(request), sample=sample_id(sample), changes=changes)
+        found = queries.find_sample(sample_id(sample), person=self.person)
+        return answer(
+            _one(found),
+            headers={"ETag": f'"{found.sample.version}"', "Dataset-Offset": str(store.head(found.dataset))},
+        )
+
+    @extend_schema(operation_id="sample_delete", responses={204: None})
+    def delete(self, request: Request, sample: str) -> Answer:
+        """Delete a sample; its history stays."""
+        commands.archive_sample(intent=intent_of(request), sample=sample_id(sample))
+        return no_content()

@@ -1,0 +1,85 @@
+"""The addresses of the API. Each answers with and without its last slash: a redirect would drop a body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import URLPattern, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from labeling.api import (
+    datasets,
+    files,
+    history,
+    issues,
+    keys,
+    labels,
+    organizations,
+    people,
+    samples,
+    work_units,
+)
+
+SEGMENT = r"(?P<{}>[^/]+)"
+UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
+def both(route: str, view: Any, name: str) -> URLPattern:
+    """A route whose `<word>` stands for one path segment, with an optional last slash."""
+    pattern = "".join(SEGMENT.format(part[1:-1]) if part.startswith("<") else part for part in _split(route))
+    return re_path(rf"^{pattern}/?$", view.as_view(), name=name)
+
+
+def _split(route: str) -> list[str]:
+    parts: list[str] = []
+    for piece in route.split("/"):
+        parts += [piece, "/"]
+    return parts[:-1]
+
+
+# Split in two, and with a template of ours, because the content policy refuses inline scripts and styles.
+DOCS = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="labeling/api_docs.html")
+
+urlpatterns = [
+    both("api_status", people.StatusView, "api-status"),
+    both("user", people.CallerView, "user"),
+    both("user/datasets", datasets.DatasetListView, "user-datasets"),
+    both("user/keys", keys.KeysView, "keys"),
+    both("user/keys/<key>", keys.KeyView, "key"),
+    both("users/<username>", people.PersonView, "user-read"),
+    both("users/<username>/datasets", datasets.DatasetListView, "users-datasets"),
+    both("organizations", organizations.OrganizationsView, "organizations"),
+    both("organizations/<username>/datasets", organizations.OrganizationDatasetsView, "organization-datasets"),
+    both("organizations/<organization>/members", organizations.OrganizationMembersView, "organization-members"),
+    both(
+        "organizations/<organization>/members/<username>",
+        organizations.OrganizationMemberView,
+        "organization-member",
+    ),
+    # In front of a dataset's own address, which it would be if there were a person with such a name.
+    re_path(rf"^datasets/(?P<sample>{UUID})/issues/?$", issues.SDKSampleIssuesView.as_view(), name="sdk-sample-issues"),
+    both("datasets/<owner>/<name>", datasets.DatasetView, "dataset"),
+    both("datasets/<owner>/<name>/clone", datasets.CloneView, "clone"),
+    both("datasets/<owner>/<name>/events", history.DatasetEventsView, "dataset-events"),
+    both("datasets/<owner>/<name>/collaborators", people.MembersView, "collaborators"),
+    both("datasets/<owner>/<name>/collaborators/<username>", people.MemberView, "collaborator"),
+    both("datasets/<owner>/<name>/issues", issues.DatasetIssuesView, "issues"),
+    both("datasets/<owner>/<name>/labelsets", datasets.LabelSetsView, "labelsets"),
+    both("datasets/<owner>/<name>/labelsets/<label_set>", datasets.LabelSetView, "labelset"),
+    both("datasets/<owner>/<name>/samples", samples.SampleListView, "samples"),
+    both("datasets/<owner>/<name>/samples_bulk", samples.SampleBulkView, "samples-bulk"),
+    both("datasets/<owner>/<name>/workunits", work_units.WorkUnitsView, "work-units"),
+    both("issues/<issue>", issues.IssueView, "issue"),
+    both("issues/<issue>/comments", issues.IssueCommentsView, "issue-comments"),
+    both("samples/<sample>", samples.SampleView, "sample"),
+    both("samples/<sample>/issues", issues.SampleIssuesView, "sample-issues"),
+    both("labels/<sample>/<label_set>", labels.LabelView, "label"),
+    both("labels/<sample>/<label_set>/edits", labels.EditsView, "label-edits"),
+    both("labels/<sample>/<label_set>/events", labels.LabelEventsView, "label-events"),
+    both("assets", files.AssetsView, "assets"),
+    both("assets/upload", files.UploadView, "asset-upload"),
+    both("assets/<asset>/complete", files.AssetCompleteView, "asset-complete"),
+    path("media/<str:token>/<str:filename>", files.MediaView.as_view(), name="media"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", DOCS, name="docs"),
+]

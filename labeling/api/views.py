@@ -1,0 +1,83 @@
+"""What all views share: the strict parser, the caller, and a dataset as the caller sees it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.http import HttpResponseBase
+from drf_spectacular.openapi import AutoSchema
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from labeling.api.requests import OTHER_BYTES, StrictJSONParser, caller
+from labeling.errors import InvalidValue
+from labeling.models import ApiKey
+from labeling.queries import datasets as dataset_queries
+from labeling.rules import access
+
+
+class JSONAlways(BaseContentNegotiation):
+    """Answers are JSON whatever the client accepts: the SDK accepts anything, and a browser should see JSON too."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        content_type = (request.content_type or "").split(";")[0].strip().lower()
+        for parser in parsers:
+            if content_type in ("", parser.media_type):
+                return parser
+        return None
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+class View(APIView):
+    """A view of the API."""
+
+    parser_classes = [StrictJSONParser]
+    renderer_classes = [JSONRenderer]
+    content_negotiation_class = JSONAlways
+    schema = AutoSchema()
+    most_bytes = OTHER_BYTES
+    #: The scope of an API key that may write here: all of it, unless a view says that labeling is enough.
+    writes = "manage"
+    request: Request
+
+    def scope_of(self, method: str | None) -> str:
+        """The scope that an API key needs for a method."""
+        return "read" if method in SAFE_METHODS else self.writes
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if isinstance(request.auth, ApiKey):  # who is logged in with a browser is there in person
+            access.require_scope(self.scope_of(request.method), scope=request.auth.scope)
+        if request.headers.get("Transfer-Encoding") and not request.META.get("CONTENT_LENGTH"):
+            # WSGI gives Django no such body, and an empty one would be taken for a request that asks for nothing.
+            raise InvalidValue("Content-Length", "is required; a chunked body is not read")
+        for name, value in {**kwargs, **request.query_params.dict()}.items():
+            if isinstance(value, str) and ("\x00" in value or not _encodes(value)):
+                raise InvalidValue(name if name.isidentifier() else "query", "must be plain Unicode text without NUL")
+
+    @property
+    def person(self) -> uuid.UUID:
+        return caller(self.request).id
+
+    def dataset(self, owner: str, name: str, action: str = "read") -> dataset_queries.Seen:
+        """The dataset owner/name, which the caller must be allowed to read, change …"""
+        found = dataset_queries.find_dataset(owner, name, person=self.person)
+        access.require(action, role=found.role, public=found.dataset.public, dataset=found.id)
+        return found
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+Answer = HttpResponseBase

@@ -1,0 +1,214 @@
+"""The security log: logins, denied commands and downloads, told through the same append as all else.
+
+A flood cannot fill it. What happens for the first time within a minute is told at once; the same again (same event,
+same author, same source) is counted in a table, and told as one event when the minute is over. Somebody who makes every
+time look different gets MOST_A_MINUTE events; all that is more becomes one event without details. So strangers cost
+about 30 events a minute at the most, and so does a person who is logged in, or a file that is downloaded.
+
+What was refused stays refused where that cannot be told (the database is away): then only standard error says so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import logging
+import uuid
+from typing import Any
+
+import msgspec
+from django.db import DatabaseError, connection, transaction
+from django.utils.crypto import salted_hmac
+
+from labeling import events as e
+from labeling.commands.writing import decide
+from labeling.errors import Busy, NotPermitted
+from labeling.log import store
+from labeling.log.event import SECURITY, Fact, Intent
+from labeling.log.rows import Rows
+
+logger = logging.getLogger(__name__)
+JSON = dict[str, Any]
+
+#: The author of what somebody did whom we do not know.
+NOBODY = uuid.UUID("00000000-0000-4000-8000-6e6f626f6479")
+#: How many different things of one author (of all strangers together) are told within a minute.
+MOST_A_MINUTE = 10
+#: How many tallies one turn of the sweeper tells.
+BATCH = 50
+
+STREAMS: dict[type[Fact], str] = {
+    e.LoginSucceeded: "login",
+    e.LoginFailed: "login",
+    e.LoggedOut: "login",
+    e.CommandDenied: "denied",
+    e.Downloaded: "download",
+}
+TYPES = {fact.__name__: fact for fact in STREAMS}
+
+
+def now() -> dt.datetime:
+    """The time, in UTC, by which minutes and days are told apart."""
+    return dt.datetime.now(dt.UTC)
+
+
+def _minute(moment: dt.datetime) -> dt.datetime:
+    return moment.replace(second=0, microsecond=0)
+
+
+def keyed_hash(text: str) -> str:
+    """What stands for a username that was tried, or an address: equal for equal ones, and of no use elsewhere."""
+    return salted_hmac("palimpsest.security", text, algorithm="sha256").hexdigest()[:32]
+
+
+def login_succeeded(*, person: uuid.UUID, address: str) -> None:
+    """Tell that a person logged in with a browser.
+
+    Raises:
+        Busy: it could not be told; nobody shall come in unseen.
+    """
+    fact = e.LoginSucceeded(address=keyed_hash(address))
+    _tell(fact, Intent(author=person, tool="browser"), str(person), instead=e.LoginSucceeded(address=""))
+
+
+def logged_out(*, person: uuid.UUID) -> None:
+    """Tell that a person logged out."""
+    try:
+        _tell(e.LoggedOut(), Intent(author=person, tool="browser"), str(person), instead=e.LoggedOut())
+    except (Busy, DatabaseError):
+        logger.exception("a logout could not be told in the security log")
+
+
+def login_failed(*, username: str, address: str, locked: bool) -> None:
+    """Tell that somebody gave a wrong username or password, or is locked out."""
+    fact = e.LoginFailed(username=keyed_hash(username), address=keyed_hash(address), locked=locked)
+    try:
+        _tell(fact, _stranger("browser"), "stranger", instead=e.LoginFailed(username="", address=""))
+    except (Busy, DatabaseError):
+        logger.exception("a failed login could not be told in the security log")
+
+
+def denied(
+    *,
+    person: uuid.UUID | None,
+    kind: str = "person",
+    key: uuid.UUID | None = None,
+    error: NotPermitted | None,
+    path: str,
+    address: str,
+    tool: str | None,
+) -> None:
+    """Tell that a command was denied: with `error`, or for a bad key where that is None. `path` is a template.
+
+    `person` is who called, of the author kind `kind`, with an API key or (None) in a browser.
+    """
+    fact = e.CommandDenied(
+        action=error.action if error else "key",
+        path=path,
+        dataset=str(error.dataset) if error and error.dataset else None,
+        key=str(key) if key else None,
+        address=keyed_hash(address) if person is None else None,
+    )
+    intent = Intent(author=person, author_kind=kind, tool=tool) if person else _stranger(tool)
+    try:
+        _tell(fact, intent, str(person or "stranger"), instead=e.CommandDenied(action="", path=""))
+    except (Busy, DatabaseError):
+        logger.exception("a denied command could not be told in the security log")
+
+
+def downloaded(
+    *, what: str, id: uuid.UUID, dataset: uuid.UUID, sha256: str, address: str, person: uuid.UUID | None
+) -> None:
+    """Tell that a file was downloaded, by a person where one is logged in.
+
+    Raises:
+        Busy: it could not be told; the file stays here.
+    """
+    fact = e.Downloaded(what=what, id=str(id), dataset=str(dataset), sha256=sha256, address=keyed_hash(address))
+    intent = Intent(author=person, tool="browser") if person else _stranger(None)
+    _tell(fact, intent, f"{what} {id}", instead=msgspec.structs.replace(fact, address=""))
+
+
+def _stranger(tool: str | None) -> Intent:
+    return Intent(author=NOBODY, author_kind="service", tool=tool)
+
+
+# One statement, because strangers must not cost more. A source that was counted before goes on being counted; a new one
+# beyond the limit is counted as one with all the others of its group.
+COUNT = """
+WITH chosen AS (
+        SELECT EXISTS (SELECT FROM labeling_securitytally WHERE minute = %(minute)s AND source = %(source)s)
+            OR (SELECT count(*) FROM labeling_securitytally
+                 WHERE minute = %(minute)s AND "grouping" = %(grouping)s) < %(most)s AS own)
+INSERT INTO labeling_securitytally AS known
+       (minute, source, "grouping", type, data, author, author_kind, untold, last_at)
+SELECT %(minute)s, CASE WHEN own THEN %(source)s ELSE %(others)s END, %(grouping)s, %(type)s,
+       CASE WHEN own THEN %(data)s::jsonb ELSE %(instead)s::jsonb END, %(author)s, %(author_kind)s, 0, %(now)s
+  FROM chosen
+    ON CONFLICT (minute, source) DO UPDATE SET untold = known.untold + 1, last_at = excluded.last_at
+RETURNING untold, source = %(source)s
+"""
+
+
+def _tell(fact: Fact, intent: Intent, group: str, *, instead: Fact) -> None:
+    """Tell a fact, or count it where it was told within this minute; beyond the limit of its group as `instead`.
+
+    Raises:
+        Busy: the log is held by somebody for too long; nothing was told or counted.
+    """
+    at = now()
+    parameters: JSON = {
+        "now": at,
+        "minute": _minute(at),
+        "source": _digest(fact, str(intent.author)),
+        "others": _digest(instead, str(intent.author), "others"),
+        "grouping": hashlib.sha256(f"{type(fact).__name__} {group}".encode()).hexdigest(),
+        "most": MOST_A_MINUTE,
+        "type": type(fact).__name__,
+        "data": msgspec.json.encode(fact).decode(),
+        "instead": msgspec.json.encode(instead).decode(),
+        "author": intent.author,
+        "author_kind": intent.author_kind,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        # What is only counted does not wait for the disk; a crash may take the counts of its last second along.
+        cursor.execute("SET LOCAL synchronous_commit TO off")
+        cursor.execute(COUNT, parameters)
+        untold, own = cursor.fetchone()
+        if untold == 0:
+            cursor.execute("SET LOCAL synchronous_commit TO DEFAULT")
+            _append(fact if own else instead, intent)
+
+
+def _digest(fact: Fact, *others: str) -> str:
+    return hashlib.sha256(msgspec.json.encode([type(fact).__name__, fact, *others])).hexdigest()
+
+
+def tell_tallies() -> int:
+    """Tell what was counted in minutes that are over, and forget the counts; returns how many events that made."""
+    told = 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM labeling_securitytally WHERE id IN (SELECT id FROM labeling_securitytally"
+            " WHERE minute < %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)"
+            " RETURNING id, type, data::text, author, author_kind, untold, last_at",
+            [_minute(now()), BATCH],
+        )
+        rows = sorted(cursor.fetchall())
+        for _, type_name, data, author, kind, untold, last_at in rows:
+            if untold:
+                fact = msgspec.structs.replace(msgspec.json.decode(data, type=TYPES[type_name]), count=untold)
+                _append(fact, Intent(author=author, author_kind=kind, occurred_at=last_at))
+                told += 1
+    return told
+
+
+def _append(fact: Fact, intent: Intent) -> None:
+    # A stream a day: one without an end could not be folded in a bounded memory.
+    stream = f"{STREAMS[type(fact)]}/{now().date().isoformat()}"
+
+    def attempt() -> None:
+        events = store.new_events(SECURITY, intent, [(stream, store.version(SECURITY, stream), fact)])
+        store.append(SECURITY, intent=intent, events=events, rows=Rows(), open_as="security")
+
+    decide(attempt)

@@ -1,0 +1,167 @@
+"""Segmentation bitmaps as PNG files: id maps (uint32, H x W) read from what clients send, and written.
+
+In colour an id is R + 256 G + 65536 B with alpha ignored on reading and 255 on writing (Segments.ai and COCO panoptic);
+in palette and gray files it is the sample itself. Format: PNG, third edition (W3C 2025).
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+from PIL.PngImagePlugin import PngImageFile
+
+from labeling.geometry.bitmaps import MAX_ID, BadBitmap, Ids
+
+__all__ = ["BadBitmap", "read_ids", "write_ids"]
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_GRAY, _RGB, _PALETTE, _GRAY_ALPHA, _RGBA = 0, 2, 3, 4, 6
+_DEPTHS = {_GRAY: (1, 2, 4, 8, 16), _RGB: (8,), _PALETTE: (1, 2, 4, 8), _RGBA: (8,)}
+_CHANNELS = {_GRAY: 1, _RGB: 3, _PALETTE: 1, _RGBA: 4}
+# first column, first row, column step, row step of each pass
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_BAND_BYTES = 1 << 20
+_UP_FILTER = 2
+
+
+class _Header(NamedTuple):
+    width: int
+    height: int
+    depth: int
+    colour: int
+    compression: int
+    filtering: int
+    interlace: int
+
+
+def read_ids(data: bytes, *, max_pixels: int) -> Ids:
+    """The id map (H, W) of a PNG file of at most `max_pixels` pixels.
+
+    Only the chunks that hold pixels reach the decoder, so that text, profiles and animation cannot do anything.
+
+    Raises:
+        BadBitmap: not a whole and sound PNG file, too large, or of a kind that holds no ids (16 bits a colour channel,
+            gray with alpha).
+    """
+    header, chunks = _chunks(data)
+    if not (header.width and header.height) or header.width * header.height > max_pixels:
+        raise BadBitmap(f"The bitmap has no pixels or more than {max_pixels}.")
+    if header.compression or header.filtering or header.interlace > 1:
+        raise BadBitmap("The bitmap is packed in a way that PNG does not define.")
+    if header.depth not in _DEPTHS.get(header.colour, ()):
+        raise BadBitmap("The bitmap must be RGBA or RGB with 8 bits a channel, palette, or gray.")
+    if header.colour == _GRAY and header.depth < 8:
+        # Pillow spreads few-bit gray over 0..255; as palette indexes the samples stay as they are
+        header = header._replace(colour=_PALETTE)
+        chunks = [(b"PLTE", bytes(3 << header.depth)), *chunks]
+    elif header.colour != _PALETTE:
+        chunks = [chunk for chunk in chunks if chunk[0] != b"PLTE"]
+    elif not chunks or chunks[0][0] != b"PLTE" or not 0 < len(chunks[0][1]) <= 768 or len(chunks[0][1]) % 3:
+        raise BadBitmap("The bitmap has no sound palette.")
+    _require_whole_pixels(b"".join(body for kind, body in chunks if kind == b"IDAT"), header)
+    clean = b"".join(_chunk(*chunk) for chunk in [(b"IHDR", struct.pack(">IIBBBBB", *header)), *chunks, (b"IEND", b"")])
+    try:
+        # the size was checked above; Image.open would also apply Pillow's own, process-wide limit
+        with PngImageFile(io.BytesIO(_SIGNATURE + clean)) as image:
+            samples = np.asarray(image)
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise BadBitmap("The pixels of the bitmap are damaged.") from error
+    if samples.ndim == 2:
+        return samples.astype(np.uint32)
+    ids = samples[:, :, 2].astype(np.uint32)
+    for channel in (1, 0):
+        ids <<= np.uint32(8)
+        ids |= samples[:, :, channel]
+    return ids
+
+
+def write_ids(ids: Ids) -> bytes:
+    """The RGBA PNG file of an id map (H, W); the same map gives the same bytes wherever zlib is the same.
+
+    Raises:
+        BadBitmap: not a two-dimensional array of integers from 0 to 2**24 - 1, or no pixels.
+    """
+    if ids.ndim != 2 or ids.size == 0 or ids.dtype.kind not in "ui":
+        raise BadBitmap("An id map is a two-dimensional array of integers with at least one pixel.")
+    if int(ids.max()) > MAX_ID or int(ids.min()) < 0:
+        raise BadBitmap(f"An object id in a bitmap is an integer from 0 to {MAX_ID}.")
+    height, width = ids.shape
+    packer = zlib.compressobj(6)
+    packed = []
+    band_rows = max(1, _BAND_BYTES // (4 * width))
+    above = np.zeros((1, 4 * width), dtype=np.uint8)
+    for first in range(0, height, band_rows):
+        band = np.ascontiguousarray(ids[first : first + band_rows], dtype="<u4")
+        band = (band | np.uint32(0xFF000000)).view(np.uint8)
+        lines = np.empty((band.shape[0], 1 + 4 * width), dtype=np.uint8)
+        lines[:, 0] = _UP_FILTER
+        np.subtract(band, np.concatenate([above, band[:-1]]), out=lines[:, 1:])
+        above = band[-1:]
+        packed.append(packer.compress(lines.data))
+    packed.append(packer.flush())
+    head = struct.pack(">IIBBBBB", width, height, 8, _RGBA, 0, 0, 0)
+    return _SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", b"".join(packed)) + _chunk(b"IEND", b"")
+
+
+def _chunks(data: bytes) -> tuple[_Header, list[tuple[bytes, bytes]]]:
+    """The header and the palette and pixel chunks, each with its checksum verified, up to the end chunk."""
+    if data[:8] != _SIGNATURE:
+        raise BadBitmap("The bitmap is not a PNG file.")
+    kept: list[tuple[bytes, bytes]] = []
+    header: _Header | None = None
+    at = 8
+    while at + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        kind = data[at + 4 : at + 8]
+        end = at + 8 + length
+        if end + 4 > len(data):
+            break
+        body = data[at + 8 : end]
+        at = end + 4
+        if header is None:
+            if kind != b"IHDR" or length != 13:
+                raise BadBitmap("The bitmap does not begin with a PNG header.")
+        elif kind not in (b"PLTE", b"IDAT", b"IEND"):
+            if not kind[0] & 0x20:
+                raise BadBitmap("The bitmap has a chunk that PNG does not define.")
+            continue
+        if struct.unpack_from(">I", data, end)[0] != zlib.crc32(body, zlib.crc32(kind)):
+            raise BadBitmap("A checksum in the bitmap is wrong.")
+        if header is None:
+            header = _Header(*struct.unpack(">IIBBBBB", body))
+        elif kind == b"IEND":
+            return header, kept
+        else:
+            kept.append((kind, body))
+    raise BadBitmap("The bitmap is cut off.")
+
+
+def _require_whole_pixels(packed: bytes, header: _Header) -> None:
+    """Unpack without keeping anything: Pillow fills in what a short stream leaves out, and we would store the void."""
+    bits = header.depth * _CHANNELS[header.colour]
+    expected = 0
+    for x0, y0, dx, dy in _ADAM7 if header.interlace else ((0, 0, 1, 1),):
+        columns, rows = -((x0 - header.width) // dx), -((y0 - header.height) // dy)
+        if columns > 0 and rows > 0:
+            expected += rows * (1 + (columns * bits + 7) // 8)
+    inflater = zlib.decompressobj()
+    unpacked = 0
+    try:
+        while not inflater.eof and unpacked <= expected:
+            piece = inflater.decompress(packed, _BAND_BYTES)
+            packed = inflater.unconsumed_tail
+            unpacked += len(piece)
+            if not piece and not packed:
+                break
+    except zlib.error as error:
+        raise BadBitmap("The pixels of the bitmap are damaged.") from error
+    if not inflater.eof or unpacked != expected:
+        raise BadBitmap("The bitmap holds fewer or more pixels than its size says.")
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))

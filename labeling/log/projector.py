@@ -1,0 +1,168 @@
+"""Projectors: what folds streams into rows, what catches up with the log in the background, and how both are rebuilt.
+
+There are two kinds. An inline projection is the rows of a stream's fold (`StreamKind`): a command writes their
+differences inside its append, and a rebuild makes them anew from the log. A catch-up projection (`CatchUp`) reads the
+log from its checkpoint, and commits its rows and its checkpoint in one transaction, so that doing it twice does no
+harm.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from django.db import connection, transaction
+
+from labeling.log import store
+from labeling.log.event import Event
+from labeling.log.rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class StreamKind:
+    """How the streams of one kind fold into rows. `tables` are projected tables; each has a column naming its log."""
+
+    prefix: str
+    tables: dict[str, str]  #: table → the column that holds the log
+    rows: Callable[[uuid.UUID, str, list[Event]], Rows]
+
+
+class CatchUp(Protocol):
+    """A projection that actors bring up to date."""
+
+    name: str
+    tables: dict[str, str]  #: table → the column that holds the log
+
+    def project(self, log: uuid.UUID, events: Sequence[Event]) -> None:
+        """Fold a contiguous page of events into rows, inside the caller's transaction."""
+
+    def clear(self, log: uuid.UUID) -> None:
+        """Forget the rows of one log."""
+
+
+_kinds: dict[str, StreamKind] = {}
+_catch_ups: dict[str, CatchUp] = {}
+
+
+def register_kind(kind: StreamKind) -> None:
+    _kinds[kind.prefix] = kind
+
+
+def register_catch_up(projector: CatchUp) -> None:
+    _catch_ups[projector.name] = projector
+
+
+def kinds() -> list[StreamKind]:
+    return list(_kinds.values())
+
+
+def kind_of(stream: str) -> StreamKind | None:
+    """The kind of a stream by what stands before its first slash."""
+    return _kinds.get(stream.split("/", 1)[0])
+
+
+def catch_ups() -> list[CatchUp]:
+    return list(_catch_ups.values())
+
+
+def projected_tables() -> dict[str, str]:
+    """Every inline projected table, with the column that holds the log."""
+    return {table: column for kind in kinds() for table, column in kind.tables.items()}
+
+
+def define_projections() -> None:
+    """Make the SQL functions that write the projected tables, from the tables as they are. Run after migrations."""
+    with connection.cursor() as cursor:
+        for table in projected_tables():
+            # An app that is not migrated yet has no tables; its own migration brings us here again.
+            cursor.execute("SELECT log_define_projection(%s) WHERE to_regclass(%s) IS NOT NULL", [table, table])
+
+
+def behind() -> list[uuid.UUID]:
+    """The logs of datasets in which some catch-up projection has not folded the newest event."""
+    names = [projector.name for projector in catch_ups()]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT h.log FROM log_head h CROSS JOIN unnest(%s::text[]) AS p(name)"
+            " LEFT JOIN log_checkpoint c ON c.log = h.log AND c.projection = p.name"
+            " WHERE h.kind = 'dataset' AND h.head > coalesce(c.\"offset\", 0) GROUP BY h.log ORDER BY h.log",
+            [names],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def catch_up(log: uuid.UUID) -> int:
+    """Bring every catch-up projection of one log up to its head; returns how many events were folded."""
+    return sum(_catch_up(projector, log) for projector in catch_ups())
+
+
+def bring_up(name: str, log: uuid.UUID, *, most: int) -> int:
+    """Bring one catch-up projection of a log up to its head, for a reader who would otherwise see what was; returns
+    the offset up to which it is folded. Where more than `most` events are missing, the actors are left to it.
+    """
+    projector, head = _catch_ups[name], store.head(log)
+    behind = head - checkpoint(name, log)
+    if 0 < behind <= most:
+        _catch_up(projector, log, wait=True)
+    return checkpoint(name, log)
+
+
+def checkpoint(name: str, log: uuid.UUID) -> int:
+    """The offset up to which a catch-up projection of a log is folded; 0 where it has not begun."""
+    with connection.cursor() as cursor:
+        cursor.execute('SELECT "offset" FROM log_checkpoint WHERE projection = %s AND log = %s', [name, log])
+        row = cursor.fetchone()
+    return row[0] if row else 0
+
+
+def _catch_up(projector: CatchUp, log: uuid.UUID, *, wait: bool = False) -> int:
+    folded = 0
+    while True:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                'INSERT INTO log_checkpoint (projection, log, "offset") VALUES (%s, %s, 0) ON CONFLICT DO NOTHING',
+                [projector.name, log],
+            )
+            cursor.execute(
+                'SELECT "offset" FROM log_checkpoint WHERE projection = %s AND log = %s FOR UPDATE'
+                + ("" if wait else " SKIP LOCKED"),
+                [projector.name, log],
+            )
+            row = cursor.fetchone()
+            if row is None:
+                return folded  # another worker is at it, and will find what we were told of
+            page = next(store.pages(log, after=row[0]), None)
+            if page is None:
+                return folded
+            projector.project(log, page)
+            cursor.execute(
+                'UPDATE log_checkpoint SET "offset" = %s WHERE projection = %s AND log = %s',
+                [page[-1].offset, projector.name, log],
+            )
+            folded += len(page)
+
+
+def rebuild_catch_up(projector: CatchUp, log: uuid.UUID, *, up_to: int | None = None) -> int:
+    """Fold one log again from offset 1, in one transaction, so that a reader sees the old rows or the new.
+
+    Raises:
+        LogGap: events are missing.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            'INSERT INTO log_checkpoint (projection, log, "offset") VALUES (%s, %s, 0)'
+            ' ON CONFLICT (log, projection) DO UPDATE SET "offset" = 0',
+            [projector.name, log],
+        )
+        projector.clear(log)
+        folded = 0
+        for page in store.pages(log, up_to=up_to):
+            projector.project(log, page)
+            folded += len(page)
+            cursor.execute(
+                'UPDATE log_checkpoint SET "offset" = %s WHERE projection = %s AND log = %s',
+                [page[-1].offset, projector.name, log],
+            )
+    return folded

@@ -1,0 +1,398 @@
+"""The tables of labeling: people and keys, files, and what projectors fill from the log.
+
+A projected row is written only by `log_append` and by a rebuild, from what a pure fold makes; nobody calls `.save()` on
+it. Relations are plain uuids: a projection is rebuilt table by table and must not depend on another's order.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+from labeling.log.models import Checkpoint, LogHead, StoredEvent, StoredJSON
+
+__all__ = [
+    "Annotation",
+    "ApiKey",
+    "Asset",
+    "Checkpoint",
+    "Contribution",
+    "Dataset",
+    "DatasetAsset",
+    "Issue",
+    "IssueComment",
+    "Label",
+    "LabelSet",
+    "LastSignal",
+    "LogHead",
+    "LoginAttempts",
+    "Member",
+    "OrganizationMember",
+    "Person",
+    "PersonKey",
+    "Sample",
+    "SecurityTally",
+    "StoredEvent",
+    "UnsavedWork",
+    "WorkUnit",
+]
+
+
+class Person(AbstractUser):
+    """Somebody who causes events: a person, an organisation or a service. The log knows only the id."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    is_organization = models.BooleanField(default=False)
+
+    class Meta(AbstractUser.Meta):
+        verbose_name = "person"
+        verbose_name_plural = "people"
+
+
+class PersonKey(models.Model):
+    """The key that a person's free text is encrypted with. Destroying it erases the text; the chain still holds."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.OneToOneField(Person, on_delete=models.CASCADE, related_name="text_key")
+    secret = models.BinaryField(null=True)
+    destroyed_at = models.DateTimeField(null=True)
+
+
+class ApiKey(models.Model):
+    """A key for the API, kept as a SHA-256 hash only (keys are random, so a slow hash would add nothing).
+
+    `scope` and `origin` are of rules.access. `last_used_at` is right to the hour, and no event.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100, blank=True)
+    scope = models.CharField(max_length=10, default="manage")
+    origin = models.CharField(max_length=10, default="person")
+    hash = models.BinaryField(unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return self.name or "unnamed"
+
+
+class LoginAttempts(models.Model):
+    """How often one username failed to log in from one address; both only as a keyed hash. Forgotten after a while."""
+
+    source = models.CharField(max_length=64, primary_key=True)
+    count = models.IntegerField()
+    last_at = models.DateTimeField(db_index=True)
+
+
+class SecurityTally(models.Model):
+    """What happened again within a minute, and is not yet told in the security log (commands.security)."""
+
+    minute = models.DateTimeField()
+    source = models.CharField(max_length=64)
+    grouping = models.CharField(max_length=64)
+    type = models.CharField(max_length=50)
+    data = models.JSONField()
+    author = models.UUIDField()
+    author_kind = models.CharField(max_length=10)
+    untold = models.IntegerField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["minute", "source"], name="security_tally_source")]
+        indexes = [models.Index(fields=["minute", "grouping"], name="security_tally_grouping")]
+
+
+class Asset(models.Model):
+    """An uploaded file, content-addressed in storage and served without a key at /media/<token>/<filename>."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    token = models.CharField(max_length=64, unique=True)
+    filename = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=100, blank=True)
+    owner = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    sha256 = models.CharField(max_length=64, null=True)
+    size_bytes = models.BigIntegerField(null=True)
+
+
+class Projected(models.Model):
+    """What every row of a fold has: the log that it belongs to, and where in it the row changed last."""
+
+    dataset_id = models.UUIDField(db_index=True)
+    last_offset = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class Dataset(models.Model):
+    """A collection of samples. Its id is the id of its log."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    last_offset = models.BigIntegerField()
+    version = models.BigIntegerField()
+    owner_id = models.UUIDField()
+    name = models.TextField()
+    description = models.TextField()
+    category = models.TextField()
+    task_type = models.TextField()
+    public = models.BooleanField()
+    archived = models.BooleanField()
+    deleted = models.BooleanField()
+    readme = models.TextField()
+    settings = StoredJSON()
+    metadata = StoredJSON()
+    task_attributes = StoredJSON()
+    cloned_from = StoredJSON(null=True)
+    created_by = models.UUIDField()
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner_id", "name"], condition=models.Q(deleted=False), name="dataset_name_taken"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Member(Projected):
+    """A person's role in a dataset."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    person_id = models.UUIDField(db_index=True)
+    role = models.TextField()
+    created_at = models.DateTimeField()
+
+
+class OrganizationMember(models.Model):
+    """A person's role in an organisation. `log` is the installation's."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    log = models.UUIDField()
+    last_offset = models.BigIntegerField()
+    organization_id = models.UUIDField()
+    person_id = models.UUIDField(db_index=True)
+    role = models.TextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization_id", "person_id"], name="organization_member_once")
+        ]
+
+
+class LabelSet(Projected):
+    """A named set of labels over a dataset."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    name = models.TextField()
+    description = models.TextField()
+    kind = models.TextField()
+    base_id = models.UUIDField(null=True)
+    archived = models.BooleanField()
+    created_by = models.UUIDField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dataset_id", "name"], condition=models.Q(archived=False), name="label_set_name_taken"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Sample(Projected):
+    """One thing to label."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    version = models.BigIntegerField()
+    name = models.TextField(db_collation="C")
+    attributes = StoredJSON()
+    metadata = StoredJSON()
+    priority = models.FloatField()
+    readme = models.TextField()
+    assigned_labeler = models.UUIDField(null=True)
+    assigned_reviewer = models.UUIDField(null=True)
+    archived = models.BooleanField()
+    created_by = models.UUIDField()
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dataset_id", "name"], condition=models.Q(archived=False), name="sample_name_taken"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["dataset_id", "created_at", "id"], name="sample_by_age"),
+            models.Index(fields=["dataset_id", "-priority", "created_at"], name="sample_by_priority"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Label(Projected):
+    """The header of a label: everything but its annotations. Its id is derived from sample and label set."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    sample_id = models.UUIDField(db_index=True)
+    label_set_id = models.UUIDField()
+    version = models.BigIntegerField()
+    status = models.TextField()
+    score = models.FloatField(null=True)
+    scene = StoredJSON()
+    classifications = StoredJSON()
+    default_classification = models.BigIntegerField(null=True)
+    mask = StoredJSON(null=True)
+    document = StoredJSON(null=True)
+    last_id = models.BigIntegerField()
+    last_order = models.FloatField()
+    deleted = models.BooleanField()
+    created_by = models.UUIDField()
+    created_at = models.DateTimeField()
+    updated_by = models.UUIDField()
+    updated_at = models.DateTimeField()
+    reviewed_by = models.UUIDField(null=True)
+    reviewed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["dataset_id", "label_set_id", "status"], name="label_by_status")]
+
+
+class Annotation(Projected):
+    """One object of a label. `data` holds what no query asks for: geometry, attributes, keypoints, origin …
+
+    The key is derived from label and uuid, so that a uuid that somebody sends to another label can never take over
+    this row.
+    """
+
+    key = models.UUIDField(primary_key=True, editable=False)
+    uuid = models.UUIDField()
+    label_id = models.UUIDField()
+    id = models.BigIntegerField()
+    category_id = models.BigIntegerField(null=True)
+    type = models.TextField()
+    order = models.FloatField()
+    version = models.BigIntegerField()
+    data = StoredJSON()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["label_id", "id"], name="annotation_id_taken"),
+            models.UniqueConstraint(fields=["uuid"], name="annotation_uuid_taken"),
+        ]
+
+
+class DatasetAsset(Projected):
+    """A file that the dataset refers to, pinned by its hash."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    asset_id = models.UUIDField()
+    token = models.TextField()
+    filename = models.TextField()
+    sha256 = models.TextField()
+    size_bytes = models.BigIntegerField()
+    content_type = models.TextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["dataset_id", "token"], name="asset_by_token")]
+
+
+class Issue(Projected):
+    """What somebody said about a sample. `text` is encrypted with the key of who wrote it last."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    version = models.BigIntegerField()
+    sample_id = models.UUIDField(db_index=True)
+    text = models.TextField()
+    status = models.TextField()
+    anchor = StoredJSON(null=True)
+    archived = models.BooleanField()
+    created_by = models.UUIDField()
+    created_at = models.DateTimeField()
+    updated_by = models.UUIDField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["dataset_id", "created_at", "id"], name="issue_by_age")]
+
+
+class IssueComment(Projected):
+    """An answer to an issue, encrypted with its writer's key."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    issue_id = models.UUIDField(db_index=True)
+    version = models.BigIntegerField()
+    text = models.TextField()
+    created_by = models.UUIDField()
+    created_at = models.DateTimeField()
+
+
+class WorkUnit(Projected):
+    """One save of a label, with the time that its author spent on it. Filled by a catch-up projector."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    sample_id = models.UUIDField()
+    label_set_id = models.UUIDField()
+    author = models.UUIDField()
+    work_type = models.TextField()
+    next_label_status = models.TextField(null=True)
+    active_us = models.BigIntegerField()
+    inactive_us = models.BigIntegerField()
+    gaps = models.IntegerField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["dataset_id", "created_at", "last_offset"], name="work_unit_by_age"),
+            models.Index(fields=["dataset_id", "author", "created_at"], name="work_unit_by_author"),
+        ]
+
+
+class UnsavedWork(Projected):
+    """What somebody spent on a sample since they last saved a label of it; their next work unit takes it."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    sample_id = models.UUIDField()
+    author = models.UUIDField()
+    active_us = models.BigIntegerField()
+    inactive_us = models.BigIntegerField()
+    gaps = models.IntegerField()
+
+
+class LastSignal(Projected):
+    """When and where somebody was last at work in a dataset."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    sample_id = models.UUIDField()
+    author = models.UUIDField()
+    work_session = models.UUIDField(null=True)
+    at = models.DateTimeField()
+
+
+class Contribution(models.Model):
+    """What one author did to a dataset on one day (UTC), counted by event type. Filled by a catch-up projector."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    dataset_id = models.UUIDField(db_index=True)
+    author = models.UUIDField()
+    author_kind = models.TextField()
+    day = models.DateField()
+    counts = StoredJSON()

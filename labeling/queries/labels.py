@@ -1,0 +1,236 @@
+"""Labels: the state of one, now or at an offset, in one statement."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from labeling import events as e
+from labeling.errors import NotFound
+from labeling.log import store, values
+from labeling.queries.datasets import JOIN_ROLE, ROLE
+from labeling.rules import label_state
+from labeling.rules.label_state import LabelState, label_stream
+
+JSON = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Found:
+    """A label and what surrounds it: the dataset as the caller sees it, the head of its log, and people's names."""
+
+    dataset: uuid.UUID
+    owner: uuid.UUID
+    task_type: str
+    public: bool
+    role: str | None
+    head: int
+    sample: uuid.UUID
+    label_set: uuid.UUID
+    label_set_name: str
+    state: LabelState
+    names: dict[uuid.UUID, str]
+    accepted_edits: str | None = None  #: the dataset's setting accepted_label_edits
+
+
+#: What the header row gives to a state, in the order of the SELECT below.
+HEADER = (
+    "version", "status", "score", "scene", "classifications", "default_classification", "mask", "document", "last_id",
+    "last_order", "created_by", "created_at", "updated_by", "updated_at", "reviewed_by", "reviewed_at", "last_offset",
+)  # fmt: skip
+STORED_JSON = {"scene", "classifications", "mask", "document"}
+
+# One statement, so that header, annotations and head are of one moment. json_agg hands over one text to decode.
+FIND = f"""
+SELECT d.id, d.owner_id, d.task_type, d.public, {ROLE}, h.head, ls.id,
+       (SELECT username FROM labeling_person WHERE id = l.created_by),
+       (SELECT username FROM labeling_person WHERE id = l.updated_by),
+       (SELECT username FROM labeling_person WHERE id = l.reviewed_by),
+       (SELECT json_agg(json_build_array(
+           a.uuid, a.id, a.category_id, a."order", a.version, a.last_offset, a.data))::text
+          FROM labeling_annotation a
+         WHERE a.label_id = l.id AND (%s OR a.uuid = ANY(%s::uuid[]) OR a.id = ANY(%s::bigint[]))),
+       l.deleted, {", ".join(f"l.{name}" for name in HEADER)}, d.settings->>'accepted_label_edits'
+  FROM labeling_sample s
+  JOIN labeling_dataset d ON d.id = s.dataset_id AND NOT d.deleted
+  JOIN log_head h ON h.log = d.id
+  {JOIN_ROLE.format("%s")}
+  LEFT JOIN labeling_labelset ls ON ls.dataset_id = d.id AND ls.name = %s AND NOT ls.archived
+  LEFT JOIN labeling_label l ON l.sample_id = s.id AND l.label_set_id = ls.id
+ WHERE s.id = %s AND NOT s.archived
+"""
+
+
+def find_label(
+    sample: uuid.UUID,
+    label_set: str,
+    *,
+    person: uuid.UUID,
+    uuids: list[str] | None = None,
+    ids: list[int] | None = None,
+) -> Found:
+    """The label of a sample in a label set, as it is now; with all annotations, or only those of `uuids` and `ids`.
+
+    Raises:
+        NotFound: no such sample, or no such label set in its dataset. Whether `person` may see it is the caller's to
+        check.
+    """
+    some = uuids is not None or ids is not None
+    with connection.cursor() as cursor:
+        cursor.execute(FIND, [not some, uuids or [], ids or [], person, label_set, sample])
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound("The sample")
+    dataset, owner, task_type, public, role, head, set_id = row[:7]
+    if set_id is None:
+        raise NotFound("The label set")
+    names = {key: name for key, name in zip((row[22], row[24], row[26]), row[7:10], strict=True) if key}
+    return Found(
+        dataset=dataset,
+        owner=owner,
+        task_type=task_type,
+        public=public,
+        role=role,
+        head=head,
+        sample=sample,
+        label_set=set_id,
+        label_set_name=label_set,
+        state=_state(dataset, label_stream(sample, set_id), row[10], row[11], row[12:-1], complete=not some),
+        names=names,
+        accepted_edits=row[-1],
+    )
+
+
+def _state(
+    dataset: uuid.UUID, stream: str, annotations: str | None, deleted: bool | None, header: Any, *, complete: bool
+) -> LabelState:
+    state = LabelState(dataset=dataset, stream=stream, complete=complete)
+    if deleted is None:
+        return state
+    for name, value in zip(HEADER, header, strict=True):
+        setattr(state, name, values.load_stored(value) if name in STORED_JSON and value is not None else value)
+    state.exists = not deleted
+    for key, number, category_id, order, version, last_offset, data in orjson.loads(annotations) if annotations else ():
+        state.annotations[key] = data | {
+            "uuid": key,
+            "id": number,
+            "category_id": category_id,
+            "order": order,
+            "version": version,
+            "last_offset": last_offset,
+        }
+    return state
+
+
+def label_at(dataset: uuid.UUID, stream: str, offset: int) -> LabelState:
+    """The label as it was at an offset of its log."""
+    return label_state.fold(LabelState(dataset, stream), list(store.read_stream(dataset, stream, up_to=offset)))
+
+
+def label_at_version(dataset: uuid.UUID, stream: str, version: int) -> LabelState:
+    """The label as it was at one of its versions; 0 is the label before its first event."""
+    events = [event for event in store.read_stream(dataset, stream) if event.version <= version]
+    return label_state.fold(LabelState(dataset, stream), events)
+
+
+def used_before(dataset: uuid.UUID, stream: str, uuids: set[str]) -> set[str]:
+    """Those of `uuids` that an annotation of the label ever had, also one that is gone."""
+    found = store.naming(dataset, stream, ["AnnotationAdded", "AnnotationRemoved"], "annotation", sorted(uuids))
+    if found == uuids or not store.read(dataset, stream=stream, types=["LabelDeleted"], limit=1):
+        return found
+    # What was imported and went with its label is named inside of the import alone.
+    imports = (event.fact for event in store.read_stream(dataset, stream))
+    named = {item["annotation"] for fact in imports if isinstance(fact, e.LabelImported) for item in fact.annotations}
+    return found | (named & uuids)
+
+
+def names_of(people: set[uuid.UUID | None]) -> dict[uuid.UUID, str]:
+    """{person: username} for those who still have an account."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, username FROM labeling_person WHERE id = ANY(%s)", [[p for p in people if p]])
+        return dict(cursor.fetchall())
+
+
+def as_offset(dataset: uuid.UUID, at: int | dt.datetime, head: int) -> int:
+    """The offset that `at` (an offset or a time) means; never past the head."""
+    return min(at, head) if isinstance(at, int) else store.offset_at(dataset, at)
+
+
+# One statement for a page of samples: headers, and where wanted the annotations as one text a label.
+PAGE = f"""
+SELECT l.sample_id, l.label_set_id,
+       (SELECT username FROM labeling_person WHERE id = l.created_by),
+       (SELECT username FROM labeling_person WHERE id = l.updated_by),
+       (SELECT username FROM labeling_person WHERE id = l.reviewed_by),
+       CASE WHEN %s THEN
+       (SELECT json_agg(json_build_array(
+           a.uuid, a.id, a.category_id, a."order", a.version, a.last_offset, a.data))::text
+          FROM labeling_annotation a WHERE a.label_id = l.id) END,
+       l.deleted, {", ".join(f"l.{name}" for name in HEADER)}
+  FROM labeling_label l WHERE l.sample_id = ANY(%s) AND l.label_set_id = %s AND NOT l.deleted
+"""
+
+
+def labels_of_samples(
+    samples: list[uuid.UUID],
+    label_set: uuid.UUID,
+    label_set_name: str,
+    *,
+    dataset: uuid.UUID,
+    task_type: str,
+    full: bool,
+) -> dict[uuid.UUID, Found]:
+    """{sample: its label in the label set} for those that have one; without annotations unless `full`."""
+    found = {}
+    with connection.cursor() as cursor:
+        cursor.execute(PAGE, [full, samples, label_set])
+        for row in cursor.fetchall():
+            state = _state(dataset, label_stream(row[0], label_set), row[5], row[6], row[7:], complete=full)
+            found[row[0]] = Found(
+                dataset=dataset,
+                owner=dataset,
+                task_type=task_type,
+                public=False,
+                role=None,
+                head=0,
+                sample=row[0],
+                label_set=label_set,
+                label_set_name=label_set_name,
+                state=state,
+                names={
+                    key: name
+                    for key, name in zip((state.created_by, state.updated_by, state.reviewed_by), row[2:5], strict=True)
+                    if key and name
+                },
+            )
+    return found
+
+
+def bounded_by_bytes(samples: list[uuid.UUID], label_set: uuid.UUID, *, most_bytes: int) -> Iterator[list[uuid.UUID]]:
+    """The samples that have a label in a label set, in groups whose stored labels are at most this large, or one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT l.sample_id, coalesce(pg_column_size(l.document), 0) + coalesce((SELECT sum(pg_column_size(a.data))"
+            " FROM labeling_annotation a WHERE a.label_id = l.id), 0)"
+            " FROM labeling_label l WHERE l.sample_id = ANY(%s) AND l.label_set_id = %s AND NOT l.deleted",
+            [samples, label_set],
+        )
+        sizes = dict(cursor.fetchall())
+    group: list[uuid.UUID] = []
+    size = 0
+    for sample in samples:
+        if sample not in sizes:
+            continue
+        if group and size + sizes[sample] > most_bytes:
+            yield group
+            group, size = [], 0
+        group.append(sample)
+        size += sizes[sample]
+    if group:
+        yield group

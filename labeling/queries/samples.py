@@ -1,0 +1,98 @@
+"""Samples: finding one, pages of many, and how they were at an offset."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from labeling.errors import NotFound
+from labeling.log import store
+from labeling.models import Sample
+from labeling.queries.datasets import JOIN_ROLE, ROLE
+from labeling.rules import sample_state
+from labeling.rules.sample_state import SampleState, sample_stream
+
+JSON = dict[str, Any]
+
+
+@dataclass(slots=True)
+class SampleInDataset:
+    """A sample, and its dataset as one person sees it."""
+
+    sample: Sample
+    dataset: uuid.UUID
+    full_name: str
+    public: bool
+    role: str | None
+    task_type: str
+    has_issues: bool
+
+
+def find_sample(sample: uuid.UUID, *, person: uuid.UUID) -> SampleInDataset:
+    """The sample with this id. Whether `person` may see it is the caller's to check.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = list(
+        Sample.objects.raw(
+            f"SELECT s.*, {ROLE} AS seen_role, p.username AS owner_username, d.name AS dataset_name,"
+            " d.public AS dataset_public,"
+            " d.task_type AS dataset_task_type,"
+            " EXISTS (SELECT FROM labeling_issue i WHERE i.sample_id = s.id AND NOT i.archived) AS has_issues"
+            " FROM labeling_sample s"
+            " JOIN labeling_dataset d ON d.id = s.dataset_id AND NOT d.deleted"
+            " JOIN labeling_person p ON p.id = d.owner_id"
+            f" {JOIN_ROLE.format('%s')} WHERE s.id = %s AND NOT s.archived",
+            [person, sample],
+        )
+    )
+    if not found:
+        raise NotFound("The sample")
+    row: Any = found[0]
+    return SampleInDataset(
+        sample=row,
+        dataset=row.dataset_id,
+        full_name=f"{row.owner_username}/{row.dataset_name}",
+        public=row.dataset_public,
+        role=row.seen_role,
+        task_type=row.dataset_task_type,
+        has_issues=row.has_issues,
+    )
+
+
+def state_of(row: Sample) -> SampleState:
+    """A sample's state from its row, for a command."""
+    return SampleState(
+        dataset=row.dataset_id,
+        stream=sample_stream(row.id),
+        version=row.version,
+        exists=not row.archived,
+        name=row.name,
+        attributes=row.attributes,
+        metadata=row.metadata,
+        priority=row.priority,
+        readme=row.readme,
+        assigned_labeler=str(row.assigned_labeler) if row.assigned_labeler else None,
+        assigned_reviewer=str(row.assigned_reviewer) if row.assigned_reviewer else None,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        last_offset=row.last_offset,
+    )
+
+
+def sample_at(dataset: uuid.UUID, sample: uuid.UUID, offset: int) -> SampleState:
+    """The sample as it was at an offset of its log."""
+    stream = sample_stream(sample)
+    return sample_state.fold(SampleState(dataset, stream), list(store.read_stream(dataset, stream, up_to=offset)))
+
+
+def samples_at(dataset: uuid.UUID, offset: int) -> Iterator[SampleState]:
+    """Every sample that the dataset had at an offset, by id; one is in memory at a time."""
+    for stream, events in store.read_streams(dataset, "sample/", up_to=offset):
+        state = sample_state.fold(SampleState(dataset, stream), events)
+        if state.exists:
+            yield state

@@ -1,0 +1,364 @@
+"""The state of one label: its header and its annotations, folded from the events of its stream."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from labeling import events as e
+from labeling.log.event import Event, Fact
+from labeling.log.rows import Rows
+from labeling.rules.fold import Moment, Place, place_of
+
+Annotation = dict[str, Any]
+JSON = dict[str, Any]
+
+LABEL_NAMESPACE = uuid.UUID("5a0f4c2e-7b8e-4f2a-9a61-2f0f5c9d7e11")
+ROW_KEYS = ("uuid", "id", "category_id", "order", "version", "last_offset")
+
+STATUSES = (
+    "UNLABELED",
+    "PRELABELED",
+    "LABELING_IN_PROGRESS",
+    "LABELED",
+    "REVIEWING_IN_PROGRESS",
+    "REVIEWED",
+    "REJECTED",
+    "SKIPPED",
+    "VERIFIED",
+)
+
+
+def label_stream(sample: uuid.UUID, label_set: uuid.UUID) -> str:
+    return f"label/{sample}/{label_set}"
+
+
+def label_id(stream: str) -> uuid.UUID:
+    """The id of a label's row, derived from its stream, so that a rebuild gives the same."""
+    return uuid.uuid5(LABEL_NAMESPACE, stream)
+
+
+@dataclass(slots=True)
+class LabelState:
+    """One label. `annotations` maps uuid to annotation; it holds only what was asked for unless `complete`.
+
+    An annotation is a dict: uuid, id, category_id, order, geometry, version (of its last change), by (author of that),
+    last_offset, and where set: attributes, keypoints, orientation, score, origin, extra, links. It is never changed in
+    place: a change puts a new dict there, so the difference between two states is found by identity.
+    """
+
+    dataset: uuid.UUID
+    stream: str
+    version: int = 0
+    exists: bool = False
+    status: str = "UNLABELED"
+    score: float | None = None
+    scene: JSON = field(default_factory=dict)
+    classifications: list[int] = field(default_factory=list)
+    default_classification: int | None = None
+    mask: JSON | None = None
+    document: JSON | None = None
+    last_id: int = 0
+    last_order: float = 0.0
+    created_by: uuid.UUID | None = None
+    created_at: Moment | None = None
+    updated_by: uuid.UUID | None = None
+    updated_at: Moment | None = None
+    reviewed_by: uuid.UUID | None = None
+    reviewed_at: Moment | None = None
+    last_offset: int = 0
+    annotations: dict[str, Annotation] = field(default_factory=dict)
+    complete: bool = True
+
+    @property
+    def id(self) -> uuid.UUID:
+        return label_id(self.stream)
+
+    @property
+    def sample(self) -> str:
+        return self.stream.split("/")[1]
+
+    @property
+    def label_set(self) -> str:
+        return self.stream.split("/")[2]
+
+    def in_order(self) -> list[Annotation]:
+        """The annotations from bottom to top."""
+        return sorted(self.annotations.values(), key=lambda item: (item["order"], item["id"]))
+
+    def copied(self) -> LabelState:
+        return replace(self, annotations=dict(self.annotations))
+
+
+def fold(state: LabelState, events: list[Event]) -> LabelState:
+    """The state after `events`, on a copy."""
+    state = state.copied()
+    for event in events:
+        evolve(state, event.fact, place_of(event))
+    return state
+
+
+def evolve(state: LabelState, fact: Fact, place: Place) -> None:
+    """Change `state` by one fact. A fact about an annotation that is not there changes only the header."""
+    if not state.exists and not isinstance(fact, e.LabelDeleted):
+        state.exists = True
+        state.created_by, state.created_at = place.author, place.at
+    HANDLERS[type(fact)](state, fact, place)
+    state.version = place.version
+    state.updated_by, state.updated_at = place.author, place.at
+    state.last_offset = place.offset
+
+
+def rows(state: LabelState) -> JSON:
+    """The header row."""
+    return {
+        "id": state.id,
+        "dataset_id": state.dataset,
+        "last_offset": state.last_offset,
+        "sample_id": state.sample,
+        "label_set_id": state.label_set,
+        "version": state.version,
+        "status": state.status,
+        "score": state.score,
+        "scene": state.scene,
+        "classifications": state.classifications,
+        "default_classification": state.default_classification,
+        "mask": state.mask,
+        "document": state.document,
+        "last_id": state.last_id,
+        "last_order": state.last_order,
+        "deleted": not state.exists,
+        "created_by": state.created_by,
+        "created_at": state.created_at,
+        "updated_by": state.updated_by,
+        "updated_at": state.updated_at,
+        "reviewed_by": state.reviewed_by,
+        "reviewed_at": state.reviewed_at,
+    }
+
+
+def annotation_key(label: uuid.UUID, annotation: str) -> str:
+    """The key of an annotation's row; both ids are in it, so no label can name another label's row.
+
+    It is `uuid.uuid5(label, annotation)`, written out because that takes ten times as long and a label has hundreds.
+    """
+    digest = hashlib.sha1(label.bytes + annotation.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+
+
+def annotation_row(state: LabelState, label: uuid.UUID, item: Annotation) -> JSON:
+    return {
+        "key": annotation_key(label, item["uuid"]),
+        "uuid": item["uuid"],
+        "dataset_id": state.dataset,
+        "last_offset": item["last_offset"],
+        "label_id": label,
+        "id": item["id"],
+        "category_id": item["category_id"],
+        "type": item["geometry"]["type"],
+        "order": item["order"],
+        "version": item["version"],
+        "data": {key: value for key, value in item.items() if key not in ROW_KEYS},
+    }
+
+
+def difference(before: LabelState, after: LabelState) -> Rows:
+    """The rows to write so that the tables go from `before` to `after`."""
+    label = after.id
+    changed = [
+        annotation_row(after, label, item)
+        for key, item in after.annotations.items()
+        if before.annotations.get(key) is not item
+    ]
+    gone = [annotation_key(label, key) for key in before.annotations if key not in after.annotations]
+    found = Rows(put={"labeling_label": [rows(after)]})
+    if changed:
+        found.put["labeling_annotation"] = changed
+    if gone:
+        found.out["labeling_annotation"] = gone
+    return found
+
+
+# --- what each fact does -------------------------------------------------------------------------------------------
+
+Handler = Callable[[LabelState, Any, Place], None]
+
+
+def _change(name: str | None, *keys: str) -> Handler:
+    """A handler that sets `keys` of the fact on its annotation; `name` names one key to take away instead."""
+
+    def handler(state: LabelState, fact: Any, place: Place) -> None:
+        changes = {key: getattr(fact, key) for key in keys}
+        _put(state, fact.annotation, place, changes, [name] if name else [])
+
+    return handler
+
+
+def _put(state: LabelState, key: str, place: Place, changes: JSON, without: list[str] | None = None) -> None:
+    old = state.annotations.get(key)
+    if old is None:
+        return
+    new = old | changes | {"version": place.version, "by": str(place.author), "last_offset": place.offset}
+    for gone in without or ():
+        new.pop(gone, None)
+    for optional in ("score", "origin", "extra"):
+        if optional in new and new[optional] is None:
+            del new[optional]
+    state.annotations[key] = new
+
+
+def _added(state: LabelState, fact: e.AnnotationAdded, place: Place) -> None:
+    item: Annotation = {
+        "uuid": fact.annotation,
+        "id": fact.id,
+        "category_id": fact.category_id,
+        "order": fact.order,
+        "geometry": fact.geometry,
+        "version": place.version,
+        "by": str(place.author),
+        "last_offset": place.offset,
+    }
+    for key in ("attributes", "keypoints", "orientation", "score", "origin", "extra"):
+        value = getattr(fact, key)
+        if value is not None:
+            item[key] = value
+    state.annotations[fact.annotation] = item
+    state.last_id = max(state.last_id, fact.id)
+    state.last_order = max(state.last_order, fact.order)
+
+
+def _removed(state: LabelState, fact: e.AnnotationRemoved, place: Place) -> None:
+    state.annotations.pop(fact.annotation, None)
+
+
+def _attributes_set(state: LabelState, fact: e.AnnotationAttributesSet, place: Place) -> None:
+    old = state.annotations.get(fact.annotation)
+    if old is not None:
+        _put(state, fact.annotation, place, {"attributes": old.get("attributes", {}) | fact.attributes})
+
+
+def _attributes_cleared(state: LabelState, fact: e.AnnotationAttributesCleared, place: Place) -> None:
+    old = state.annotations.get(fact.annotation)
+    if old is None:
+        return
+    if fact.all:
+        _put(state, fact.annotation, place, {}, ["attributes"])
+    else:
+        kept = {name: value for name, value in old.get("attributes", {}).items() if name not in fact.names}
+        _put(state, fact.annotation, place, {"attributes": kept})
+
+
+def _link_added(state: LabelState, fact: e.AnnotationLinkAdded, place: Place) -> None:
+    old = state.annotations.get(fact.annotation)
+    if old is not None:
+        links = [link for link in old.get("links", []) if link["to"] != fact.to]
+        _put(state, fact.annotation, place, {"links": [*links, {"to": fact.to, "attributes": fact.attributes}]})
+
+
+def _link_removed(state: LabelState, fact: e.AnnotationLinkRemoved, place: Place) -> None:
+    old = state.annotations.get(fact.annotation)
+    if old is not None:
+        links = [link for link in old.get("links", []) if link["to"] != fact.to]
+        _put(state, fact.annotation, place, {"links": links} if links else {}, [] if links else ["links"])
+
+
+def _rasterized(state: LabelState, fact: e.AnnotationRasterized, place: Place) -> None:
+    _put(state, fact.annotation, place, {"geometry": fact.geometry}, ["attributes", "keypoints", "orientation"])
+
+
+def _order(state: LabelState, fact: e.AnnotationOrderChanged, place: Place) -> None:
+    _put(state, fact.annotation, place, {"order": fact.order})
+    state.last_order = max(state.last_order, fact.order)
+
+
+def _imported(state: LabelState, fact: e.LabelImported, place: Place) -> None:
+    for item in fact.annotations:
+        _added(state, e.AnnotationAdded(**item), place)
+    state.scene = state.scene | fact.scene
+    if fact.mask is not None:
+        state.mask = fact.mask
+    if fact.status is not None:
+        state.status = fact.status
+    if fact.score is not None:
+        state.score = fact.score
+
+
+def _document(state: LabelState, fact: e.LabelDocumentSet, place: Place) -> None:
+    state.document = fact.document
+
+
+def _status(state: LabelState, fact: e.LabelStatusChanged, place: Place) -> None:
+    state.status = fact.after
+    if fact.verb in ("accept", "reject", "verify"):
+        state.reviewed_by, state.reviewed_at = place.author, place.at
+
+
+def _score(state: LabelState, fact: e.LabelScoreSet, place: Place) -> None:
+    state.score = fact.score
+
+
+def _scene(state: LabelState, fact: e.SceneAttributesSet, place: Place) -> None:
+    scene = state.scene | fact.scene
+    state.scene = {key: value for key, value in scene.items() if value is not None}
+
+
+def _assigned(state: LabelState, fact: e.ClassificationAssigned, place: Place) -> None:
+    if fact.category_id not in state.classifications:
+        state.classifications = [*state.classifications, fact.category_id]
+
+
+def _unassigned(state: LabelState, fact: e.ClassificationRemoved, place: Place) -> None:
+    state.classifications = [item for item in state.classifications if item != fact.category_id]
+
+
+def _default(state: LabelState, fact: e.DefaultClassificationSet, place: Place) -> None:
+    state.default_classification = fact.category_id
+
+
+def _patched(state: LabelState, fact: e.BitmapPatched, place: Place) -> None:
+    state.mask = fact.mask
+
+
+def _deleted(state: LabelState, fact: e.LabelDeleted, place: Place) -> None:
+    state.exists = False
+    state.status = "UNLABELED"
+    state.score = state.mask = state.document = state.default_classification = None
+    state.reviewed_by = state.reviewed_at = None
+    state.scene, state.classifications, state.annotations = {}, [], {}
+
+
+HANDLERS: dict[type[Fact], Handler] = {
+    e.LabelImported: _imported,
+    e.LabelDocumentSet: _document,
+    e.LabelStatusChanged: _status,
+    e.LabelScoreSet: _score,
+    e.LabelDeleted: _deleted,
+    e.SceneAttributesSet: _scene,
+    e.ClassificationAssigned: _assigned,
+    e.ClassificationRemoved: _unassigned,
+    e.DefaultClassificationSet: _default,
+    e.BitmapPatched: _patched,
+    e.AnnotationAdded: _added,
+    e.AnnotationRemoved: _removed,
+    e.AnnotationGeometrySet: _change(None, "geometry"),
+    e.AnnotationCategorySet: _change(None, "category_id"),
+    e.AnnotationAttributesSet: _attributes_set,
+    e.AnnotationAttributesCleared: _attributes_cleared,
+    e.AnnotationKeypointsSet: _change(None, "keypoints"),
+    e.AnnotationKeypointsCleared: _change("keypoints"),
+    e.AnnotationOrientationSet: _change(None, "orientation"),
+    e.AnnotationOrientationCleared: _change("orientation"),
+    e.AnnotationOrderChanged: _order,
+    e.AnnotationScoreSet: _change(None, "score"),
+    e.AnnotationOriginSet: _change(None, "origin"),
+    e.AnnotationExtraSet: _change(None, "extra"),
+    e.AnnotationLinkAdded: _link_added,
+    e.AnnotationLinkRemoved: _link_removed,
+    e.AnnotationRasterized: _rasterized,
+    e.AnnotationPolygonized: _change(None, "geometry"),
+    e.AnnotationFitted: _change(None, "geometry"),
+}

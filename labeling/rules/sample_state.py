@@ -1,0 +1,129 @@
+"""The states of a sample and of a file in a dataset, folded from the events of their streams."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from labeling import events as e
+from labeling.log.event import Event, Fact
+from labeling.log.rows import Rows
+from labeling.rules.fold import NOW, Moment, Place, place_of
+
+JSON = dict[str, Any]
+
+ASSET_NAMESPACE = uuid.UUID("0b6f7c1c-0d5c-4c3b-8c39-6f6a6b7c2d02")
+
+
+def sample_stream(sample: uuid.UUID | str) -> str:
+    return f"sample/{sample}"
+
+
+@dataclass(slots=True)
+class SampleState:
+    """One sample. `exists` is False before SampleAdded and after SampleArchived."""
+
+    dataset: uuid.UUID
+    stream: str
+    version: int = 0
+    exists: bool = False
+    name: str = ""
+    attributes: JSON = field(default_factory=dict)
+    metadata: JSON = field(default_factory=dict)
+    priority: float = 0
+    readme: str = ""
+    assigned_labeler: str | None = None
+    assigned_reviewer: str | None = None
+    created_by: uuid.UUID | None = None
+    created_at: Moment = NOW
+    updated_at: Moment = NOW
+    last_offset: int = 0
+
+    @property
+    def id(self) -> uuid.UUID:
+        return uuid.UUID(self.stream.removeprefix("sample/"))
+
+
+def evolve(state: SampleState, fact: Fact, place: Place) -> None:
+    """Change `state` by one fact."""
+    match fact:
+        case e.SampleAdded():
+            for key in (
+                "name",
+                "attributes",
+                "metadata",
+                "priority",
+                "readme",
+                "assigned_labeler",
+                "assigned_reviewer",
+            ):
+                setattr(state, key, getattr(fact, key))
+            state.exists, state.created_by, state.created_at = True, place.author, place.at
+        case e.SampleChanged():
+            for key, value in fact.changes.items():
+                setattr(state, key, value)
+        case e.SamplePrioritySet():
+            state.priority = fact.priority
+        case e.SampleAssigned():
+            for role, person in fact.roles.items():
+                setattr(state, f"assigned_{role}", person)
+        case e.SampleArchived():
+            state.exists = False
+        case _:
+            raise TypeError(f"{type(fact).__name__} is no event of a sample")
+    state.version, state.updated_at, state.last_offset = place.version, place.at, place.offset
+
+
+def fold(state: SampleState, events: list[Event]) -> SampleState:
+    state = replace(state)
+    for event in events:
+        evolve(state, event.fact, place_of(event))
+    return state
+
+
+def rows(state: SampleState) -> Rows:
+    """The sample's row."""
+    row = {
+        "id": state.id,
+        "dataset_id": state.dataset,
+        "last_offset": state.last_offset,
+        "version": state.version,
+        "name": state.name,
+        "attributes": state.attributes,
+        "metadata": state.metadata,
+        "priority": state.priority,
+        "readme": state.readme,
+        "assigned_labeler": state.assigned_labeler,
+        "assigned_reviewer": state.assigned_reviewer,
+        "archived": not state.exists,
+        "created_by": state.created_by,
+        "created_at": state.created_at,
+        "updated_at": state.updated_at,
+    }
+    return Rows(put={"labeling_sample": [row]})
+
+
+def asset_stream(asset: uuid.UUID | str) -> str:
+    return f"asset/{asset}"
+
+
+def asset_rows(events: list[Event]) -> Rows:
+    """The row of a file in a dataset; its stream holds one event."""
+    event = events[0]
+    fact = event.fact
+    assert isinstance(fact, e.AssetAdded)
+    place = place_of(event)
+    row = {
+        "id": uuid.uuid5(ASSET_NAMESPACE, f"{event.log}/{fact.asset}"),
+        "dataset_id": event.log,
+        "last_offset": place.offset,
+        "asset_id": fact.asset,
+        "token": fact.token,
+        "filename": fact.filename,
+        "sha256": fact.sha256,
+        "size_bytes": fact.size_bytes,
+        "content_type": fact.content_type,
+        "created_at": place.at,
+    }
+    return Rows(put={"labeling_datasetasset": [row]})

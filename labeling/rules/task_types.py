@@ -1,0 +1,133 @@
+"""The plug board of task types: how a label document becomes events and is rendered again.
+
+A task type is one object. `labeling` has two kinds: those whose annotations are kept one by one, and those whose
+document is one event a save, verbatim. Upper apps plug in richer ones from their apps.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from labeling import events as e
+from labeling.log import values
+from labeling.log.event import Fact
+from labeling.rules import copies, documents
+from labeling.rules.documents import Changes, Document
+from labeling.rules.label_state import LabelState
+from labeling.rules.protocol.labels import LABELS, check_label
+
+JSON = dict[str, Any]
+
+
+class TaskType(Protocol):
+    """Parses a label document, turns its difference to a state into facts, and renders the document again.
+
+    `copied` gives the facts that make the same label in another dataset, whole, with what the document cannot say.
+    """
+
+    name: str
+    by_annotation: bool  #: annotations are kept one by one, and can be edited one by one
+    has_mask: bool  #: the pixels of the objects are in one bitmap of the label
+
+    def parse(self, document: JSON, where: str) -> Document: ...
+
+    def first(
+        self, state: LabelState, document: Document, status: str, score: float | None, mask: JSON | None
+    ) -> list[Fact]: ...
+
+    def changes(self, state: LabelState, document: Document) -> Changes: ...
+
+    def render(self, state: LabelState) -> JSON: ...
+
+    def copied(self, state: LabelState) -> list[Fact]: ...
+
+
+class AnnotationTask:
+    """Vector labels, and bitmaps whose objects are annotations."""
+
+    by_annotation = True
+
+    def __init__(self, name: str, *, has_mask: bool = False) -> None:
+        self.name = name
+        self.has_mask = has_mask
+
+    def parse(self, document: JSON, where: str) -> Document:
+        return documents.parse_objects(document, where, masks=self.has_mask)
+
+    def first(
+        self, state: LabelState, document: Document, status: str, score: float | None, mask: JSON | None
+    ) -> list[Fact]:
+        return documents.first_import(state, document, status=status, score=score, mask=mask)
+
+    def changes(self, state: LabelState, document: Document) -> Changes:
+        return documents.object_changes(state, document)
+
+    def render(self, state: LabelState) -> JSON:
+        rendered = documents.render_objects(state)
+        if self.has_mask:
+            mask = state.mask or {}
+            rendered["segmentation_bitmap"] = {"url": mask.get("url")}
+            if mask.get("hash"):
+                rendered["segmentation_bitmap"] |= {"hash": mask["hash"], "size_wh": [mask["width"], mask["height"]]}
+        return rendered
+
+    def copied(self, state: LabelState) -> list[Fact]:
+        return copies.copied_objects(state)
+
+
+class VerbatimTask:
+    """Documents without events of their own: one LabelDocumentSet a save; equality is equality of JSON."""
+
+    by_annotation = False
+    has_mask = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def parse(self, document: JSON, where: str) -> Document:
+        check_label(self.name, document, where)
+        return Document(verbatim=document)
+
+    def first(
+        self, state: LabelState, document: Document, status: str, score: float | None, mask: JSON | None
+    ) -> list[Fact]:
+        facts: list[Fact] = [
+            e.LabelDocumentSet(document=document.verbatim or {}),
+            e.LabelStatusChanged(before=None, after=status, verb="upload"),
+        ]
+        return facts if score is None else [*facts, e.LabelScoreSet(score=score)]
+
+    def changes(self, state: LabelState, document: Document) -> Changes:
+        if state.document is not None and values.same(state.document, document.verbatim):
+            return Changes()
+        return Changes(facts=[e.LabelDocumentSet(document=document.verbatim or {})])
+
+    def render(self, state: LabelState) -> JSON:
+        return state.document or {}
+
+    def copied(self, state: LabelState) -> list[Fact]:
+        return copies.copied_document(state)
+
+
+_task_types: dict[str, TaskType] = {}
+
+
+def register(task_type: TaskType) -> None:
+    """Plug in a task type, in the place of an earlier one of the same name."""
+    _task_types[task_type.name] = task_type
+
+
+def task_type(name: str) -> TaskType:
+    return _task_types[name]
+
+
+def task_type_names() -> list[str]:
+    return list(_task_types)
+
+
+for _name in ("vector", "bboxes", "keypoints"):
+    register(AnnotationTask(_name))
+for _name in ("segmentation-bitmap", "segmentation-bitmap-highres"):
+    register(AnnotationTask(_name, has_mask=True))
+for _name in LABELS:
+    register(VerbatimTask(_name))

@@ -1,0 +1,1 @@
+"""Frozen snapshots of a dataset, their exports, and differences between them."""

@@ -1,0 +1,45 @@
+"""Dramatiq actors of releases. Each may run twice, late, or never; the rows decide."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+import dramatiq
+
+from releases import builds
+
+logger = logging.getLogger(__name__)
+
+#: A build takes as long as the dataset is large; a lost worker is noticed by its silence, not by a limit.
+TIME_LIMIT_MS = 24 * 3_600_000
+
+
+@dramatiq.actor(
+    max_retries=2 * builds.MOST_TRIES,
+    min_backoff=1_000,
+    max_backoff=60_000,
+    time_limit=TIME_LIMIT_MS,
+    notify_shutdown=True,  # or a long build would hold up the end of its worker, and be killed
+)
+def build_release(release: str) -> None:
+    """Make the file of a release."""
+    builds.build(uuid.UUID(release))
+
+
+def send_build(release: uuid.UUID) -> None:
+    """Ask for the file of a release. No failure reaches the caller: the sweeper finds what was not asked for."""
+    try:
+        build_release.send(str(release))
+    except Exception:
+        logger.warning("the queue took no message for release %s; the sweeper will find it", release, exc_info=True)
+
+
+def sweep() -> int:
+    """Ask again for every file that nobody is making, and remove those of releases taken back. Returns how many."""
+    gone, waiting = builds.left_behind(), builds.claim_waiting()
+    for release in gone:
+        builds.forget(release)
+    for release in waiting:
+        build_release.send(str(release))
+    return len(gone) + len(waiting)

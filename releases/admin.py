@@ -1,0 +1,214 @@
+"""Releases in the admin: how far each is, its file, cutting one and taking one back."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin import AdminSite
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from labeling.admin import display, places, site, words
+from labeling.admin.datasets import OWNER_NAME, DatasetFilter
+from labeling.admin.fields import Fieldsets, LongTextField, RecordForm, TextField
+from labeling.admin.recorded import RecordedAdmin
+from labeling.admin.rights import may, visible_datasets
+from labeling.log.event import Intent
+from labeling.models import Dataset
+from releases import commands, events
+from releases.models import Release, ReleaseBuild
+from releases.queries import Found
+from releases.rules import release_stream
+
+JSON = dict[str, Any]
+
+KINDS = {
+    ReleaseBuild.Status.PENDING: ("being made", "busy"),
+    ReleaseBuild.Status.SUCCEEDED: ("ready", "good"),
+    ReleaseBuild.Status.FAILED: ("failed", "bad"),
+}
+
+
+class CutForm(RecordForm):
+    """A new release: the dataset as it is now."""
+
+    dataset = TextField(help_text="owner/name")
+    name = TextField(
+        max_length=128, help_text="A release keeps its name and its content; cut another one for a newer state."
+    )
+    description = LongTextField(required=False, rows=3)
+
+    fieldsets: ClassVar[Fieldsets] = [(None, {"fields": ["dataset", "name", "description"]})]
+
+    def clean_dataset(self) -> Dataset:
+        owner, _, name = self.cleaned_data["dataset"].partition("/")
+        found = (
+            visible_datasets(self.request).annotate(owner_name=OWNER_NAME).filter(owner_name=owner, name=name).first()
+        )
+        if found is None:
+            raise ValidationError("There is no such dataset; write its owner, a slash, and its name.")
+        return found
+
+
+class ShownReleaseForm(RecordForm):
+    """A release as it is; it never changes."""
+
+    name = TextField()
+    description = LongTextField(required=False, rows=3)
+
+    fieldsets: ClassVar[Fieldsets] = [(None, {"fields": ["name", "description"]})]
+
+    def beside(self) -> SafeString | str:
+        release: Release = self.obj
+        dataset = Dataset.objects.get(id=release.dataset_id)
+        found = Found(release, ReleaseBuild.objects.filter(release_id=release.id).first())
+        build = found.build
+        names = display.usernames([release.created_by, dataset.owner_id])
+        return render_to_string(
+            "admin/releases/release/summary.html",
+            {
+                "status": status_badge(found),
+                "url": address(found, dataset.name),
+                "error": build.error if build else "",
+                "facts": [
+                    ("Dataset", f"{display.name_of(dataset.owner_id, names)}/{dataset.name}"),
+                    ("Frozen at offset", release.at_offset),
+                    (
+                        "Cut",
+                        format_html(
+                            "{} by {}", display.when(release.created_at), display.name_of(release.created_by, names)
+                        ),
+                    ),
+                    ("Samples", build.samples_count if build and found.is_built else display.NOTHING),
+                    ("Size", display.size(build.size_bytes if build else None)),
+                    ("SHA-256", (build.sha256 if build else "") or display.NOTHING),
+                    ("Log chain there", (build.chain if build else "") or display.NOTHING),
+                ],
+            },
+        )
+
+
+class ReleaseList(ChangeList):
+    """A page of releases with what became of their files."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows: list[Any] = list(self.result_list)
+        builds = ReleaseBuild.objects.in_bulk([row.id for row in rows])
+        datasets = Dataset.objects.filter(id__in={row.dataset_id for row in rows}).annotate(owner_name=OWNER_NAME)
+        by_id: dict[uuid.UUID, Any] = {row.id: row for row in datasets}
+        for row in rows:
+            row.found = Found(row, builds.get(row.id))
+            row.of_dataset = by_id.get(row.dataset_id)
+        self.result_list = rows
+
+
+class ReleaseAdmin(RecordedAdmin):
+    """Releases."""
+
+    add_form, change_form, fixed = CutForm, ShownReleaseForm, True
+    deletion = "Its name becomes free and its file goes; what it froze can still be read from the log."
+    deletion_verb = "Withdraw"
+    list_display = ("name", "dataset", "frozen", "status", "samples", "file", "cut")
+    list_filter = (DatasetFilter,)
+    search_fields = ("name", "description")
+    ordering = ("-created_at",)
+    actions = ("make_again",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Release]:
+        return super().get_queryset(request).filter(withdrawn=False)
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return ReleaseList
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> JSON:
+        return {"dataset": request.GET.get("dataset", "")}
+
+    def stream_of(self, obj: Any) -> tuple[uuid.UUID, str] | None:
+        return obj.dataset_id, release_stream(obj.id)
+
+    def add(self, intent: Intent, form: RecordForm) -> uuid.UUID:
+        said = form.cleaned_data
+        dataset: Dataset = said["dataset"]
+        return commands.cut_release(
+            intent=intent, dataset=dataset.id, name=said["name"], description=said["description"]
+        )
+
+    def remove(self, intent: Intent, obj: Any) -> None:
+        commands.withdraw_release(intent=intent, dataset=obj.dataset_id, name=obj.name)
+
+    @admin.action(description="Make the file of the chosen releases again")
+    def make_again(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        """For a file that failed or is lost; the bytes are the same, so there is no event."""
+        allowed = [row for row in rows if may(request, "release", row.dataset_id, public=True)]
+        for row in allowed:
+            commands.build_again(release=row.id)
+        if allowed:
+            self.message_user(request, f"{len(allowed)} sent to be made again.", messages.SUCCESS)
+        if len(allowed) < len(rows):
+            self.message_user(request, "Releases need the role admin in their dataset.", messages.WARNING)
+
+    @admin.display(description="Dataset")
+    def dataset(self, obj: Any) -> SafeString:
+        url = reverse("admin:labeling_dataset_change", args=[obj.dataset_id])
+        name = f"{obj.of_dataset.owner_name}/{obj.of_dataset.name}" if obj.of_dataset else display.NOTHING
+        return format_html('<a href="{}">{}</a>', url, name)
+
+    @admin.display(description="Frozen at offset", ordering="cut_offset")
+    def frozen(self, obj: Any) -> int:
+        return int(obj.at_offset)
+
+    @admin.display(description="Status")
+    def status(self, obj: Any) -> SafeString:
+        return status_badge(obj.found)
+
+    @admin.display(description="Samples")
+    def samples(self, obj: Any) -> Any:
+        return obj.found.build.samples_count if obj.found.is_built else display.NOTHING
+
+    @admin.display(description="File")
+    def file(self, obj: Any) -> SafeString | str:
+        url = address(obj.found, obj.of_dataset.name) if obj.of_dataset else None
+        if url is None:
+            return display.NOTHING
+        return format_html('<a href="{}" download>{}</a>', url, display.size(obj.found.build.size_bytes))
+
+    @admin.display(description="Cut", ordering="created_at")
+    def cut(self, obj: Any) -> Any:
+        return display.when(obj.created_at)
+
+
+def status_badge(found: Found) -> SafeString:
+    said, kind = KINDS[ReleaseBuild.Status(found.status)]
+    return display.badge(said, kind)
+
+
+def address(found: Found, dataset_name: str) -> str | None:
+    """The address of a release's file on this server, or None."""
+    url = found.url(dataset_name)
+    return url.removeprefix(settings.PUBLIC_URL) if url is not None else None
+
+
+def _place(log: uuid.UUID, release: str) -> tuple[str, str]:
+    row = Release.objects.filter(dataset_id=log, id=release).first()
+    if row is None or row.withdrawn:
+        return "a release" if row is None else row.name, ""
+    return row.name, reverse("admin:releases_release_change", args=[row.id])
+
+
+def register(admin_site: AdminSite) -> None:
+    """Put the pages of releases on the site, and its events into words."""
+    admin_site.register(Release, ReleaseAdmin)
+    site.plug("Datasets", "releases.Release")
+    words.tell(events.ReleaseCut, "cut the release", "cut {n} releases")
+    words.tell(events.ReleaseWithdrawn, "withdrew the release", "withdrew {n} releases")
+    places.KINDS["release"] = _place

@@ -1,0 +1,1 @@
+"""The REST API of releases: the protocol's, and their files."""

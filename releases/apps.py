@@ -1,0 +1,22 @@
+"""Releases' plugs: its event types, stream kind, sweep and checks, registered in one place at start."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ReleasesConfig(AppConfig):
+    """Frozen snapshots and exports."""
+
+    name = "releases"
+
+    def ready(self) -> None:
+        import labeling.actors
+        from labeling.log import projector, verify
+        from releases import actors, checks, events, projectors  # noqa: F401 - importing events adds to the vocabulary
+
+        for kind in projectors.STREAM_KINDS:
+            projector.register_kind(kind)
+        labeling.actors.register_sweep(actors.sweep)
+        verify.register_anchors(checks.anchors)
+        verify.register_check(checks.findings)

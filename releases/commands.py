@@ -1,0 +1,88 @@
+"""Cut and withdraw releases."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from labeling.commands.writing import decide, earlier, hint
+from labeling.errors import AlreadyExists, NotFound
+from labeling.log import store
+from labeling.log.event import Fact, Intent
+from labeling.queries import datasets
+from labeling.rules import access
+from releases import actors, builds, queries, rules
+from releases.rules import ReleaseState, release_stream
+
+
+def cut_release(*, intent: Intent, dataset: uuid.UUID, name: Any, description: Any = "") -> uuid.UUID:
+    """Freeze the dataset as it is when this is stored; the file is made in the background. Returns the release's id.
+
+    Raises:
+        NotFound, NotPermitted: the author may not.
+        AlreadyExists: the name is taken.
+        InvalidValue: the name or the description does not fit.
+    """
+    name, description = rules.checked_name(name), rules.checked_description(description)
+
+    def attempt() -> uuid.UUID:
+        _require(dataset, intent)
+        replay = earlier(dataset, intent)
+        if replay is not None:
+            return uuid.UUID(replay.answer["release"])
+        release = uuid.uuid4()
+        state = ReleaseState(dataset, release_stream(release))
+        _append(state, rules.cut(state, name=name, description=description), intent, answer={"release": str(release)})
+        transaction.on_commit(lambda: actors.send_build(release))
+        return release
+
+    return decide(attempt)
+
+
+def withdraw_release(*, intent: Intent, dataset: uuid.UUID, name: str) -> None:
+    """Take a release back, also while its file is being made: its name is free and its file goes.
+
+    Raises:
+        NotFound, NotPermitted: there is none of that name, or the author may not.
+    """
+
+    def attempt() -> None:
+        _require(dataset, intent)
+        if earlier(dataset, intent) is not None:
+            return
+        release = queries.find_release(dataset, name).release
+        state = queries.state_of(release)
+        _append(state, rules.withdraw(state), intent)
+        transaction.on_commit(lambda: builds.forget(release.id), robust=True)
+
+    decide(attempt)
+
+
+def build_again(*, release: uuid.UUID) -> None:
+    """Have the file made once more, because it failed or is lost. The bytes will be the same, so there is no event."""
+    builds.reset(release)
+    transaction.on_commit(lambda: actors.send_build(release))
+
+
+def _require(dataset: uuid.UUID, intent: Intent) -> None:
+    seen = datasets.dataset_by_id(dataset, person=intent.on_behalf_of or intent.author)
+    access.require("release", role=seen.role, public=seen.dataset.public, dataset=seen.id)
+
+
+def _append(state: ReleaseState, facts: list[Fact], intent: Intent, *, answer: Any = None) -> None:
+    events = store.new_events(state.dataset, intent, [(state.stream, state.version, fact) for fact in facts])
+    try:
+        appended = store.append(
+            state.dataset, intent=intent, events=events, rows=rules.rows(rules.fold(state, events)), answer=answer
+        )
+    except IntegrityError as error:
+        if "release_name_taken" in str(error):
+            raise AlreadyExists("Release") from error
+        raise
+    except LookupError as error:
+        raise NotFound("The dataset") from error
+    if appended.replayed:
+        raise store.Stale  # a twin of this request was faster; the next turn answers from what it did
+    hint(state.dataset, appended)

@@ -1,0 +1,88 @@
+"""Where release files are kept: in the storage of all files, by their hash, at addresses that nobody can guess."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from labeling import storage
+from labeling.storage import local_path
+
+FOLDER = "exports"
+INCOMING = f"{FOLDER}/incoming"
+
+
+def path_of(sha256: str) -> str:
+    """Where the file with this hash is in storage."""
+    return f"{FOLDER}/{sha256[:2]}/{sha256}.json"
+
+
+@contextmanager
+def incoming(release: uuid.UUID) -> Iterator[IO[bytes]]:
+    """A file to write to, beside the kept ones where storage is a file system; gone at the end unless it was kept.
+
+    What an earlier, killed build of the same release left is removed, so there must be one build of it at a time.
+    """
+    # For a bucket it is written in the data directory first: the system's directory for such files may be memory.
+    folder = local_path(INCOMING) or settings.EXPORTS_ROOT / "incoming"
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(f"{release}-*"):
+        left.unlink(missing_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=f"{release}-", delete=False) as file:
+        try:
+            yield file
+        finally:
+            Path(file.name).unlink(missing_ok=True)
+
+
+def keep(file: IO[bytes], sha256: str) -> str:
+    """Put a written file in its place, whole or not at all; returns its path in storage."""
+    path = path_of(sha256)
+    target = local_path(path)
+    if target is None:
+        storage.put(path, file.seek(0, os.SEEK_END), file)
+    else:
+        storage.move(file, target)
+    return path
+
+
+def read(path: str) -> File[Any]:
+    """A kept file, open for reading.
+
+    Raises:
+        FileNotFoundError: it is not there any more.
+    """
+    return default_storage.open(path)
+
+
+def discard(path: str) -> None:
+    """Remove a kept file, if it is there."""
+    default_storage.delete(path)
+
+
+# --- the address ---------------------------------------------------------------------------------------------------
+
+
+def address(release: uuid.UUID, sha256: str, name: str) -> str:
+    """The public url of a release's file; `name` is only for people and their programs."""
+    return f"{settings.PUBLIC_URL}/releases/{release}/{_token(release, sha256)}/{quote(name)}"
+
+
+def is_token(token: str, release: uuid.UUID, sha256: str) -> bool:
+    """Whether an address was made by us for this file."""
+    return constant_time_compare(token, _token(release, sha256))
+
+
+def _token(release: uuid.UUID, sha256: str) -> str:
+    return salted_hmac("releases.file", f"{release}/{sha256}", algorithm="sha256").hexdigest()

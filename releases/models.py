@@ -1,0 +1,70 @@
+"""The tables of releases: what is projected from the log, and how far the file of each release has come."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from labeling.models import Projected
+
+
+class Release(Projected):
+    """A named, frozen snapshot of a dataset. Projected from its stream, so nobody calls `.save()` on it."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    version = models.BigIntegerField()
+    name = models.TextField()
+    description = models.TextField()
+    cut_offset = models.BigIntegerField()
+    withdrawn = models.BooleanField()
+    created_by = models.UUIDField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dataset_id", "name"], condition=models.Q(withdrawn=False), name="release_name_taken"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def at_offset(self) -> int:
+        """The offset that it froze."""
+        return self.cut_offset - 1
+
+
+class ReleaseBuild(models.Model):
+    """The job that makes a release's file. A release without a row here was not begun yet.
+
+    Not a projection: it says what workers did and where the file is, and losing it only means building again.
+    `chain` is the log's chain hash at the frozen offset, kept apart from the log so that a lost tail shows.
+    """
+
+    class Status(models.TextChoices):
+        """The protocol's words."""
+
+        PENDING = "PENDING"
+        SUCCEEDED = "SUCCEEDED"
+        FAILED = "FAILED"
+
+    release_id = models.UUIDField(primary_key=True, editable=False)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
+    error = models.TextField(blank=True)
+    path = models.TextField(blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    size_bytes = models.BigIntegerField(null=True)
+    chain = models.CharField(max_length=64, blank=True)
+    samples_count = models.BigIntegerField(default=0)
+    labels_left_out = models.BigIntegerField(default=0)
+    tries = models.IntegerField(default=0)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["updated_at"], condition=models.Q(status="PENDING"), name="release_build_pending")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.release_id}: {self.status}"

@@ -1,0 +1,18 @@
+"""How the streams of releases fold into rows."""
+
+from __future__ import annotations
+
+import uuid
+
+from labeling.log.event import Event
+from labeling.log.projector import StreamKind
+from labeling.log.rows import Rows
+from releases import rules
+from releases.rules import TABLE, ReleaseState
+
+
+def release_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
+    return rules.rows(rules.fold(ReleaseState(log, stream), events))
+
+
+STREAM_KINDS = (StreamKind("release", {TABLE: "dataset_id"}, release_rows),)

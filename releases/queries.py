@@ -1,0 +1,78 @@
+"""Releases: finding them with what became of their files, and the state of one from the log."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from labeling.errors import NotFound
+from labeling.log import store
+from releases import files, rules
+from releases.models import Release, ReleaseBuild
+from releases.rules import ReleaseState, release_stream
+
+
+@dataclass(slots=True)
+class Found:
+    """A release and the job that makes its file; None when that was not begun yet."""
+
+    release: Release
+    build: ReleaseBuild | None
+
+    @property
+    def status(self) -> str:
+        return self.build.status if self.build else ReleaseBuild.Status.PENDING
+
+    @property
+    def is_built(self) -> bool:
+        return self.status == ReleaseBuild.Status.SUCCEEDED
+
+    @property
+    def chain(self) -> str:
+        """The log's chain hash at the frozen offset, in hex."""
+        if self.build and self.build.chain:
+            return self.build.chain
+        return store.chain_at(self.release.dataset_id, self.release.at_offset).hex()
+
+    def url(self, dataset_name: str) -> str | None:
+        """The address of the file; None until it is made."""
+        if self.build is None or not self.is_built:
+            return None
+        return files.address(self.release.id, self.build.sha256, f"{dataset_name}-{self.release.name}.json")
+
+
+def releases_of(dataset: uuid.UUID) -> list[Found]:
+    """The releases of a dataset, the oldest first."""
+    rows = list(Release.objects.filter(dataset_id=dataset, withdrawn=False).order_by("cut_offset"))
+    builds = ReleaseBuild.objects.in_bulk([row.id for row in rows])
+    return [Found(row, builds.get(row.id)) for row in rows]
+
+
+def find_release(dataset: uuid.UUID, name: str) -> Found:
+    """The release of that name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = Release.objects.filter(dataset_id=dataset, name=name, withdrawn=False).first()
+    if row is None:
+        raise NotFound("The release")
+    return Found(row, ReleaseBuild.objects.filter(release_id=row.id).first())
+
+
+def release_by_id(release: uuid.UUID) -> Found:
+    """The release with this id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = Release.objects.filter(id=release, withdrawn=False).first()
+    if row is None:
+        raise NotFound("The release")
+    return Found(row, ReleaseBuild.objects.filter(release_id=row.id).first())
+
+
+def state_of(row: Release) -> ReleaseState:
+    """A release's state, folded from the log."""
+    stream = release_stream(row.id)
+    return rules.fold(ReleaseState(row.dataset_id, stream), list(store.read_stream(row.dataset_id, stream)))

@@ -1,0 +1,1 @@
+"""Tracks, keyframes and interpolation over the frames of a sequence."""

@@ -1,0 +1,132 @@
+"""The admin and the API page in a real browser: nothing that they do is refused by their content policy."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import pytest
+from django.contrib import admin
+from django.core.wsgi import get_wsgi_application
+from django.db import connections
+from django.urls import reverse
+
+from labeling.admin.events import event_id
+from labeling.commands import people
+from tests.labeling.admin.world import World, make_world
+from tests.support import chromium, real_parts
+
+pytestmark = [pytest.mark.needs_chromium, pytest.mark.full]
+
+PASSWORD = "a very long one 1"
+
+
+class Threading(ThreadingMixIn, WSGIServer):
+    """A thread a request, as in production."""
+
+    daemon_threads = False
+
+
+class Silent(WSGIRequestHandler):
+    """Says nothing about requests."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def application(environ: Any, start_response: Any) -> Any:
+    """The whole application; a thread's connection to the database ends with its request."""
+    response: Any = get_wsgi_application()(environ, start_response)
+    try:
+        yield from response
+    finally:
+        if hasattr(response, "close"):
+            response.close()
+        connections.close_all()
+
+
+@pytest.fixture
+def world(committed_db: None) -> World:
+    """As in the other tests, but committed, for the threads of a server to see; so under names of its own."""
+    made = make_world(prefix=f"c{uuid.uuid4().hex[:8]}-")
+    people.set_password(intent=people.operator("test"), person=made.anke, password=PASSWORD)
+    return made
+
+
+@pytest.fixture
+def address(world: World) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, application, server_class=Threading, handler_class=Silent)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[chromium.Chromium]:
+    real_parts.require("Chromium", chromium.executable() is not None)
+    started = chromium.Chromium(tmp_path / "profile")
+    yield started
+    started.close()
+
+
+def pages(world: World) -> list[str]:
+    ids = {
+        "labeling_dataset": world.dataset,
+        "labeling_sample": world.sample,
+        "labeling_labelset": world.predictions.id,
+        "labeling_label": world.label.id,
+        "labeling_storedevent": event_id(world.dataset, 1),
+        "labeling_person": world.bodo.id,
+        "labeling_apikey": world.key.id,
+    }
+    names = [f"{model._meta.app_label}_{model._meta.model_name}" for model in admin.site._registry]
+    forms = ["labeling_dataset", "labeling_labelset", "labeling_person", "labeling_apikey", "releases_release"]
+    return [
+        reverse("admin:index"),
+        *(reverse(f"admin:{name}_changelist") for name in names),
+        *(reverse(f"admin:{name}_change", args=[key]) for name, key in ids.items()),
+        *(reverse(f"admin:{name}_add") for name in forms),
+        reverse("admin:labeling_dataset_delete", args=[world.dataset]),
+        reverse("admin:password_change"),
+    ]
+
+
+def test_nothing_that_a_page_does_is_refused_by_its_policy(world: World, browser: Any, address: str) -> None:
+    browser.go(f"{address}/admin/")
+    assert browser.complaints() == []
+    fill = f"document.querySelector('#id_username').value = {world.anke.username!r};"
+    fill += f"document.querySelector('#id_password').value = {PASSWORD!r};"
+    browser.run(fill)
+    browser.follow("document.querySelector('#login-form').submit()")
+    assert browser.run("document.querySelector('h1').textContent") == "Overview"
+
+    for page in pages(world):
+        browser.go(address + page)
+        assert browser.complaints() == [], page
+        assert browser.run("getComputedStyle(document.querySelector('#header')).backgroundColor") != "rgba(0, 0, 0, 0)"
+
+    browser.go(address + reverse("admin:labeling_sample_changelist") + f"?dataset={world.dataset}")
+    browser.run("document.querySelector('img.thumbnail').decode()")  # throws where there is no picture
+
+
+def test_the_api_page_works_under_the_policy(world: World, browser: Any, address: str) -> None:
+    browser.go(f"{address}/api/docs/")
+    for _ in range(100):
+        if browser.run("document.querySelectorAll('.opblock').length"):
+            break
+        browser.settle(0.1)
+    browser.run("document.querySelectorAll('.opblock-summary-control').forEach(each => each.click())")
+    browser.settle()
+    browser.run("document.querySelector('.try-out__btn').click()")
+    browser.settle()
+
+    assert browser.run("document.querySelectorAll('.opblock-body').length") > 20
+    assert browser.complaints() == []
