@@ -21,6 +21,7 @@ from labeling.log.event import Event
 from labeling.queries import datasets, labels, samples
 from labeling.rules.label_state import label_stream
 from labeling.rules.sample_state import SampleState
+from labeling.rules.task_attributes import merged as merged_categories
 from labeling.rules.task_types import task_type
 from releases.formats import segments
 from releases.rules import ReleaseState
@@ -74,6 +75,7 @@ def write(release: ReleaseState, sink: Sink, *, progress: Callable[[int], None] 
         dataset = datasets.state_at(release.dataset, release.at_offset)
         chain = store.chain_at(release.dataset, release.at_offset)
         kind = task_type(dataset.task_type)
+        merged = merged_categories(dataset.task_attributes)
         written.write(segments.opening(release, dataset))
     count = left_out = 0
     for sample in _samples(release.dataset, release.at_offset):
@@ -81,7 +83,8 @@ def write(release: ReleaseState, sink: Sink, *, progress: Callable[[int], None] 
         for label_set in segments.label_sets_of(dataset):
             with readable(f"The label of sample {sample.id} in {label_set.name}"):
                 stream = label_stream(sample.id, uuid.UUID(label_set.id))
-                label = segments.label(labels.label_at(release.dataset, stream, release.at_offset), kind)
+                state = labels.label_at(release.dataset, stream, release.at_offset)
+                label = segments.label(state, kind, merged)
             left_out += label is None
             found[label_set.name] = b"null" if label is None else label
         with readable(f"Sample {sample.id}"):

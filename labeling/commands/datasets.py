@@ -27,6 +27,7 @@ from labeling.models import Person
 from labeling.queries import datasets as queries
 from labeling.queries.organizations import role_in
 from labeling.rules import access, dataset_state
+from labeling.rules import task_attributes as task_attributes_rule
 from labeling.rules.access import ON_ACCEPTED
 from labeling.rules.dataset_state import DATASET_CATEGORIES, GROUND_TRUTH, ROLES, SETTINGS, STREAM, DatasetState
 from labeling.rules.protocol.task_attributes import check_task_attributes
@@ -182,8 +183,8 @@ def change_dataset(*, intent: Intent, dataset: uuid.UUID, changes: JSON, task_at
                 "The task type is fixed when a dataset is created; clone the dataset to label it another way."
             )
         facts: list[Fact] = [e.DatasetSettingsChanged(changes=different)] if different else []
-        if document is not None and not values.same(state.task_attributes, document):
-            facts.append(e.TaskAttributesSet(document=document))
+        if document is not None:
+            facts += task_attributes_rule.differences(state.task_attributes, document)
         return facts
 
     _change(dataset, intent, "change", rule)

@@ -9,6 +9,7 @@ from typing import Any
 from labeling import events as e
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
+from labeling.rules import task_attributes
 from labeling.rules.fold import NOW, Moment, Place, place_of
 
 JSON = dict[str, Any]
@@ -111,8 +112,6 @@ def evolve(state: DatasetState, fact: Fact, place: Place) -> None:
                     setattr(state, key, value)
                 else:
                     state.settings = state.settings | {key: value}
-        case e.TaskAttributesSet():
-            state.task_attributes = fact.document
         case e.LabelSetCreated():
             state.label_sets[fact.label_set] = LabelSetState(
                 id=fact.label_set,
@@ -138,53 +137,8 @@ def evolve(state: DatasetState, fact: Fact, place: Place) -> None:
         case e.DatasetDeleted():
             state.exists = False
         case _:
-            _evolve_categories(state, fact)
+            state.task_attributes = task_attributes.evolve(state.task_attributes, fact)
     state.version, state.updated_at, state.last_offset = place.version, place.at, place.offset
-
-
-def _evolve_categories(state: DatasetState, fact: Fact) -> None:
-    categories = [dict(item) for item in state.task_attributes.get("categories") or []]
-    match fact:
-        case e.CategoryAdded():
-            categories.append(fact.category)
-        case e.CategoryRenamed():
-            _change_category(categories, fact.id, {"name": fact.name})
-        case e.CategoryRecolored():
-            _change_category(categories, fact.id, {"color": fact.color})
-        case e.CategoryDeprecated():
-            _change_category(categories, fact.id, {"deprecated": True})
-        case e.CategoryMerged():
-            _change_category(categories, fact.id, {"merged_into": fact.into})
-        case e.AttributeDefined() | e.AttributeChanged():
-            name = fact.name if isinstance(fact, e.AttributeChanged) else fact.attribute.get("name")
-            if fact.category_id is None:
-                before = state.task_attributes.get("image_attributes") or []
-                state.task_attributes = state.task_attributes | {
-                    "image_attributes": _with(before, name, fact.attribute)
-                }
-            else:
-                for item in categories:
-                    if item.get("id") == fact.category_id:
-                        item["attributes"] = _with(item.get("attributes") or [], name, fact.attribute)
-        case e.SkeletonDefined():
-            _change_category(categories, fact.category_id, {"skeleton": fact.skeleton})
-        case _:
-            raise TypeError(f"{type(fact).__name__} is no event of a dataset")
-    if categories:
-        state.task_attributes = state.task_attributes | {"categories": categories}
-
-
-def _with(attributes: list[JSON], name: Any, attribute: JSON) -> list[JSON]:
-    """The attribute definitions with one of them replaced in its place, or put at the end."""
-    if any(item.get("name") == name for item in attributes):
-        return [attribute if item.get("name") == name else item for item in attributes]
-    return [*attributes, attribute]
-
-
-def _change_category(categories: list[JSON], number: int, changes: JSON) -> None:
-    for item in categories:
-        if item.get("id") == number:
-            item.update(changes)
 
 
 def fold(state: DatasetState, events: list[Event]) -> DatasetState:

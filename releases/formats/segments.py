@@ -22,6 +22,7 @@ from labeling.rules.dataset_state import DatasetState, LabelSetState
 from labeling.rules.fold import Moment
 from labeling.rules.label_state import LabelState
 from labeling.rules.sample_state import SampleState
+from labeling.rules.task_attributes import merged as merged_categories
 from labeling.rules.task_types import TaskType
 from releases.rules import ReleaseState
 
@@ -32,6 +33,7 @@ PERSON = re.compile(rb'": "([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
 # Inside of text a quote is escaped, so this cannot be part of one.
 _tagged = re.compile(rb'\{"\$int":"(-?[0-9]{16,19})"\}')
 _NULL = b"null"
+NOTHING_MERGED: Mapping[int, int] = {}
 
 
 def label_sets_of(dataset: DatasetState) -> list[LabelSetState]:
@@ -75,14 +77,15 @@ def sample_line(sample: SampleState, labels: Mapping[str, bytes]) -> bytes:
     )
 
 
-def label(state: LabelState, kind: TaskType) -> bytes | None:
+def label(state: LabelState, kind: TaskType, merged: Mapping[int, int] = NOTHING_MERGED) -> bytes | None:
     """One label; `null` where there is none, and None where there is one that no reader of releases could use.
 
-    That is a label of a bitmap task without a bitmap: the public exports crash on it.
+    That is a label of a bitmap task without a bitmap: the public exports crash on it. `merged` says as which category
+    another is read; what is stored keeps the id that was sent.
     """
     if not state.exists:
         return _NULL
-    attributes = kind.render(state)
+    attributes = _read_as(kind.render(state), merged) if merged else kind.render(state)
     if kind.has_mask and not (attributes.get("segmentation_bitmap") or {}).get("url"):
         return None
     return _object(
@@ -101,11 +104,32 @@ def label(state: LabelState, kind: TaskType) -> bytes | None:
     )
 
 
+def _read_as(document: JSON, merged: Mapping[int, int]) -> JSON:
+    """The document of a label of any task type with each annotation in the category that it is read as."""
+    found = dict(document)
+    if isinstance(annotations := found.get("annotations"), list):
+        found["annotations"] = [
+            item | {"category_id": merged[item["category_id"]]} if item.get("category_id") in merged else item
+            for item in annotations
+        ]
+    if isinstance(frames := found.get("frames"), list):
+        found["frames"] = [_read_as(frame, merged) for frame in frames]
+    if isinstance(sensors := found.get("sensors"), list):
+        found["sensors"] = [
+            sensor | {"attributes": _read_as(sensor["attributes"], merged)} if sensor.get("attributes") else sensor
+            for sensor in sensors
+        ]
+    return found
+
+
 def _task_attributes(document: JSON) -> JSON:
-    """The document as it was set, with what readers count on: a list of categories, and no `has_instances: null`."""
+    """The document as it was set, with what readers count on: a list of categories, without those that were merged into
+    others, and no `has_instances: null`."""
+    gone = merged_categories(document)
     categories = [
         {key: value for key, value in item.items() if key != "has_instances" or value is not None}
         for item in document.get("categories") or []
+        if item["id"] not in gone
     ]
     return document | {"categories": categories}
 

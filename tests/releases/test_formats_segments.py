@@ -163,6 +163,38 @@ def test_a_category_never_has_a_null_where_the_sdk_counts() -> None:
     }
 
 
+def test_a_category_that_was_merged_is_read_as_the_other_and_an_attribute_of_that_name_is_not() -> None:
+    van = {"id": 7, "category_id": 2, "attributes": {"category_id": 2}, "points": [[0, 0]], "type": "point"}
+    car = van | {"category_id": 1}
+    frame = {"annotations": [van | {"track_id": 1}], "timestamp": None}
+    kinds: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+        ("image-vector-sequence", {"frames": [frame]}, {"frames": [frame | {"annotations": [car | {"track_id": 1}]}]}),
+        (
+            "multisensor-sequence",
+            {"sensors": [{"name": "a", "attributes": {"frames": [frame]}}, {"name": "b", "attributes": None}]},
+            {
+                "sensors": [
+                    {"name": "a", "attributes": {"frames": [frame | {"annotations": [car | {"track_id": 1}]}]}},
+                    {"name": "b", "attributes": None},
+                ]
+            },
+        ),
+        (
+            "pointcloud-cuboid",
+            {"annotations": [van, car | {"category_id": 9}]},
+            {"annotations": [car, car | {"category_id": 9}]},
+        ),
+    ]
+    for kind, document, read in kinds:
+        line = segments.label(a_label(document=document), task_type(kind), {2: 1})
+        assert line is not None and json.loads(line)["attributes"] == read
+        line = segments.label(a_label(document=document), task_type(kind))
+        assert line is not None and json.loads(line)["attributes"] == document
+    categories = [{"id": 1, "name": "car"}, {"id": 2, "name": "van", "merged_into": 1}]
+    found = whole(a_dataset(task_attributes={"categories": categories}))
+    assert found["dataset"]["task_attributes"]["categories"] == [{"id": 1, "name": "car"}]
+
+
 def test_archived_label_sets_are_not_in_a_release() -> None:
     kept = LabelSetState("a", "kept", "", "predictions", None, False, ANA, NOON, 1)
     gone = LabelSetState("b", "gone", "", "predictions", None, True, ANA, NOON, 1)

@@ -161,7 +161,9 @@ def edit_lists(
     made: list[JSON] = []
     for _ in range(draw(st.integers(1, most))):
         op = draw(st.sampled_from(tuple(ops)))
-        targets = [item for key, item in sorted(editor.state.annotations.items()) if key in mine]
+        # In the order of their numbers: a uuid may be a new one at each run, and Hypothesis must draw the same again.
+        targets = [item for key, item in editor.state.annotations.items() if key in mine]
+        targets.sort(key=lambda item: item["id"])
         edit = draw(_edit(op, targets, editor.state, shapes, has_mask))
         if edit["op"] == "add":
             edit["uuid"] = str(draw(st.uuids(version=4)))

@@ -78,6 +78,7 @@ category = record(
         "color": nullable(colour),
         "has_instances": optional_flag,
         "attributes": attributes,
+        "deprecated": optional_flag,
         "dimensions": nullable(partial_xyz),
         "link_attributes": link_attributes,
         "link_category_restrictions": optional_wholes,
@@ -92,6 +93,18 @@ def _categories(value: Any) -> None:
         if item["id"] in seen:
             raise Unfit("is used by another category", "id", index)
         seen.add(item["id"])
+    into = {item["id"]: item.get("merged_into") for item in value}
+    for index, (own, target) in enumerate(into.items()):
+        if target is None:
+            continue
+        if type(target) is not int or target not in into:
+            raise Unfit("must be the id of another category here", "merged_into", index)
+        passed = {own}
+        while target is not None and target not in passed:
+            passed.add(target)
+            target = into.get(target)
+        if target is not None:
+            raise Unfit("must not lead back to the category itself", "merged_into", index)
 
 
 warning_rule = told_by(

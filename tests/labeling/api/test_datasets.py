@@ -91,7 +91,7 @@ def test_a_patch_changes_what_it_names(ana):
     assert answer.json == made | {"readme": "# r", "name": "roads", "full_name": "ana/roads"}
     assert ana.get("/datasets/ana/streets/").status == 404
     assert ana.patch("/datasets/ana/roads/", {"task_attributes": None}).json["task_attributes"] is None
-    assert ana.patch("/datasets/ana/roads/", {}).headers["Dataset-Offset"] == "5"
+    assert ana.patch("/datasets/ana/roads/", {}).headers["Dataset-Offset"] == "6"
     refused = ana.patch("/datasets/ana/roads/", {"task_type": "bboxes"})
     assert (refused.status, refused.json["code"]) == (409, "refused")
 

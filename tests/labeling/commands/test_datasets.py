@@ -165,16 +165,20 @@ def test_what_is_not_known_of_categories_is_kept(intent, ana, dataset):
 def test_only_what_differs_becomes_an_event(intent, ana, dataset):
     made = dataset(ana, name="streets", description="d")
     change: JSON = {"description": "d", "enable_ratings": False, "metadata": {}, "odd": 1}
+    fewer = {"categories": [{"id": 1, "name": "vehicle"}]}
     datasets.change_dataset(intent=intent(ana), dataset=made, changes=change, task_attributes=...)
     assert store.head(made) == 3
     change |= {"description": "e", "metadata": {"a": 1}, "enable_ratings": True, "readme": None}
-    datasets.change_dataset(intent=intent(ana), dataset=made, changes=change, task_attributes={"categories": []})
+    datasets.change_dataset(intent=intent(ana), dataset=made, changes=change, task_attributes=fewer)
     assert facts(made, 3) == [
         e.DatasetSettingsChanged(changes={"description": "e", "metadata": {"a": 1}, "enable_ratings": True}),
-        e.TaskAttributesSet(document={"categories": []}),
+        e.CategoryRemoved(id=2),
+        e.CategoryRemoved(id=3),
+        e.CategoryRenamed(id=1, name="vehicle"),
     ]
-    datasets.change_dataset(intent=intent(ana), dataset=made, changes={}, task_attributes={"categories": []})
-    assert store.head(made) == 5
+    datasets.change_dataset(intent=intent(ana), dataset=made, changes={}, task_attributes=fewer)
+    assert store.head(made) == 7
+    assert Dataset.objects.get(id=made).task_attributes == fewer
 
 
 def test_a_dataset_can_have_another_name_but_not_a_taken_one(intent, ana, dataset):

@@ -71,6 +71,10 @@ CASES: list[tuple[Fact, JSON]] = [
     ),
     (e.DatasetDeleted(), {"exists": False}),
     (e.TaskAttributesSet(document={}), {"task_attributes": {}}),
+    (
+        e.TaskAttributesChanged(changes={"x": 1}, removed=["categories"]),
+        {"task_attributes": {"format_version": "0.1", "x": 1}},
+    ),
 ]
 #: A fact, and the categories then.
 CATEGORY_CASES: list[tuple[Fact, list[JSON]]] = [
@@ -80,6 +84,17 @@ CATEGORY_CASES: list[tuple[Fact, list[JSON]]] = [
     (e.CategoryRecolored(id=1, color=None), [CATEGORIES[0] | {"color": None}, CATEGORIES[1]]),
     (e.CategoryDeprecated(id=2), [CATEGORIES[0], CATEGORIES[1] | {"deprecated": True}]),
     (e.CategoryMerged(id=2, into=1), [CATEGORIES[0], CATEGORIES[1] | {"merged_into": 1}]),
+    (e.CategoryRemoved(id=1), [CATEGORIES[1]]),
+    (e.CategoriesReordered(order=[2, 9]), [CATEGORIES[1], CATEGORIES[0]]),
+    (
+        e.CategoryChanged(id=1, changes={"has_instances": True}, removed=["color", "x"]),
+        [
+            {key: value for key, value in CATEGORIES[0].items() if key != "color"} | {"has_instances": True},
+            CATEGORIES[1],
+        ],
+    ),
+    (e.AttributeRemoved(category_id=1, name="colour"), [CATEGORIES[0] | {"attributes": []}, CATEGORIES[1]]),
+    (e.AttributesReordered(category_id=1, order=["x", "colour"]), CATEGORIES),
     (
         e.AttributeDefined(category_id=2, attribute={"name": "kind"}),
         [CATEGORIES[0], CATEGORIES[1] | {"attributes": [{"name": "kind"}]}],

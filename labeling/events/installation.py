@@ -1,0 +1,70 @@
+"""What happened to people, organisations and keys, in the log of the installation. Names are not in the log."""
+
+from __future__ import annotations
+
+from labeling.log.event import Fact
+
+
+class PersonAdded(Fact, frozen=True):
+    """A person, an organisation or a service got an account. Names are not in the log."""
+
+    kind: str = "person"
+    staff: bool = False
+    superuser: bool = False
+
+
+class PersonChanged(Fact, frozen=True):
+    """An account was activated, deactivated, or got or lost rights in the admin; or its names or password changed."""
+
+    changes: dict[str, bool] = {}
+    renamed: bool = False
+    password: bool = False
+
+
+class KeyCreated(Fact, frozen=True):
+    """An API key was made; only its hash is kept, and not in the log."""
+
+    key: str
+    scope: str = "manage"
+    origin: str = "person"
+
+
+class KeyRevoked(Fact, frozen=True):
+    """An API key was revoked."""
+
+    key: str
+
+
+class OrganizationMemberAdded(Fact, frozen=True):
+    """A person joined the organisation."""
+
+    person: str
+    role: str
+
+
+class OrganizationMemberRoleChanged(Fact, frozen=True):
+    """A person got another role in the organisation."""
+
+    person: str
+    role: str
+
+
+class OrganizationMemberRemoved(Fact, frozen=True):
+    """A person left the organisation; what they did stays theirs."""
+
+    person: str
+
+
+ORGANIZATION_EVENTS = (
+    OrganizationMemberAdded,
+    OrganizationMemberRoleChanged,
+    OrganizationMemberRemoved,
+)
+
+INSTALLATION_EVENTS = (
+    PersonAdded,
+    PersonChanged,
+    KeyCreated,
+    KeyRevoked,
+    *ORGANIZATION_EVENTS,
+)

@@ -1,0 +1,62 @@
+"""Who came in, who was refused, what left the house; in the security log.
+
+`count` is how often it happened: the first time within a minute is told at once, the rest of the minute together.
+What is not ours to remember in clear (a username that somebody tried, an address) is a keyed hash.
+"""
+
+from __future__ import annotations
+
+from labeling.log.event import Fact
+
+
+class LoginSucceeded(Fact, frozen=True):
+    """A person logged in with a browser."""
+
+    address: str
+    count: int = 1
+
+
+class LoginFailed(Fact, frozen=True):
+    """Somebody gave a wrong username or password, or was locked out. Both are empty for several together."""
+
+    username: str
+    address: str
+    locked: bool = False
+    count: int = 1
+
+
+class LoggedOut(Fact, frozen=True):
+    """A person logged out."""
+
+    count: int = 1
+
+
+class CommandDenied(Fact, frozen=True):
+    """Somebody was refused what they may not do, or came with a bad key. `path` is a template, without values."""
+
+    action: str
+    path: str
+    dataset: str | None = None
+    key: str | None = None
+    address: str | None = None
+    count: int = 1
+
+
+class Downloaded(Fact, frozen=True):
+    """A file with the labels of a dataset was downloaded."""
+
+    what: str
+    id: str
+    dataset: str
+    sha256: str
+    address: str
+    count: int = 1
+
+
+SECURITY_EVENTS = (
+    LoginSucceeded,
+    LoginFailed,
+    LoggedOut,
+    CommandDenied,
+    Downloaded,
+)
