@@ -23,9 +23,17 @@ OURS = ("PALIMPSEST_FULL", "PALIMPSEST_CI")
 STOP_LIMIT_S = 20.0
 
 _slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
-# Seeded by the test itself, so that a run can be repeated; `full` looks for something new each time.
+# Seeded by the test itself, so that a run can be repeated. `full` looks for something new each time, but in CI, where
+# the change is judged and not the luck of the draw.
 settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True, suppress_health_check=_slow)
-settings.register_profile("full", max_examples=400, deadline=None, print_blob=True, suppress_health_check=_slow)
+settings.register_profile(
+    "full",
+    max_examples=400,
+    deadline=None,
+    derandomize=os.environ.get("PALIMPSEST_CI") == "1",
+    print_blob=True,
+    suppress_health_check=_slow,
+)
 
 
 def is_full() -> bool:
