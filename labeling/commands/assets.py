@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
-from django.db import connection
 
 from labeling import events as e
 from labeling import storage
@@ -306,13 +305,3 @@ def _uploaded(token: str) -> Asset | None:
     if asset is not None and asset.sha256 is None:
         _take_in([asset])
     return asset if asset is not None and asset.sha256 is not None else None
-
-
-def usage_bytes() -> int:
-    """How many bytes the distinct stored files take."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(sum(size_bytes), 0) FROM (SELECT DISTINCT sha256, size_bytes FROM labeling_asset"
-            " WHERE sha256 IS NOT NULL) AS distinct_files"
-        )
-        return int(cursor.fetchone()[0])

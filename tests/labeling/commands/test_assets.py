@@ -114,13 +114,6 @@ def test_a_file_is_found_by_its_token_when_it_is_there(ana):
             assets.asset_by_token(token)
 
 
-def test_the_bytes_that_are_stored_are_counted_once(ana, person):
-    before = assets.usage_bytes()
-    kept(ana, b"12345")
-    kept(person("ben"), b"12345")
-    assert assets.usage_bytes() == before + 5
-
-
 # --- references ----------------------------------------------------------------------------------------------------
 
 ONE, TWO = "t" * 32, "u-_" * 10 + "ab"
