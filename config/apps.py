@@ -7,12 +7,20 @@ from django.contrib.admin.apps import SimpleAdminConfig
 from dramatiq_postgres.django.apps import DramatiqPostgresConfig
 
 import config.broker  # noqa: F401 - sets the broker before any app's actors are imported
+from config.operations.counters import appended
 
 
 class ConfigConfig(AppConfig):
-    """Holds the management commands."""
+    """Holds the management commands, and counts what the log does."""
 
     name = "config"
+
+    def ready(self) -> None:
+        """Have every append counted."""
+        from labeling.log import store
+
+        if appended not in store.observers:
+            store.observers.append(appended)
 
 
 class QueueTables(DramatiqPostgresConfig):

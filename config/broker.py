@@ -22,6 +22,8 @@ from dramatiq_postgres.django.middleware import DbConnectionsMiddleware
 from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
+from config.operations.actors import ActorTimes, RequestIds
+
 POOL_TIMEOUT_S = 2.0
 POOL_SIZE = 8
 POLL_INTERVAL_S = 0.25
@@ -117,7 +119,7 @@ def make_broker() -> dramatiq.Broker:
     Raises:
         ImproperlyConfigured: BROKER_URL is of another kind than amqp, or RabbitMQ's client is not installed.
     """
-    middleware = [*(each() for each in default_middleware), DbConnectionsMiddleware()]
+    middleware = [*(each() for each in default_middleware), DbConnectionsMiddleware(), ActorTimes(), RequestIds()]
     if os.environ.get("PALIMPSEST_BROKER") == "stub":
         return StubBroker(middleware=middleware)
     url = os.environ.get("BROKER_URL", "").strip()

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ class Serving:
         self._has_web = bool(web_processes)
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
+        self._counts: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def base_url(self) -> str:
@@ -135,6 +137,8 @@ class Serving:
                 lease.ensure(self.home)
         except EmbeddedDatabaseError as error:
             raise ServingError(str(error)) from None
+        # What the children count, so that each can answer for all; begins anew whenever the installation is started.
+        self._counts = tempfile.TemporaryDirectory(prefix="palimpsest-counts-", ignore_cleanup_errors=True)
         self._watcher = threading.Thread(target=self._watch, name="serving", daemon=True)
         self._watcher.start()
 
@@ -162,6 +166,8 @@ class Serving:
         self._stopping.set()
         if self._watcher is not None:
             self._watcher.join()
+        if self._counts is not None:
+            self._counts.cleanup()
         if self._listener is not None:
             self._listener.close()
         if os.getpid() == 1 and self._is_embedded:  # in a container, where our end kills the database
@@ -250,6 +256,8 @@ class Serving:
             "PUBLIC_URL": self.public_url,
             "DJANGO_SETTINGS_MODULE": "config.settings",
         }
+        if self._counts is not None:
+            environment["PROMETHEUS_MULTIPROC_DIR"] = self._counts.name
         if self.host in WILDCARDS:  # whoever listens on every address is reached by names that nobody knows here
             environment.setdefault("ALLOWED_HOSTS", "*")
         return environment

@@ -1,7 +1,7 @@
 """Django's settings: what differs between installations comes from the environment, and no secret stands here.
 
 PALIMPSEST_HOME, DATABASE_URL, BROKER_URL, STORAGE_URL, EMAIL_URL, PUBLIC_URL, SECRET_KEY, ALLOWED_HOSTS,
-PALIMPSEST_DEBUG.
+LOG_FORMAT, LOG_LEVEL, METRICS_TOKEN, PALIMPSEST_DEBUG.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config.database import BadDatabaseURL, database
 from config.home import CHECKOUT, HomeError, prepare, secret_key
 from config.mail import BadEmailURL, mail
+from config.operations.logs import logging_settings
 from config.storage import BadStorageURL, storage
 
 try:
@@ -69,6 +70,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.operations.requests.observed",
     "labeling.admin.csp.strict_content",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -146,21 +148,5 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
-# Standard error only, a line an event: whatever runs the process keeps it.
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {
-        "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
-        # A client's mistake is told to the client; only our own go to the log.
-        "django.request": {"level": "ERROR"},
-        "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        "config": {"level": "INFO"},
-        "labeling": {"level": "INFO"},
-        "sequences": {"level": "INFO"},
-        "releases": {"level": "INFO"},
-    },
-}
+# Standard error only: whatever runs the process keeps it.
+LOGGING = logging_settings(os.environ)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
+from django.db.models import Count
+
 from labeling.errors import NotFound
 from labeling.log import store
 from releases import files, rules
@@ -46,6 +48,16 @@ def releases_of(dataset: uuid.UUID) -> list[Found]:
     rows = list(Release.objects.filter(dataset_id=dataset, withdrawn=False).order_by("cut_offset"))
     builds = ReleaseBuild.objects.in_bulk([row.id for row in rows])
     return [Found(row, builds.get(row.id)) for row in rows]
+
+
+def counts_by_status() -> dict[str, int]:
+    """{status of the file: releases that were not withdrawn}."""
+    counts = dict.fromkeys(ReleaseBuild.Status.values, 0)
+    builds = ReleaseBuild.objects.filter(release_id__in=Release.objects.filter(withdrawn=False).values("id"))
+    counts |= dict(builds.values_list("status").annotate(Count("release_id")))
+    unbegun = Release.objects.filter(withdrawn=False).exclude(id__in=ReleaseBuild.objects.values("release_id"))
+    counts[ReleaseBuild.Status.PENDING] += unbegun.count()
+    return counts
 
 
 def find_release(dataset: uuid.UUID, name: str) -> Found:

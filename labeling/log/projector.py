@@ -93,6 +93,19 @@ def behind() -> list[uuid.UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def lags() -> dict[str, tuple[int, int]]:
+    """{catch-up projection: (events still to be folded, logs of datasets in which there are any)}."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'SELECT p.name, coalesce(sum(h.head - coalesce(c."offset", 0)), 0),'
+            ' count(*) FILTER (WHERE h.head > coalesce(c."offset", 0))'
+            " FROM unnest(%s::text[]) AS p(name) LEFT JOIN log_head h ON h.kind = 'dataset'"
+            " LEFT JOIN log_checkpoint c ON c.log = h.log AND c.projection = p.name GROUP BY p.name ORDER BY p.name",
+            [[projector.name for projector in catch_ups()]],
+        )
+        return {name: (int(events), logs) for name, events, logs in cursor.fetchall()}
+
+
 def catch_up(log: uuid.UUID) -> int:
     """Bring every catch-up projection of one log up to its head; returns how many events were folded."""
     return sum(_catch_up(projector, log) for projector in catch_ups())

@@ -44,6 +44,9 @@ LOCK_NOT_AVAILABLE = "55P03"
 
 T = TypeVar("T")
 
+#: Told of every call of log_append: what came of it (appended, replayed, stale, busy …), and how many seconds it took.
+observers: list[Callable[[str, float], None]] = []
+
 
 class LogBusy(Exception):
     """The log could not be appended to in time; nothing was stored. Try again after `retry_after_s`."""
@@ -141,6 +144,28 @@ def append(
     ]
     if intent.replayable and answer is None:
         parameters[-1] = "null"
+    began_s = time.perf_counter()
+    status = "failed"
+    try:
+        status, first, last, recorded_at, hint, kept = _call(parameters)
+    except LogBusy:
+        status = "busy"
+        raise
+    finally:
+        for observer in observers:
+            observer(status, time.perf_counter() - began_s)
+    if status == "stale":
+        raise Stale
+    if status == "reused":
+        raise CommandReused
+    if status == "unknown_log":
+        raise LookupError(f"there is no log {log}")
+    return Appended(
+        first, last, recorded_at, status == "replayed", bool(hint), values.load_stored(kept) if kept else None
+    )
+
+
+def _call(parameters: list[Any]) -> tuple[Any, ...]:
     # What is refused inside of a caller's transaction must not spoil the rest of that.
     with transaction.atomic() if connection.in_atomic_block else nullcontext(), connection.cursor() as cursor:
         try:
@@ -153,16 +178,7 @@ def append(
             if getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE:
                 raise LogBusy from error
             raise
-        status, first, last, recorded_at, hint, kept = cursor.fetchone()
-    if status == "stale":
-        raise Stale
-    if status == "reused":
-        raise CommandReused
-    if status == "unknown_log":
-        raise LookupError(f"there is no log {log}")
-    return Appended(
-        first, last, recorded_at, status == "replayed", bool(hint), values.load_stored(kept) if kept else None
-    )
+        return tuple(cursor.fetchone())
 
 
 def decide(attempt: Callable[[], T]) -> T:
@@ -242,6 +258,13 @@ def logs(kind: str | None = None) -> list[tuple[uuid.UUID, str, int]]:
             "SELECT log, kind, head FROM log_head WHERE %s::text IS NULL OR kind = %s ORDER BY log", [kind, kind]
         )
         return list(cursor.fetchall())
+
+
+def sizes() -> dict[str, int]:
+    """{kind of log: events in all logs of that kind}."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT kind, sum(head) FROM log_head GROUP BY kind ORDER BY kind")
+        return {kind: int(events) for kind, events in cursor.fetchall()}
 
 
 def read_stream(log: uuid.UUID, stream: str, *, after_version: int = 0, up_to: int | None = None) -> Iterator[Event]:
