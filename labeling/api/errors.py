@@ -81,10 +81,9 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponse | No
                 headers[header] = str(value)
     elif isinstance(error, OperationalError | InterfaceError):
         logger.error("the database did not answer", exc_info=error)
-        status, body = (
-            503,
-            {"detail": "The database does not answer; nothing was stored. Try again.", "code": "unavailable"},
-        )
+        # The connection may have broken while a commit was on its way, so nobody knows whether it happened.
+        detail = "The database does not answer. Try again, with the same Idempotency-Key if you sent one."
+        status, body = 503, {"detail": detail, "code": "unavailable"}
         headers["Retry-After"] = "2"
     else:
         return None

@@ -79,6 +79,12 @@ class LiveServer:
             process.wait()
             raise AssertionError(f"one Ctrl-C did not stop the server in {STOP_LIMIT_S:.0f} s") from None
 
+    @property
+    def pid(self) -> int:
+        """The process of `manage.py serve` itself."""
+        assert self._process is not None
+        return self._process.pid
+
     def printed(self) -> str:
         """Everything that the server has printed so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
