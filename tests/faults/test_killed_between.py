@@ -1,0 +1,133 @@
+"""A worker that is killed at the worst moment: between a file and its row, between rows and their checkpoint.
+
+The worker is a process of its own, on the tests' database; it kills itself at the moment that the test names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import connection
+
+from labeling.commands import labels
+from labeling.log import projector, store
+from labeling.models import Contribution
+from releases import builds, commands, files
+from releases.models import ReleaseBuild
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+Make = Callable[..., Any]
+
+PROGRAM = """
+import os, pkgutil, signal, uuid
+import django
+django.setup()
+owner = pkgutil.resolve_name("{owner}")
+real = owner.{name}
+def deadly(*arguments, **keywords):
+    if {before}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(*arguments, **keywords)
+    os.kill(os.getpid(), signal.SIGKILL)
+owner.{name} = deadly
+from labeling.log import projector
+from releases import builds
+{work}
+"""
+
+
+def killed_at(name: str, work: str, *, before: bool = False) -> None:
+    """Have a process do `work`, and die after (or before) its first call of `name`."""
+    owner, _, function = name.rpartition(".")
+    fields = {key: connection.settings_dict[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(owner=owner, name=function, before=before, work=work)],
+        cwd=CHECKOUT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "PALIMPSEST_DATABASE": json.dumps(fields),
+            "PALIMPSEST_HOME": str(settings.HOME),
+            "PALIMPSEST_BROKER": "stub",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+@pytest.fixture
+def streets(person: Make, dataset: Make, sample: Make, intent: Make) -> tuple[Any, uuid.UUID]:
+    """Ana and a dataset of hers with one label."""
+    ana = person(f"ana-{uuid.uuid4().hex[:8]}")
+    made = dataset(ana)
+    box = {"id": 1, "category_id": 1, "type": "bbox", "points": [[1, 2], [3, 4]]}
+    labels.save_label(
+        intent=intent(ana),
+        sample=sample(made, ana),
+        label_set="ground-truth",
+        document={"annotations": [box]},
+        status="LABELED",
+        create=True,
+    )
+    return ana, made
+
+
+@pytest.mark.parametrize(
+    "moment, before",
+    [
+        ("releases.snapshots.write", True),
+        ("releases.snapshots.write", False),
+        ("releases.files.keep", False),
+        ("releases.builds._update", False),
+    ],
+)
+def test_a_release_whose_builder_is_killed_gets_the_same_file_from_the_next(
+    streets: tuple[Any, uuid.UUID], intent: Make, monkeypatch: pytest.MonkeyPatch, moment: str, before: bool
+) -> None:
+    ana, made = streets
+    release = commands.cut_release(intent=intent(ana), dataset=made, name="v1")
+    killed_at(moment, f"builds.build(uuid.UUID('{release}'))", before=before)
+    assert ReleaseBuild.objects.get(release_id=release).status == "PENDING"
+    monkeypatch.setattr(builds, "QUIET_S", -1)
+    assert release in builds.claim_waiting(), "the sweeper finds it"
+    builds.build(release)
+    job = ReleaseBuild.objects.get(release_id=release)
+    assert (job.status, job.error, job.samples_count) == ("SUCCEEDED", "", 1)
+    with files.read(job.path) as file:
+        once = file.read()
+    assert not list(Path(default_storage.path(files.INCOMING)).glob(f"{release}-*"))
+    builds.reset(release)
+    builds.build(release)
+    with files.read(ReleaseBuild.objects.get(release_id=release).path) as file:
+        assert file.read() == once
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_projector_that_is_killed_between_rows_and_checkpoint_folds_nothing_twice(
+    streets: tuple[Any, uuid.UUID], before: bool
+) -> None:
+    _, made = streets
+    killed_at("labeling.projectors:Contributions.project", f"projector.catch_up(uuid.UUID('{made}'))", before=before)
+    assert projector.checkpoint("contributions", made) == 0
+    assert not Contribution.objects.filter(dataset_id=made).exists()
+    assert made in projector.behind(), "the sweeper finds it"
+    projector.catch_up(made)
+    assert projector.checkpoint("contributions", made) == store.head(made)
+    counted = sum(sum(row.counts.values()) for row in Contribution.objects.filter(dataset_id=made))
+    assert counted == store.head(made)
