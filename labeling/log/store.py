@@ -40,6 +40,9 @@ ATTEMPTS = 12
 PAGE = 1000
 PAGE_BYTES = 4_000_000
 
+#: From how many events on an append copies them into a temporary table first, so that nothing is parsed under the lock.
+STAGED_FROM = 50
+
 LOCK_NOT_AVAILABLE = "55P03"
 
 T = TypeVar("T")
@@ -132,11 +135,12 @@ def append(
         expected = {}
         for event in events:
             expected.setdefault(event.stream, event.version - 1)
+    staged = len(events) >= STAGED_FROM
     parameters = [
         log,
         open_as,
         orjson.dumps(expected).decode(),
-        orjson.dumps([_packed(event) for event in events]).decode(),
+        None if staged else orjson.dumps([_packed(event) for event in events]).decode(),
         orjson.dumps(rows.as_json()).decode(),
         intent.command,
         intent.request_hash,
@@ -147,7 +151,7 @@ def append(
     began_s = time.perf_counter()
     status = "failed"
     try:
-        status, first, last, recorded_at, hint, kept = _call(parameters)
+        status, first, last, recorded_at, hint, kept = _call(parameters, events if staged else ())
     except LogBusy:
         status = "busy"
         raise
@@ -165,9 +169,13 @@ def append(
     )
 
 
-def _call(parameters: list[Any]) -> tuple[Any, ...]:
-    # What is refused inside of a caller's transaction must not spoil the rest of that.
-    with transaction.atomic() if connection.in_atomic_block else nullcontext(), connection.cursor() as cursor:
+def _call(parameters: list[Any], staged: Sequence[Event]) -> tuple[Any, ...]:
+    # What is refused inside of a caller's transaction must not spoil the rest of that. A bulk is a transaction of its
+    # own: it empties its temporary table at the end.
+    in_transaction = staged or connection.in_atomic_block
+    with transaction.atomic() if in_transaction else nullcontext(), connection.cursor() as cursor:
+        if staged:
+            _stage(cursor, staged)
         try:
             cursor.execute(
                 "SELECT status, first_offset, last_offset, recorded_at, hint, answer"
@@ -179,6 +187,52 @@ def _call(parameters: list[Any]) -> tuple[Any, ...]:
                 raise LogBusy from error
             raise
         return tuple(cursor.fetchone())
+
+
+#: The temporary table of a bulk: each column with its type.
+STAGED = (
+    ("n", "bigint"), ("stream", "text"), ("version", "bigint"), ("event_id", "uuid"), ("type", "text"),
+    ("schema_version", "smallint"), ("data", "jsonb"), ("author", "uuid"), ("author_kind", "text"),
+    ("on_behalf_of", "uuid"), ("tool", "text"), ("work_session", "uuid"), ("reason", "text"), ("causation", "uuid"),
+    ("correlation", "uuid"), ("seen_offset", "bigint"), ("app_version", "text"), ("occurred_us", "bigint"),
+    ("data_hash", "bytea"), ("digest", "bytea"),
+)  # fmt: skip
+STAGE = f"CREATE TEMPORARY TABLE IF NOT EXISTS log_staged_event ({', '.join(map(' '.join, STAGED))})"
+
+
+def _stage(cursor: Any, events: Sequence[Event]) -> None:
+    """Copy a bulk to where log_append finds it."""
+    # Emptied here and not at the end: a caller's transaction may hold several bulks.
+    cursor.execute(f"{STAGE}; TRUNCATE log_staged_event")
+    with cursor.copy("COPY log_staged_event FROM STDIN") as copy:
+        for number, event in enumerate(events):
+            data = event.data
+            data_hash = data_digest(data)
+            intent = event.intent
+            copy.write_row(
+                (
+                    number,
+                    event.stream,
+                    event.version,
+                    event.event_id,
+                    event.type,
+                    event.schema_version,
+                    orjson.dumps(data).decode(),
+                    intent.author,
+                    intent.author_kind,
+                    intent.on_behalf_of,
+                    intent.tool,
+                    intent.work_session,
+                    intent.reason,
+                    intent.causation,
+                    intent.correlation,
+                    intent.seen_offset,
+                    event.app_version,
+                    microseconds(intent.occurred_at),
+                    data_hash,
+                    event_digest(event, data_hash),
+                )
+            )
 
 
 def decide(attempt: Callable[[], T]) -> T:

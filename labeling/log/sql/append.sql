@@ -6,10 +6,21 @@
 -- p_open      kind of a log to open if it does not exist yet, else null
 -- p_expected  {stream: version that the caller's state was read at}; every stream that gets an event must be in it
 -- p_events    array of events with short keys (see labeling.log.store); versions are expected + 1, + 2 …
+--             null for a bulk: then they were copied into the session's temporary table log_staged_event before, so
+--             that nothing is parsed under the lock
 -- p_rows      array of {t: projected table, up: rows to put, out: keys to delete}
 -- p_command, p_request_hash, p_answer   set when the client named the command: kept for its retry
 --
 -- status is one of: appended, replayed, reused (same command id, another request), stale, unknown_log
+-- The chain over rows in their order, from the hash that stands in front of the first.
+CREATE OR REPLACE FUNCTION log_link(p_state bytea, p_start bytea, p_place bigint, p_version bigint, p_us bigint, p_digest bytea)
+RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT sha256(coalesce(p_state, p_start) || int8send(p_place) || int8send(p_version) || int8send(p_us) || p_digest)
+$$;
+CREATE OR REPLACE AGGREGATE log_chain(p_start bytea, p_place bigint, p_version bigint, p_us bigint, p_digest bytea) (
+    SFUNC = log_link, STYPE = bytea
+);
+
 CREATE OR REPLACE FUNCTION log_append(
     p_log uuid, p_open text, p_expected jsonb, p_events jsonb, p_rows jsonb,
     p_command uuid, p_request_hash bytea, p_answer jsonb,
@@ -27,6 +38,8 @@ DECLARE
     v_item   jsonb;
     v_stream text;
     v_want   text;
+    v_last   bigint;
+    v_link   bytea;
 BEGIN
     SELECT h.head, h.chain, h.recorded_at INTO v_head, v_chain, v_at
       FROM log_head h WHERE h.log = p_log FOR NO KEY UPDATE;
@@ -64,18 +77,37 @@ BEGIN
     v_old := v_head;
     v_at := greatest(clock_timestamp(), v_at);  -- a clock that was set back must not reorder times
     v_us := (extract(epoch FROM v_at) * 1000000)::bigint;
-    FOR v_item IN SELECT * FROM jsonb_array_elements(p_events) LOOP
-        v_head := v_head + 1;
-        v_chain := sha256(v_chain || int8send(v_head) || int8send((v_item->>'v')::bigint) || int8send(v_us)
-                          || decode(v_item->>'g', 'hex'));
-        INSERT INTO log_event VALUES (
-            p_log, v_head, v_item->>'s', (v_item->>'v')::bigint, (v_item->>'i')::uuid, v_item->>'t',
-            (v_item->>'n')::smallint, v_item->'d', (v_item->>'a')::uuid, v_item->>'k', (v_item->>'b')::uuid,
-            v_item->>'tool', (v_item->>'ws')::uuid, v_item->>'r', p_command, (v_item->>'ca')::uuid, (v_item->>'co')::uuid,
-            (v_item->>'so')::bigint, v_item->>'av',
-            timestamptz 'epoch' + (v_item->>'o')::bigint * interval '1 microsecond', v_at,
-            decode(v_item->>'h', 'hex'), v_chain);
-    END LOOP;
+    IF p_events IS NULL THEN
+        -- EXECUTE, because a plan that is kept would outlive the temporary table.
+        EXECUTE 'WITH chained AS (
+                SELECT *, $2 + row_number() OVER in_order AS place,
+                       log_chain($3, $2 + row_number, version, $4, digest) OVER in_order AS link
+                  FROM (SELECT *, row_number() OVER (ORDER BY n) FROM log_staged_event) AS staged
+                WINDOW in_order AS (ORDER BY n)),
+            stored AS (
+                INSERT INTO log_event
+                SELECT $1, place, stream, version, event_id, type, schema_version, data, author, author_kind,
+                       on_behalf_of, tool, work_session, reason, $5, causation, correlation, seen_offset, app_version,
+                       timestamptz ''epoch'' + occurred_us * interval ''1 microsecond'', $6, data_hash, link
+                  FROM chained ORDER BY place)
+            SELECT place, link FROM chained ORDER BY place DESC LIMIT 1'
+            INTO v_last, v_link USING p_log, v_head, v_chain, v_us, p_command, v_at;
+        v_head := coalesce(v_last, v_head);
+        v_chain := coalesce(v_link, v_chain);
+    ELSE
+        FOR v_item IN SELECT * FROM jsonb_array_elements(p_events) LOOP
+            v_head := v_head + 1;
+            v_chain := sha256(v_chain || int8send(v_head) || int8send((v_item->>'v')::bigint) || int8send(v_us)
+                              || decode(v_item->>'g', 'hex'));
+            INSERT INTO log_event VALUES (
+                p_log, v_head, v_item->>'s', (v_item->>'v')::bigint, (v_item->>'i')::uuid, v_item->>'t',
+                (v_item->>'n')::smallint, v_item->'d', (v_item->>'a')::uuid, v_item->>'k', (v_item->>'b')::uuid,
+                v_item->>'tool', (v_item->>'ws')::uuid, v_item->>'r', p_command, (v_item->>'ca')::uuid, (v_item->>'co')::uuid,
+                (v_item->>'so')::bigint, v_item->>'av',
+                timestamptz 'epoch' + (v_item->>'o')::bigint * interval '1 microsecond', v_at,
+                decode(v_item->>'h', 'hex'), v_chain);
+        END LOOP;
+    END IF;
 
     FOR v_item IN SELECT * FROM jsonb_array_elements(p_rows) LOOP
         IF v_item ? 'out' THEN

@@ -23,6 +23,12 @@ pytestmark = pytest.mark.django_db
 AUTHOR = uuid.UUID("11111111-1111-4111-8111-111111111111")
 
 
+@pytest.fixture(autouse=True, params=["in the call", "copied before"])
+def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything holds for an edit, whose events are in the call, and for a bulk, whose events are copied before it."""
+    monkeypatch.setattr(store, "STAGED_FROM", 1 if request.param == "copied before" else 1_000_000)
+
+
 @pytest.fixture
 def log() -> uuid.UUID:
     return uuid.uuid4()
