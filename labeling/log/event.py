@@ -8,7 +8,7 @@ import struct
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar
 
 import msgspec
@@ -151,27 +151,36 @@ def microseconds(moment: dt.datetime | None) -> int | None:
 
 
 def event_digest(event: Event, data_hash: bytes) -> bytes:
-    """The digest of an event that is about to be stored."""
-    intent = event.intent
-    return envelope_digest(
-        log=event.log,
-        stream=event.stream,
-        event_id=event.event_id,
-        type=event.type,
-        schema_version=event.schema_version,
-        data_hash=data_hash,
-        author=intent.author,
-        author_kind=intent.author_kind,
-        on_behalf_of=intent.on_behalf_of,
-        tool=intent.tool,
-        work_session=intent.work_session,
-        reason=intent.reason,
-        command=intent.command,
-        causation=intent.causation,
-        correlation=intent.correlation,
-        seen_offset=intent.seen_offset,
-        app_version=event.app_version,
-        occurred_us=microseconds(intent.occurred_at),
+    """The digest of an event that is about to be stored; the same as `envelope_digest` of its columns."""
+    fields = (event.log.bytes, event.stream.encode(), event.event_id.bytes, event.type.encode())
+    before = _joined(fields)
+    return hashlib.sha256(
+        before + _SCHEMA.pack(8, event.schema_version) + _HASH + data_hash + _of_intent(event.intent, event.app_version)
+    ).digest()
+
+
+_SCHEMA = struct.Struct(">iq")
+_HASH = struct.pack(">i", 32)
+
+
+@lru_cache(maxsize=64)
+def _of_intent(intent: Intent, app_version: str) -> bytes:
+    """What all events of one command have in common."""
+    return _joined(
+        (
+            intent.author.bytes,
+            intent.author_kind.encode(),
+            _bytes(intent.on_behalf_of),
+            _text(intent.tool),
+            _bytes(intent.work_session),
+            _text(intent.reason),
+            intent.command.bytes,
+            _bytes(intent.causation),
+            _bytes(intent.correlation),
+            _int(intent.seen_offset),
+            app_version.encode(),
+            _int(microseconds(intent.occurred_at)),
+        )
     )
 
 
@@ -221,7 +230,7 @@ def envelope_digest(
         app_version.encode(),
         _int(occurred_us),
     )
-    return hashlib.sha256(b"".join(_prefixed(item) for item in fields)).digest()
+    return hashlib.sha256(_joined(fields)).digest()
 
 
 def chained(previous: bytes, offset: int, version: int, recorded_us: int, digest: bytes) -> bytes:
@@ -231,6 +240,10 @@ def chained(previous: bytes, offset: int, version: int, recorded_us: int, digest
 
 def data_digest(data: dict[str, Any]) -> bytes:
     return values.digest(data)
+
+
+def _joined(fields: Iterable[bytes | None]) -> bytes:
+    return b"".join(map(_prefixed, fields))
 
 
 def _prefixed(item: bytes | None) -> bytes:
