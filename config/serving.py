@@ -253,9 +253,10 @@ class Serving:
         environment = {
             **os.environ,
             "PALIMPSEST_HOME": str(self.home),
-            "PUBLIC_URL": self.public_url,
             "DJANGO_SETTINGS_MODULE": "config.settings",
         }
+        if self._has_web:  # workers alone know no address but the one that they are told
+            environment["PUBLIC_URL"] = self.public_url
         if self._counts is not None:
             environment["PROMETHEUS_MULTIPROC_DIR"] = self._counts.name
         if self.host in WILDCARDS:  # whoever listens on every address is reached by names that nobody knows here

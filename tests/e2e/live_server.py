@@ -15,6 +15,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 180.0
 STOP_LIMIT_S = 60.0
 ADDRESS = re.compile(r"Palimpsest serves (http://\S+)")
+READY = "Ctrl-C stops it"
 # What the surrounding test run may have set for itself and what would lead the server away from its own home.
 FOREIGN_VARIABLES = ("DATABASE_URL", "BROKER_URL", "STORAGE_URL", "PUBLIC_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE")
 FOREIGN_PREFIXES = ("PG", "PYTEST_", "PALIMPSEST_", "AWS_", "SEGMENTS_")
@@ -27,11 +28,12 @@ class ServerDidNotStart(Exception):
 class LiveServer:
     """`manage.py serve` with an embedded database under `home`, listening on a free port of 127.0.0.1.
 
-    `variables` are what it is told by its environment.
+    `options` are added to its command line, `variables` are what it is told by its environment.
     """
 
-    def __init__(self, home: Path, **variables: str) -> None:
+    def __init__(self, home: Path, *options: str, **variables: str) -> None:
         self.home = home
+        self.options = options
         self.variables = variables
         self.log = home.parent / f"{home.name}.log"
         self.url = ""
@@ -45,7 +47,7 @@ class LiveServer:
         """
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve", "--port", "0"],
+                [sys.executable, "manage.py", "serve", "--port", "0", *self.options],
                 cwd=CHECKOUT,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
@@ -58,9 +60,9 @@ class LiveServer:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise ServerDidNotStart(f"serve ended with {self._process.returncode}\n{self.printed()[-4000:]}")
-            told = ADDRESS.search(self.printed())
-            if told:
-                self.url = told[1]
+            if READY in self.printed():
+                told = ADDRESS.search(self.printed())
+                self.url = told[1] if told else ""  # only workers
                 return
             pause.wait(0.05)
         self.stop()
