@@ -35,5 +35,7 @@ class LabelingConfig(AppConfig):
             projector.register_kind(kind)
         for catch_up in projectors.CATCH_UPS:
             projector.register_catch_up(catch_up)
+        for counts in projectors.COUNTS:
+            projector.register_counts(counts)
         # The functions that write projected rows are made from the tables, so they follow every migration.
         post_migrate.connect(_define_projections, sender=self)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from labeling.log.models import Checkpoint, LogHead, StoredEvent, StoredJSON
@@ -33,7 +34,10 @@ __all__ = [
     "Person",
     "PersonKey",
     "Sample",
+    "SampleCount",
+    "SampleStatus",
     "SecurityTally",
+    "StatusCount",
     "StoredEvent",
     "UnsavedWork",
     "WorkUnit",
@@ -216,7 +220,7 @@ class LabelSet(Projected):
 
 
 class Sample(Projected):
-    """One thing to label."""
+    """One thing to label. `created_offset` is the offset of its first event: the order in which samples came."""
 
     id = models.UUIDField(primary_key=True, editable=False)
     version = models.BigIntegerField()
@@ -231,25 +235,85 @@ class Sample(Projected):
     created_by = models.UUIDField()
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    created_offset = models.BigIntegerField()
 
     class Meta:
         constraints = [
+            # Also the order by name.
             models.UniqueConstraint(
                 fields=["dataset_id", "name"], condition=models.Q(archived=False), name="sample_name_taken"
             )
         ]
         indexes = [
-            models.Index(fields=["dataset_id", "created_at", "id"], name="sample_by_age"),
-            models.Index(fields=["dataset_id", "-priority", "created_at"], name="sample_by_priority"),
+            models.Index(
+                fields=["dataset_id", "created_offset"], condition=models.Q(archived=False), name="sample_by_age"
+            ),
+            models.Index(
+                fields=["dataset_id", "priority", "created_offset"],
+                include=["id"],
+                condition=models.Q(archived=False),
+                name="sample_by_priority",
+            ),
+            # Most samples have no metadata; they cost this index nothing.
+            GinIndex(
+                fields=["metadata"],
+                opclasses=["jsonb_path_ops"],
+                condition=models.Q(archived=False) & ~models.Q(metadata={}),
+                name="sample_by_metadata",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
 
 
+class SampleStatus(models.Model):
+    """The status of a live sample in a label set: of its label there, or UNLABELED in the ground truth.
+
+    This table and the two below are kept by triggers on the projections (sql/lists.sql), so that lists need to sort and
+    to count nothing; `manage.py verify` counts again.
+    """
+
+    pk = models.CompositePrimaryKey("sample_id", "label_set_id")
+    sample_id = models.UUIDField()
+    label_set_id = models.UUIDField()
+    dataset_id = models.UUIDField()
+    status = models.TextField()
+    created_offset = models.BigIntegerField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["dataset_id", "label_set_id", "status", "created_offset"],
+                include=["sample_id"],
+                name="sample_by_status",
+            )
+        ]
+
+
+class StatusCount(models.Model):
+    """How many live samples of a dataset have a status in a label set."""
+
+    pk = models.CompositePrimaryKey("dataset_id", "label_set_id", "status")
+    dataset_id = models.UUIDField()
+    label_set_id = models.UUIDField()
+    status = models.TextField()
+    count = models.BigIntegerField()
+
+
+class SampleCount(models.Model):
+    """How many live samples of a dataset were created in one bucket of 1024 offsets; see queries.sample_pages."""
+
+    pk = models.CompositePrimaryKey("dataset_id", "bucket")
+    dataset_id = models.UUIDField()
+    bucket = models.BigIntegerField()
+    count = models.BigIntegerField()
+
+
 class Label(Projected):
     """The header of a label: everything but its annotations. Its id is derived from sample and label set."""
 
+    dataset_id = models.UUIDField()  # both indexes below begin with it
     id = models.UUIDField(primary_key=True, editable=False)
     sample_id = models.UUIDField(db_index=True)
     label_set_id = models.UUIDField()
@@ -272,7 +336,15 @@ class Label(Projected):
     reviewed_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["dataset_id", "label_set_id", "status"], name="label_by_status")]
+        indexes = [
+            models.Index(fields=["dataset_id", "label_set_id", "status"], name="label_by_status"),
+            # The order of updated_at, without ties: both are of the label's last event.
+            models.Index(
+                fields=["dataset_id", "label_set_id", "last_offset"],
+                condition=models.Q(deleted=False),
+                name="label_by_update",
+            ),
+        ]
 
 
 class Annotation(Projected):

@@ -12,7 +12,7 @@ from django.db import connection
 from labeling.events import IssueOpened
 from labeling.log import store
 from labeling.log.event import Event
-from labeling.log.projector import StreamKind
+from labeling.log.projector import Counts, StreamKind
 from labeling.log.rows import Rows
 from labeling.models import Contribution, LastSignal, UnsavedWork, WorkUnit
 from labeling.rules import dataset_state, issue_state, label_state, organization_state, sample_state, work_units
@@ -73,6 +73,13 @@ STREAM_KINDS = (
     StreamKind("login", {}, no_rows),
     StreamKind("denied", {}, no_rows),
     StreamKind("download", {}, no_rows),
+)
+
+#: Kept by the triggers of sql/lists.sql.
+COUNTS = (
+    Counts("labeling_samplecount", "dataset_id", "count"),
+    Counts("labeling_samplestatus", "dataset_id"),
+    Counts("labeling_statuscount", "dataset_id", "count"),
 )
 
 CONTRIBUTION_NAMESPACE = uuid.UUID("7d9e0c1a-55ab-4f6e-9a0d-1f2e3d4c5b04")

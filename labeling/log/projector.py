@@ -42,8 +42,18 @@ class CatchUp(Protocol):
         """Forget the rows of one log."""
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A table that triggers keep beside the projected tables. The SQL function counted_<table>(log) counts again."""
+
+    table: str
+    column: str  #: that holds the log
+    number: str | None = None  #: a column of numbers; a row with 0 says the same as no row
+
+
 _kinds: dict[str, StreamKind] = {}
 _catch_ups: dict[str, CatchUp] = {}
+_counts: dict[str, Counts] = {}
 
 
 def register_kind(kind: StreamKind) -> None:
@@ -52,6 +62,15 @@ def register_kind(kind: StreamKind) -> None:
 
 def register_catch_up(projector: CatchUp) -> None:
     _catch_ups[projector.name] = projector
+
+
+def register_counts(counts: Counts) -> None:
+    _counts[counts.table] = counts
+
+
+def counts() -> list[Counts]:
+    """What triggers keep, each after those that it is counted from."""
+    return list(_counts.values())
 
 
 def kinds() -> list[StreamKind]:

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from labeling.log import store
 from labeling.log.event import Event
-from labeling.log.projector import CatchUp, kind_of, kinds, projected_tables, rebuild_catch_up
+from labeling.log.projector import CatchUp, Counts, counts, kind_of, kinds, projected_tables, rebuild_catch_up
 from labeling.log.rows import Rows
 
 #: Rows are sent to the database in batches of this many.
@@ -109,11 +109,30 @@ def differences(log: uuid.UUID) -> dict[str, int]:
 def compared(log: uuid.UUID, *, progress: Progress | None = None) -> dict[str, Difference]:
     """{table: how the live rows differ from a fold of the log}; empty when they are equal. Writers go on meanwhile.
 
+    Also what triggers count of the live rows is counted again, and compared.
+
     Raises:
         UnknownStream, LogGap: the log cannot be folded.
     """
     with _standing_still(log), folded(log, progress=progress):
-        return _differing(log, projected_tables(), live="{}", other="rebuilt_{}")
+        return _differing(log, projected_tables(), live="{}", other="rebuilt_{}") | {
+            each.table: Difference(rows, None) for each in counts() if (rows := _miscounted(each, log))
+        }
+
+
+def _miscounted(each: Counts, log: uuid.UUID) -> int:
+    """How many rows of counts are not what counting gives."""
+    with connection.cursor() as cursor:
+        counted = f'SELECT * FROM "counted_{each.table}"(%(log)s)'
+        stored = f'SELECT * FROM "{each.table}" WHERE "{each.column}" = %(log)s'
+        if each.number:
+            stored += f' AND "{each.number}" <> 0'
+        cursor.execute(
+            f"WITH one AS ({stored}), two AS ({counted})"
+            " SELECT count(*) FROM ((TABLE one EXCEPT ALL TABLE two) UNION ALL (TABLE two EXCEPT ALL TABLE one)) AS d",
+            {"log": log},
+        )
+        return int(cursor.fetchone()[0])
 
 
 def compared_catch_up(projector: CatchUp, log: uuid.UUID) -> dict[str, Difference]:
@@ -172,6 +191,8 @@ def _differing(log: uuid.UUID, tables: Mapping[str, str], *, live: str, other: s
 def rebuild(log: uuid.UUID, tables: list[str] | None = None, *, progress: Progress | None = None) -> Folded:
     """Put freshly folded rows in the place of the live ones, in one transaction.
 
+    The triggers count what goes and what comes; what had been counted wrongly before is counted anew.
+
     Raises:
         UnknownStream, LogGap: the log cannot be folded; the live rows stay.
     """
@@ -182,6 +203,10 @@ def rebuild(log: uuid.UUID, tables: list[str] | None = None, *, progress: Progre
             for table in tables or list(columns):
                 cursor.execute(f'DELETE FROM "{table}" WHERE "{columns[table]}" = %s', [log])
                 cursor.execute(f'INSERT INTO "{table}" SELECT * FROM "rebuilt_{table}"')
+            for each in counts():
+                if _miscounted(each, log):
+                    cursor.execute(f'DELETE FROM "{each.table}" WHERE "{each.column}" = %s', [log])
+                    cursor.execute(f'INSERT INTO "{each.table}" SELECT * FROM "counted_{each.table}"(%s)', [log])
     return done
 
 

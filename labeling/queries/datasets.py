@@ -185,23 +185,30 @@ def state_at(dataset: uuid.UUID, offset: int) -> DatasetState:
 
 
 def label_stats(datasets: Iterable[uuid.UUID]) -> dict[uuid.UUID, JSON]:
-    """Per dataset: how many samples there are, by the status of their ground-truth label; counted, never stale."""
+    """Per dataset: how many samples there are, by the status of their ground-truth label. Looked up: triggers count."""
     wanted = list(datasets)
     stats: dict[uuid.UUID, JSON] = {item: {"TOTAL": 0} for item in wanted}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT s.dataset_id, CASE WHEN l.id IS NULL OR l.deleted THEN 'UNLABELED' ELSE l.status END, count(*)"
-            "  FROM labeling_sample s"
-            "  JOIN labeling_labelset ls"
-            "    ON ls.dataset_id = s.dataset_id AND ls.kind = 'ground-truth' AND NOT ls.archived"
-            "  LEFT JOIN labeling_label l ON l.sample_id = s.id AND l.label_set_id = ls.id"
-            " WHERE s.dataset_id = ANY(%s) AND NOT s.archived GROUP BY 1, 2",
+            "SELECT c.dataset_id, c.status, c.count FROM labeling_statuscount c"
+            " JOIN labeling_labelset ls ON ls.id = c.label_set_id AND ls.kind = 'ground-truth' AND NOT ls.archived"
+            " WHERE c.dataset_id = ANY(%s) AND c.count > 0 ORDER BY 1, 2",
             [wanted],
         )
         for dataset, status, count in cursor.fetchall():
             stats[dataset][status] = count
             stats[dataset]["TOTAL"] += count
     return stats
+
+
+def sample_counts(datasets: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Per dataset that has some: how many samples there are. Looked up, as label_stats."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT dataset_id, sum(count)::bigint FROM labeling_samplecount WHERE dataset_id = ANY(%s) GROUP BY 1",
+            [list(datasets)],
+        )
+        return dict(cursor.fetchall())
 
 
 def member_counts(datasets: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:

@@ -80,6 +80,7 @@ def state_of(row: Sample) -> SampleState:
         created_by=row.created_by,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        created_offset=row.created_offset,
         last_offset=row.last_offset,
     )
 

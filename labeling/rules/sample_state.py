@@ -38,6 +38,7 @@ class SampleState:
     created_by: uuid.UUID | None = None
     created_at: Moment = NOW
     updated_at: Moment = NOW
+    created_offset: int = 0
     last_offset: int = 0
 
     @property
@@ -59,7 +60,8 @@ def evolve(state: SampleState, fact: Fact, place: Place) -> None:
                 "assigned_reviewer",
             ):
                 setattr(state, key, getattr(fact, key))
-            state.exists, state.created_by, state.created_at = True, place.author, place.at
+            state.exists, state.created_by = True, place.author
+            state.created_at, state.created_offset = place.at, place.offset
         case e.SampleChanged():
             for key, value in fact.changes.items():
                 setattr(state, key, value)
@@ -100,6 +102,7 @@ def rows(state: SampleState) -> Rows:
         "created_by": state.created_by,
         "created_at": state.created_at,
         "updated_at": state.updated_at,
+        "created_offset": state.created_offset,
     }
     return Rows(put={"labeling_sample": [row]})
 
