@@ -268,7 +268,7 @@ class Sample(Projected):
 
 
 class SampleStatus(models.Model):
-    """The status of a live sample in a label set: of its label there, or UNLABELED in the ground truth.
+    """The status of a live sample in a label set: of its label there; in the ground truth also '' where it has none.
 
     This table and the two below are kept by triggers on the projections (sql/lists.sql), so that lists need to sort and
     to count nothing; `manage.py verify` counts again.

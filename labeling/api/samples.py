@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Q
 from django.http import QueryDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -20,12 +20,14 @@ from labeling.api.views import Answer, View
 from labeling.commands import samples as commands
 from labeling.errors import InvalidValue, NotFound
 from labeling.log import store, values
-from labeling.models import Label, LabelSet, Sample
+from labeling.models import LabelSet, Sample
 from labeling.queries import issues as issue_queries
 from labeling.queries import labels as label_queries
+from labeling.queries import sample_pages
 from labeling.queries import samples as queries
 from labeling.queries.datasets import Seen
 from labeling.queries.labels import Found
+from labeling.queries.sample_pages import Wanted
 from labeling.queries.samples import SampleInDataset
 from labeling.references import with_signed_urls
 from labeling.rules import access
@@ -34,12 +36,6 @@ from labeling.rules.label_state import STATUSES
 from labeling.rules.sample_state import SampleState
 
 JSON = dict[str, Any]
-
-SORTS = {
-    "name": ["name", "id"],
-    "created_at": ["created_at", "last_offset", "id"],
-    "priority": ["priority", "created_at", "id"],
-}
 
 
 def rendered_sample(sample: Sample | SampleState, names: dict[uuid.UUID, str], full_name: str) -> JSON:
@@ -87,10 +83,11 @@ class SampleListView(View):
         query = request.query_params
         if at_of(request) is not None:
             return self._at(request, found)
-        label_set = self._label_set(found.id, query.get("labelset"))
-        rows = filtered(Sample.objects.filter(dataset_id=found.id, archived=False), request, found.id)
+        after = after_of(request)
         limit, skip = page_of(request)
-        page = existing_page(list(rows[skip : skip + limit]), skip)
+        wanted, label_set = wanted_of(request, found.id)
+        page = sample_pages.page_of_samples(found.id, wanted, limit=limit, skip=skip, after=after)
+        existing_page(page, skip)
         names = names_for(page)
         answers = [rendered_sample(item, names, found.full_name) for item in page]
         if label_set is not None:
@@ -119,17 +116,19 @@ class SampleListView(View):
         new = commands.add_samples(intent=intent_of(request), dataset=found.id, items=[checked], keep_existing=False)
         return answer(_some(new, found.full_name)[0], status=201)
 
-    def _label_set(self, dataset: uuid.UUID, name: str | None) -> LabelSet | None:
-        # A name that is no label set here is ignored, as the SDK's own tests expect.
-        return LabelSet.objects.filter(dataset_id=dataset, name=name, archived=False).first() if name else None
-
     def _at(self, request: Request, found: Seen) -> Answer:
         access.require("history", role=found.role, public=found.dataset.public, dataset=found.id)
         at = at_of(request)
         assert at is not None
         offset = label_queries.as_offset(found.id, at, store.head(found.id))
-        states = sorted(queries.samples_at(found.id, offset), key=lambda item: (item.created_at, item.name))
+        states = sorted(queries.samples_at(found.id, offset), key=lambda item: item.created_offset)
         limit, skip = page_of(request)
+        after = after_of(request)
+        if after is not None:
+            seen = queries.sample_at(found.id, after, offset)
+            if not seen.created_offset:
+                raise InvalidValue("after", "must be the uuid of a sample of this dataset")
+            states = [item for item in states if item.created_offset > seen.created_offset]
         page = existing_page(states[skip : skip + limit], skip)
         names = names_for(page)
         wanted = {str(item.id) for item in page}
@@ -138,36 +137,59 @@ class SampleListView(View):
         return answer(with_issues(answers, issues), headers={"Dataset-Offset": str(offset)})
 
 
-def filtered(rows: QuerySet[Sample], request: Request, dataset: uuid.UUID) -> QuerySet[Sample]:
-    """Samples by the protocol's filters and sort; what makes no sense is ignored, as the protocol does."""
+def after_of(request: Request) -> uuid.UUID | None:
+    """The sample that ?after= names: the page begins behind it, so it has no number."""
+    text = request.query_params.get("after")
+    if text is None:
+        return None
+    after = uuid_of(text)
+    if after is None:
+        raise InvalidValue("after", "must be the uuid of a sample of this dataset")
+    if "page" in request.query_params:
+        raise InvalidValue("page", "cannot be given together with after")
+    return after
+
+
+def wanted_of(request: Request, dataset: uuid.UUID) -> tuple[Wanted, LabelSet | None]:
+    """The protocol's filters and sort, and the label set that ?labelset= names; what makes no sense is ignored."""
     query = request.query_params
-    if query.get("name__contains"):
-        rows = rows.filter(name__contains=query["name__contains"])
+    metadata = []
     for item in filter(None, query.get("filters", "").split(",")):
         key, colon, value = item.partition(":")
         if colon and key:
             # A value on the query line is text; in the metadata it may be a number or a bool.
-            rows = rows.filter(Q(metadata__contains={key: value}) | Q(metadata__contains={key: _as_json(value)}))
-    statuses = [item for item in query.get("label_status", "").split(",") if item in STATUSES]
+            parsed = _as_json(value)
+            metadata.append(({key: value}, *([] if parsed == value else [{key: parsed}])))
     sort = query.get("sort", "")
-    if statuses or sort.removeprefix("-") == "gt_label__updated_at":
-        name = query.get("labelset") or GROUND_TRUTH
-        chosen = LabelSet.objects.filter(dataset_id=dataset, name=name, archived=False).values("id")
-        truth = LabelSet.objects.filter(dataset_id=dataset, kind=GROUND_TRUTH, archived=False).values("id")
-        of_sample = Label.objects.filter(sample_id=OuterRef("id"), deleted=False)
-        rows = rows.annotate(
-            chosen_status=Subquery(of_sample.filter(label_set_id__in=chosen).values("status")[:1]),
-            gt_updated_at=Subquery(of_sample.filter(label_set_id__in=truth).values("updated_at")[:1]),
-        )
-        if statuses:
-            wanted = rows.filter(chosen_status__in=statuses)
-            rows = wanted | rows.filter(chosen_status=None) if "UNLABELED" in statuses else wanted
-    down = sort.startswith("-")
-    if sort.removeprefix("-") == "gt_label__updated_at":
-        first = F("gt_updated_at").desc(nulls_last=True) if down else F("gt_updated_at").asc(nulls_last=True)
-        return rows.order_by(first, "id")
-    keys = SORTS.get(sort.removeprefix("-"), SORTS["created_at"])
-    return rows.order_by(*(f"-{key}" for key in keys)) if down else rows.order_by(*keys)
+    order = sort.removeprefix("-")
+    if order not in sample_pages.KEYS and order != sample_pages.LABEL_UPDATED_AT:
+        order = "created_at"
+    statuses = sample_pages.statuses_stored(
+        item for item in query.get("label_status", "").split(",") if item in STATUSES
+    )
+    name = query.get("labelset")
+    named: LabelSet | None = None
+    truth: uuid.UUID | None = None
+    if name or statuses or order == sample_pages.LABEL_UPDATED_AT:
+        asked = Q(kind=GROUND_TRUTH) | Q(name=name) if name else Q(kind=GROUND_TRUTH)
+        for label_set in LabelSet.objects.filter(asked, dataset_id=dataset, archived=False):
+            # A name that is no label set here is ignored, as the SDK's own tests expect.
+            named = label_set if label_set.name == name else named
+            truth = label_set.id if label_set.kind == GROUND_TRUTH else truth
+    if name:
+        status_of = named.id if named else None
+    else:
+        status_of = truth
+    wanted = Wanted(
+        order=order,
+        down=sort.startswith("-"),
+        name_part=query.get("name__contains", ""),
+        metadata=tuple(metadata),
+        statuses=statuses,
+        label_set=status_of,
+        ground_truth=truth,
+    )
+    return wanted, named
 
 
 def _as_json(text: str) -> Any:

@@ -190,13 +190,14 @@ def label_stats(datasets: Iterable[uuid.UUID]) -> dict[uuid.UUID, JSON]:
     stats: dict[uuid.UUID, JSON] = {item: {"TOTAL": 0} for item in wanted}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.dataset_id, c.status, c.count FROM labeling_statuscount c"
+            "SELECT c.dataset_id, coalesce(nullif(c.status, ''), 'UNLABELED'), c.count FROM labeling_statuscount c"
             " JOIN labeling_labelset ls ON ls.id = c.label_set_id AND ls.kind = 'ground-truth' AND NOT ls.archived"
             " WHERE c.dataset_id = ANY(%s) AND c.count > 0 ORDER BY 1, 2",
             [wanted],
         )
         for dataset, status, count in cursor.fetchall():
-            stats[dataset][status] = count
+            # No label, and a label that was begun and has no status yet, are both unlabeled.
+            stats[dataset][status] = stats[dataset].get(status, 0) + count
             stats[dataset]["TOTAL"] += count
     return stats
 

@@ -4,8 +4,10 @@
 -- of the append (or the rebuild), so under the log's lock: no two of them ever touch the rows of one dataset at once.
 -- The functions counted_… say what the tables must hold. They are the definition: the migration fills by them, verify
 -- compares with them, rebuild mends by them.
+--
+-- A status of '' says that there is no label; a label may also be there and still be UNLABELED.
 
--- {table of counts, its rows for one dataset}. Rows that count nothing may or may not be there.
+-- The rows of each table for one dataset. Rows that count nothing may or may not be there.
 CREATE FUNCTION counted_labeling_samplecount(p_dataset uuid)
 RETURNS TABLE (dataset_id uuid, bucket bigint, count bigint) LANGUAGE sql STABLE AS $$
     SELECT s.dataset_id, s.created_offset >> 10, count(*) FROM labeling_sample s
@@ -19,7 +21,7 @@ LANGUAGE sql STABLE AS $$
       FROM labeling_sample s JOIN labeling_label l ON l.sample_id = s.id AND NOT l.deleted
      WHERE s.dataset_id = p_dataset AND NOT s.archived
     UNION ALL
-    SELECT s.id, ls.id, s.dataset_id, 'UNLABELED', s.created_offset
+    SELECT s.id, ls.id, s.dataset_id, '', s.created_offset
       FROM labeling_sample s
       JOIN labeling_labelset ls ON ls.dataset_id = s.dataset_id AND ls.kind = 'ground-truth'
      WHERE s.dataset_id = p_dataset AND NOT s.archived
@@ -69,7 +71,7 @@ BEGIN
         SELECT n.id, l.label_set_id, n.dataset_id, l.status, n.created_offset
           FROM come n JOIN labeling_label l ON l.sample_id = n.id AND NOT l.deleted
         UNION ALL
-        SELECT n.id, ls.id, n.dataset_id, 'UNLABELED', n.created_offset
+        SELECT n.id, ls.id, n.dataset_id, '', n.created_offset
           FROM come n JOIN labeling_labelset ls ON ls.dataset_id = n.dataset_id AND ls.kind = 'ground-truth'
          WHERE NOT EXISTS (SELECT FROM labeling_label l
                             WHERE l.sample_id = n.id AND l.label_set_id = ls.id AND NOT l.deleted);
@@ -83,7 +85,7 @@ BEGIN
           FROM new_rows n JOIN labeling_label l ON l.sample_id = n.id AND NOT l.deleted
          WHERE NOT n.archived
         UNION ALL
-        SELECT n.id, ls.id, n.dataset_id, 'UNLABELED', n.created_offset
+        SELECT n.id, ls.id, n.dataset_id, '', n.created_offset
           FROM new_rows n JOIN labeling_labelset ls ON ls.dataset_id = n.dataset_id AND ls.kind = 'ground-truth'
          WHERE NOT n.archived
            AND NOT EXISTS (SELECT FROM labeling_label l
@@ -120,9 +122,9 @@ BEGIN
             RETURN NULL;
         END IF;
     END IF;
-    -- What is gone leaves its sample unlabeled where it was the ground truth. It is gone: a label's id is derived from
+    -- What is gone leaves its sample without a label where it was the ground truth. It is gone: a label's id is derived from
     -- sample and label set, so no other can be there.
-    UPDATE labeling_samplestatus t SET status = 'UNLABELED'
+    UPDATE labeling_samplestatus t SET status = ''
       FROM old_rows o JOIN labeling_labelset ls ON ls.id = o.label_set_id AND ls.kind = 'ground-truth'
      WHERE t.sample_id = o.sample_id AND t.label_set_id = o.label_set_id AND NOT o.deleted
        AND NOT EXISTS (SELECT FROM labeling_label l WHERE l.id = o.id AND NOT l.deleted);
