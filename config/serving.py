@@ -70,8 +70,10 @@ class Serving:
         threads: int = 4,
         workers: int = 1,
         log: Path | None = None,
+        settings: str = "config.settings",
     ) -> None:
         self.host, self.port = host, port
+        self.settings = settings
         self.home = prepare(home)
         self.log = log
         self._listener: socket.socket | None = None
@@ -253,7 +255,7 @@ class Serving:
         environment = {
             **os.environ,
             "PALIMPSEST_HOME": str(self.home),
-            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "DJANGO_SETTINGS_MODULE": self.settings,
         }
         if self._has_web:  # workers alone know no address but the one that they are told
             environment["PUBLIC_URL"] = self.public_url

@@ -39,8 +39,8 @@ def rendered(found: Found, state: LabelState) -> JSON:
     """The protocol's Label."""
     names = found.names
 
-    def name(person: uuid.UUID | str | None) -> str | None:
-        return None if person is None else names.get(uuid.UUID(str(person)), str(person))
+    def name(person: uuid.UUID | None) -> str | None:
+        return None if person is None else names.get(person) or str(person)
 
     return {
         "sample_uuid": found.sample,

@@ -41,8 +41,11 @@ JSON = dict[str, Any]
 def rendered_sample(sample: Sample | SampleState, names: dict[uuid.UUID, str], full_name: str) -> JSON:
     """The protocol's Sample."""
 
-    def name(person: Any) -> str | None:
-        return None if person is None else names.get(uuid.UUID(str(person)), str(person))
+    def name(person: uuid.UUID | str | None) -> str | None:
+        if person is None:
+            return None
+        # A row has ids, a state that was folded has their texts.
+        return names.get(person if isinstance(person, uuid.UUID) else uuid.UUID(person)) or str(person)
 
     return {
         "uuid": sample.id,

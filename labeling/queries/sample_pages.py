@@ -72,10 +72,15 @@ def statuses_stored(shown: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _List:
-    """The samples that fit, `id` of each, sorted by `keys` all in one direction; `from_s` says that rows s are read."""
+    """The samples that fit, sorted by `keys` all in one direction.
+
+    `source` is a FROM clause with `{direction}` for that direction, `id` of it finds the row s where it is `column`.
+    `from_s` says that the source has the rows s themselves.
+    """
 
     source: str
     id: str
+    column: str
     conditions: tuple[str, ...]
     parameters: JSON
     keys: tuple[str, ...]
@@ -138,7 +143,9 @@ def _of_samples(dataset: uuid.UUID, wanted: Wanted) -> _List:
     """The list, asked of the samples themselves."""
     conditions, parameters = _conditions(dataset, wanted)
     keys = tuple(f"s.{key}" for key in KEYS[wanted.order])
-    return _List("labeling_sample s", "s.id", conditions, parameters, keys, wanted.down)
+    # The index on names has no ids in it.
+    unique = "name" if wanted.order == "name" else "id"
+    return _List("labeling_sample s", f"s.{unique}", unique, conditions, parameters, keys, wanted.down)
 
 
 def _conditions(dataset: uuid.UUID, wanted: Wanted) -> tuple[tuple[str, ...], JSON]:
@@ -168,13 +175,15 @@ def _of_statuses(dataset: uuid.UUID, wanted: Wanted) -> _List:
     """The list by age, asked of labeling_samplestatus."""
     # A branch for each status: together they are read in order without a sort, which = ANY would need.
     branches = " UNION ALL ".join(
-        "SELECT t.created_offset, t.sample_id FROM labeling_samplestatus t WHERE t.dataset_id = %(dataset)s"
+        "(SELECT t.created_offset, t.sample_id FROM labeling_samplestatus t WHERE t.dataset_id = %(dataset)s"
         f" AND t.label_set_id = %(label_set)s AND t.status = %(status_{number})s"
+        " ORDER BY t.created_offset {direction})"
         for number in range(len(wanted.statuses))
     )
     parameters: JSON = {f"status_{number}": status for number, status in enumerate(wanted.statuses)}
     parameters |= {"dataset": dataset, "label_set": wanted.label_set}
-    return _List(f"({branches}) p", "p.sample_id", (), parameters, ("p.created_offset",), wanted.down, from_s=False)
+    keys = ("p.created_offset",)
+    return _List(f"({branches}) p", "p.sample_id", "id", (), parameters, keys, wanted.down, from_s=False)
 
 
 # --- pages ---------------------------------------------------------------------------------------------------------
@@ -200,7 +209,8 @@ def _page(
         sign = "<" if found.down else ">"
         conditions.append(f"({', '.join(found.keys)}) {sign} ({', '.join(f'%({place})s' for place in places)})")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    page = f" FROM {found.source}{where} ORDER BY {found.order(reverse=reverse)} LIMIT %(limit)s OFFSET %(skip)s"
+    source = found.source.format(direction="DESC" if found.down != reverse else "ASC")
+    page = f" FROM {source}{where} ORDER BY {found.order(reverse=reverse)} LIMIT %(limit)s OFFSET %(skip)s"
     if found.from_s and not skip and not reverse:
         return list(Sample.objects.raw(f"SELECT s.*{page}", parameters))
     # What lies in front of the page is read as ids alone.
@@ -208,8 +218,8 @@ def _page(
     order = _sorted([f"key_{number}" for number in range(len(found.keys))], down=found.down)
     return list(
         Sample.objects.raw(
-            f"SELECT s.* FROM (SELECT {found.id} AS sample_id, {keys}{page}) AS page"
-            f" JOIN labeling_sample s ON s.id = page.sample_id ORDER BY {order}",
+            f"SELECT s.* FROM (SELECT {found.id} AS found, {keys}{page}) AS page JOIN labeling_sample s"
+            f" ON s.{found.column} = page.found AND s.dataset_id = %(dataset)s AND NOT s.archived ORDER BY {order}",
             parameters,
         )
     )
@@ -242,6 +252,7 @@ def _by_label(dataset: uuid.UUID, wanted: Wanted, *, limit: int, skip: int, last
     labeled = _List(
         "labeling_label l JOIN labeling_sample s ON s.id = l.sample_id",
         "s.id",
+        "id",
         (*of_truth, *conditions),
         parameters,
         ("l.last_offset",),
@@ -255,11 +266,15 @@ def _by_label(dataset: uuid.UUID, wanted: Wanted, *, limit: int, skip: int, last
             return _page(rest, limit=limit, after=[last.created_offset])
         page = _page(labeled, limit=limit, after=[label.last_offset])
         return page + (_page(rest, limit=limit - len(page)) if len(page) < limit else [])
-    count = _count(dataset, wanted, labeled) if skip else 0
-    total = count if wanted.is_all and skip >= FAR else None
-    page = _page(labeled, limit=limit, skip=skip, total=total) if skip == 0 or skip < count else []
+    alike = wanted.is_all or (wanted.is_of_statuses and wanted.label_set == wanted.ground_truth)
+    count = _count(dataset, wanted, labeled) if skip or alike else None
+    total = count if alike and skip >= FAR else None
+    # Where nobody fits it is known at once; to find out would take a walk over all labels.
+    page = [] if count is not None and skip >= count else _page(labeled, limit=limit, skip=skip, total=total)
     if len(page) < limit:
-        page += _page(rest, limit=limit - len(page), skip=max(0, skip - count))
+        skip = max(0, skip - (count or 0))
+        total = _sum("status = ''", dataset=dataset, label_set=wanted.ground_truth) if alike and skip >= FAR else None
+        page += _page(rest, limit=limit - len(page), skip=skip, total=total)
     return page
 
 
@@ -271,7 +286,9 @@ def _without_label(dataset: uuid.UUID, wanted: Wanted, conditions: tuple[str, ..
         "EXISTS (SELECT FROM labeling_samplestatus u WHERE u.sample_id = s.id AND u.label_set_id = %(ground_truth)s"
         " AND u.status = '')"
     )
-    return _List("labeling_sample s", "s.id", (*conditions, lacking), parameters, ("s.created_offset",), down=False)
+    return _List(
+        "labeling_sample s", "s.id", "id", (*conditions, lacking), parameters, ("s.created_offset",), down=False
+    )
 
 
 # --- counts --------------------------------------------------------------------------------------------------------
@@ -290,6 +307,8 @@ def _count(dataset: uuid.UUID, wanted: Wanted, labeled: _List) -> int:
     """How many samples of a list have a ground-truth label."""
     if wanted.is_all:
         return _sum("status <> ''", dataset=dataset, label_set=wanted.ground_truth)
+    if wanted.is_of_statuses and wanted.label_set == wanted.ground_truth:
+        return _total(dataset, replace(wanted, statuses=tuple(item for item in wanted.statuses if item != NONE)))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {labeled.source} WHERE {labeled.where()}", labeled.parameters)
         return int(cursor.fetchone()[0])

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.home import CHECKOUT
 
 BENCHES = Path(__file__).parents[2] / "bench"
-NOT_BENCHES = {"__init__", "processor"}
+NOT_BENCHES = {"__init__", "million", "processor"}
 
 
 def names() -> list[str]:
@@ -32,6 +32,12 @@ class Command(BaseCommand):
         """Declare the options."""
         parser.add_argument("name", choices=names())
         parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+        parser.add_argument(
+            "--samples",
+            type=int,
+            metavar="N",
+            help="how many samples the large dataset of `api` has; 1,000,000 unless said",
+        )
 
     def handle(self, **options: Any) -> None:
         """Run it and print its rows.
@@ -39,13 +45,16 @@ class Command(BaseCommand):
         Raises:
             CommandError: the bench failed, or a target was not met.
         """
+        sizes = [] if options["samples"] is None else [str(options["samples"])]
+        if sizes and (options["name"] != "api" or options["samples"] < 100):
+            raise CommandError("--samples is for `bench api`, which needs 100 or more.")
         with tempfile.TemporaryDirectory(prefix="palimpsest-bench-") as folder:
             home = Path(folder) / "home"
             environment = {name: value for name, value in os.environ.items() if name not in ("PALIMPSEST_DATABASE",)}
             environment |= {"PALIMPSEST_HOME": str(home), "DJANGO_SETTINGS_MODULE": "config.settings"}
             environment.pop("DATABASE_URL", None)
             done = subprocess.run(
-                [sys.executable, "-m", f"config.bench.{options['name']}"],
+                [sys.executable, "-m", f"config.bench.{options['name']}", *sizes],
                 cwd=CHECKOUT,
                 env=environment,
                 stdout=subprocess.PIPE,
