@@ -201,13 +201,14 @@ class Bench:
 
     def deep_pages(self, samples: int) -> list[Row]:
         """Pages of 100 samples of a large dataset, beside the same page of one with 100."""
-        from config.bench.million import fill
+        from config.bench.million import fill, settle
         from labeling.models import Dataset
 
-        sizes = {"small": PAGE, "large": samples}
-        for name, count in sizes.items():
+        for name, count in {"small": PAGE, "large": samples}.items():
             self.dataset(name)
+            self.client.close()
             fill(Dataset.objects.get(name=name).id, self.person, count)
+        settle()
         large, small = "/datasets/bench/large/", "/datasets/bench/small/"
         last = samples // PAGE
         rows = []

@@ -17,8 +17,9 @@ from labeling.rules.dataset_state import GROUND_TRUTH
 STATUSES = ("LABELED", "LABELED", "LABELED", "REVIEWED", "PRELABELED", "SKIPPED", None, None, None, None)
 
 LABELS = """
-INSERT INTO labeling_label (id, dataset_id, last_offset, sample_id, label_set_id, version, status, scene, classifications,
-                            last_id, last_order, deleted, created_by, created_at, updated_by, updated_at)
+INSERT INTO labeling_label (id, dataset_id, last_offset, sample_id, label_set_id, version, status, scene,
+                            classifications, last_id, last_order, deleted, created_by, created_at, updated_by,
+                            updated_at)
 SELECT md5('label' || %(dataset)s || n)::uuid, %(dataset)s, %(base)s + %(samples)s + n,
        md5(%(dataset)s || n::text)::uuid, ls.id, 1,
        CASE WHEN n %% 1000 = 0 THEN 'REJECTED' ELSE (%(statuses)s::text[])[1 + n %% 10] END, '{}', '[]', 0, 0, false,
@@ -53,5 +54,10 @@ def fill(dataset: uuid.UUID, person: uuid.UUID, samples: int) -> None:
         # Labels first: so each sample's status is written once.
         cursor.execute(LABELS, values)
         cursor.execute(SAMPLES, values)
+
+
+def settle() -> None:
+    """Do at once what autovacuum does in a while: without it no scan is of an index alone."""
+    with connection.cursor() as cursor:
         for table in ("sample", "label", "samplestatus", "statuscount", "samplecount"):
             cursor.execute(f"VACUUM ANALYZE labeling_{table}")

@@ -74,8 +74,8 @@ def statuses_stored(shown: Iterable[str]) -> tuple[str, ...]:
 class _List:
     """The samples that fit, sorted by `keys` all in one direction.
 
-    `source` is a FROM clause with `{direction}` for that direction, `id` of it finds the row s where it is `column`.
-    `from_s` says that the source has the rows s themselves.
+    `id` of a row of `source` finds the row s where it is `column`. `from_s` says that the source has the rows s
+    themselves. Each of `parts` is one more condition, and none fits a row that another fits.
     """
 
     source: str
@@ -86,6 +86,7 @@ class _List:
     keys: tuple[str, ...]
     down: bool
     from_s: bool = True
+    parts: tuple[str, ...] = ("true",)
 
     def where(self, *more: str) -> str:
         return " AND ".join((*self.conditions, *more))
@@ -173,17 +174,19 @@ def _conditions(dataset: uuid.UUID, wanted: Wanted) -> tuple[tuple[str, ...], JS
 
 def _of_statuses(dataset: uuid.UUID, wanted: Wanted) -> _List:
     """The list by age, asked of labeling_samplestatus."""
-    # A branch for each status: together they are read in order without a sort, which = ANY would need.
-    branches = " UNION ALL ".join(
-        "(SELECT t.created_offset, t.sample_id FROM labeling_samplestatus t WHERE t.dataset_id = %(dataset)s"
-        f" AND t.label_set_id = %(label_set)s AND t.status = %(status_{number})s"
-        " ORDER BY t.created_offset {direction})"
-        for number in range(len(wanted.statuses))
-    )
     parameters: JSON = {f"status_{number}": status for number, status in enumerate(wanted.statuses)}
-    parameters |= {"dataset": dataset, "label_set": wanted.label_set}
-    keys = ("p.created_offset",)
-    return _List(f"({branches}) p", "p.sample_id", "id", (), parameters, keys, wanted.down, from_s=False)
+    return _List(
+        "labeling_samplestatus p",
+        "p.sample_id",
+        "id",
+        ("p.dataset_id = %(dataset)s", "p.label_set_id = %(label_set)s"),
+        parameters | {"dataset": dataset, "label_set": wanted.label_set},
+        ("p.created_offset",),
+        wanted.down,
+        from_s=False,
+        # One by one they are read in order and merged; = ANY would sort all that fit.
+        parts=tuple(f"p.status = %({name})s" for name in parameters),
+    )
 
 
 # --- pages ---------------------------------------------------------------------------------------------------------
@@ -201,25 +204,33 @@ def _page(
         behind = total - skip - limit
         if behind < skip:
             reverse, skip = True, behind
-    parameters = found.parameters | {"limit": limit, "skip": skip}
-    conditions = list(found.conditions)
+    parameters = found.parameters | {"limit": limit, "skip": skip, "first": skip + limit}
+    where = found.where()
     if after is not None:
         places = [f"after_{number}" for number in range(len(after))]
         parameters |= dict(zip(places, after, strict=True))
         sign = "<" if found.down else ">"
-        conditions.append(f"({', '.join(found.keys)}) {sign} ({', '.join(f'%({place})s' for place in places)})")
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    source = found.source.format(direction="DESC" if found.down != reverse else "ASC")
-    page = f" FROM {source}{where} ORDER BY {found.order(reverse=reverse)} LIMIT %(limit)s OFFSET %(skip)s"
+        where += f" AND ({', '.join(found.keys)}) {sign} ({', '.join(f'%({place})s' for place in places)})"
+    order = found.order(reverse=reverse)
+    limits = " LIMIT %(limit)s OFFSET %(skip)s"
     if found.from_s and not skip and not reverse:
-        return list(Sample.objects.raw(f"SELECT s.*{page}", parameters))
+        statement = f"SELECT s.* FROM {found.source} WHERE {where} ORDER BY {order}{limits}"
+        return list(Sample.objects.raw(statement, parameters))
     # What lies in front of the page is read as ids alone.
-    keys = ", ".join(f"{key} AS key_{number}" for number, key in enumerate(found.keys))
-    order = _sorted([f"key_{number}" for number in range(len(found.keys))], down=found.down)
+    places = [f"key_{number}" for number in range(len(found.keys))]
+    columns = ", ".join(f"{key} AS {place}" for key, place in zip(found.keys, places, strict=True))
+    parts = [
+        f"SELECT {found.id} AS found, {columns} FROM {found.source} WHERE {where} AND {part} ORDER BY {order}"
+        for part in found.parts
+    ]
+    ids = parts[0]
+    if len(parts) > 1:
+        together = " UNION ALL ".join(f"({part} LIMIT %(first)s)" for part in parts)
+        ids = f"SELECT * FROM ({together}) AS part ORDER BY {_sorted(places, down=found.down != reverse)}"
     return list(
         Sample.objects.raw(
-            f"SELECT s.* FROM (SELECT {found.id} AS found, {keys}{page}) AS page JOIN labeling_sample s"
-            f" ON s.{found.column} = page.found AND s.dataset_id = %(dataset)s AND NOT s.archived ORDER BY {order}",
+            f"SELECT s.* FROM ({ids}{limits}) AS page JOIN labeling_sample s ON s.{found.column} = page.found"
+            f" AND s.dataset_id = %(dataset)s AND NOT s.archived ORDER BY {_sorted(places, down=found.down)}",
             parameters,
         )
     )
