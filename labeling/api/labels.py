@@ -202,12 +202,10 @@ class LabelEventsView(View):
         limit = number_of(request, "limit", 100, least=1, most=1000)
         after_version = number_of(request, "after_version", 0)
         after = number_of(request, "after", 0)
-        events = [
-            event
-            for event in store.read_stream(found.dataset, found.state.stream, after_version=after_version)
-            if (event.offset or 0) > after
-        ][:limit]
-        return answer(event_list(events), headers={"Dataset-Offset": str(found.head)})
+        events = store.read_stream(
+            found.dataset, found.state.stream, after_version=after_version, after=after, limit=limit
+        )
+        return answer(event_list(list(events)), headers={"Dataset-Offset": str(found.head)})
 
 
 def find(request: Request, sample: str, label_set: str, action: str = "read", *, ids: list[int] | None = None) -> Found:

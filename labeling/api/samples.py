@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q
 from django.http import QueryDict
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from labeling.api.answers import answer, no_content
@@ -36,6 +36,13 @@ from labeling.rules.label_state import STATUSES
 from labeling.rules.sample_state import SampleState
 
 JSON = dict[str, Any]
+
+AFTER = OpenApiParameter(
+    "after",
+    OpenApiTypes.UUID,
+    description="The uuid of the last sample seen, in the place of `page`: the page begins behind it. It costs the same"
+    " however deep it is, and samples that come or go meanwhile make it neither skip nor repeat another.",
+)
 
 
 def rendered_sample(sample: Sample | SampleState, names: dict[uuid.UUID, str], full_name: str) -> JSON:
@@ -79,7 +86,7 @@ class SampleListView(View):
 
     most_bytes = LABEL_BYTES
 
-    @extend_schema(operation_id="samples", responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="samples", parameters=[AFTER], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """A page of samples, with their labels in one label set where asked for (`labelset`, `include_full_label`)."""
         found = self.dataset(owner, name)

@@ -124,7 +124,7 @@ class _Clone:
         # From here on it is a copy that a program makes on somebody's word: not the person's own labeling.
         self.intent = replace(self.intent, author_kind="import", request_hash=None)
         page: list[Sample] = []
-        rows = Sample.objects.filter(dataset_id=state.id, archived=False).order_by("created_at", "last_offset", "id")
+        rows = Sample.objects.filter(dataset_id=state.id, archived=False).order_by("created_offset")
         for row in rows.iterator(chunk_size=SAMPLES_AT_ONCE):
             page.append(row)
             if len(page) == SAMPLES_AT_ONCE:

@@ -321,11 +321,20 @@ def sizes() -> dict[str, int]:
         return {kind: int(events) for kind, events in cursor.fetchall()}
 
 
-def read_stream(log: uuid.UUID, stream: str, *, after_version: int = 0, up_to: int | None = None) -> Iterator[Event]:
-    """Events of one stream in order, after a version and up to an offset of the log."""
+def read_stream(
+    log: uuid.UUID,
+    stream: str,
+    *,
+    after_version: int = 0,
+    after: int = 0,
+    up_to: int | None = None,
+    limit: int | None = None,
+) -> Iterator[Event]:
+    """Events of one stream in order, after a version and an offset of the log, and up to an offset; the first `limit`."""
     return _events(
-        'WHERE log = %s AND stream = %s AND version > %s AND (%s::bigint IS NULL OR "offset" <= %s) ORDER BY version',
-        [log, stream, after_version, up_to, up_to],
+        'WHERE log = %s AND stream = %s AND version > %s AND "offset" > %s AND (%s::bigint IS NULL OR "offset" <= %s)'
+        " ORDER BY version LIMIT %s",
+        [log, stream, after_version, after, up_to, up_to, limit],
     )
 
 

@@ -90,12 +90,13 @@ def datasets_of(person: uuid.UUID, *, owner: uuid.UUID | None, limit: int, skip:
     """Datasets in order of their names: those that `person` belongs to, also by an organisation, or those of `owner`
     that they may see."""
     where = f"d.owner_id = %(owner)s AND (d.public OR {ROLE} IS NOT NULL)" if owner else BELONGS
+    order = "d.name" if owner else "p.username, d.name"  # those of one owner lie in this order in an index
     rows = Dataset.objects.raw(
         f"SELECT d.*, {ROLE} AS seen_role, p.username AS owner_username, p.date_joined AS owner_since,"
         " p.is_organization AS owner_is_organization FROM labeling_dataset d"
         " JOIN labeling_person p ON p.id = d.owner_id"
         f" {JOIN_ROLE.format('%(person)s')}"
-        f" WHERE NOT d.deleted AND {where} ORDER BY p.username, d.name LIMIT %(limit)s OFFSET %(skip)s",
+        f" WHERE NOT d.deleted AND {where} ORDER BY {order} LIMIT %(limit)s OFFSET %(skip)s",
         {"person": person, "owner": owner, "limit": limit, "skip": skip},
     )
     return [_seen(row) for row in rows]

@@ -21,7 +21,17 @@ from labeling.errors import NotFound
 from labeling.log import projector, rebuild, store, stored, verify
 from labeling.log.event import INSTALLATION, SECURITY, Intent
 from labeling.management import progress, stored_files
-from labeling.models import Annotation, ApiKey, Asset, Contribution, Dataset, OrganizationMember, Person, Sample
+from labeling.models import (
+    Annotation,
+    ApiKey,
+    Asset,
+    Contribution,
+    Dataset,
+    OrganizationMember,
+    Person,
+    Sample,
+    StatusCount,
+)
 
 BOX = {"op": "add", "geometry": {"type": "bbox", "points": [[1, 2], [30, 40]]}, "category_id": 1}
 
@@ -162,6 +172,15 @@ def test_verify_finds_what_an_actor_got_wrong(street):
         said, _ = run_failing("verify", "--dataset", "ana/street")
         transaction.set_rollback(True)
     assert "2 rows of labeling_contribution differ from what contributions makes of the log." in said
+
+
+def test_verify_finds_a_count_that_is_wrong(street):
+    with transaction.atomic():
+        StatusCount.objects.filter(dataset_id=street).update(count=7)
+        said, failure = run_failing("verify", "--dataset", "ana/street")
+        transaction.set_rollback(True)
+    assert "of labeling_statuscount differ from what counting again gives." in said
+    assert failure.startswith("1 fault in ana/street")
 
 
 def test_verify_goes_on_when_a_log_cannot_be_folded(street):

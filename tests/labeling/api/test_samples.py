@@ -163,6 +163,48 @@ def test_lists_are_filtered_and_sorted_and_nonsense_is_ignored(row, query, wante
     assert shown == wanted if "gt_label" not in query else sorted(shown) == sorted(wanted)
 
 
+def test_a_page_after_a_sample_begins_behind_it_in_every_order(row):
+    ids = {item["name"][0]: item["uuid"] for item in row.ana.get(f"{row.path}/samples/").json}
+
+    def shown(query: str) -> str:
+        return "".join(name[0] for name in names(row.ben.get(f"{row.path}/samples/?{query}")))
+
+    assert shown(f"after={ids['a']}") == "bc"
+    assert shown(f"after={ids['a']}&per_page=1") == "b"
+    assert shown(f"sort=-created_at&after={ids['b']}") == "a"
+    assert shown(f"sort=-name&after={ids['c']}") == "ba"
+    assert shown(f"sort=-priority&after={ids['b']}") == "ca"
+    assert shown(f"label_status=UNLABELED&after={ids['b']}") == "c"
+    assert shown(f"after={ids['c']}") == ""
+    row.ana.delete(f"/samples/{ids['b']}/")
+    assert shown(f"after={ids['b']}") == "c", "a sample that was deleted since still has its place"
+    past = row.head - 1
+    listed = row.ana.get(f"{row.path}/samples/?at={past}&after={ids['a']}")
+    assert names(listed) == ["b.png", "c.png"]
+
+
+@pytest.mark.parametrize(
+    "query, field",
+    [
+        ("after=x", "after"),
+        ("after=", "after"),
+        ("after=00000000-0000-4000-8000-000000000000", "after"),
+        ("after={}&page=2", "page"),
+        ("at=1&after={}", "after"),
+        ("at=99&after=00000000-0000-4000-8000-000000000000", "after"),
+    ],
+)
+def test_a_cursor_that_is_no_sample_of_the_dataset_is_refused(street, query, field):
+    answer = street.ana.get(f"{street.path}/samples/?{query.format(street.sample)}")
+    assert (answer.status, answer.json["field"]) == (400, field)
+
+
+def test_a_cursor_of_another_dataset_is_refused(make_street):
+    one, two = make_street(), make_street()
+    answer = one.ana.get(f"{one.path}/samples/?after={two.sample}")
+    assert (answer.status, answer.json["field"]) == (400, "after")
+
+
 def test_lists_by_the_status_and_the_time_of_the_label(row):
     ids = {item["name"][0]: item["uuid"] for item in row.ana.get(f"{row.path}/samples/").json}
     row.ana.post(f"{row.path}/labelsets/", {"name": "model"})

@@ -185,3 +185,60 @@ def test_a_spoiled_count_is_found_and_comparing_mends_nothing(labelled):
         assert {table: each.rows for table, each in found.items()} == {"labeling_contribution": 2}
     projector.rebuild_catch_up(Contributions(), labelled)
     assert rebuild.compared_catch_up(Contributions(), labelled) == {}
+
+
+# --- what triggers count -------------------------------------------------------------------------------------------
+
+COUNTED = ("labeling_samplecount", "labeling_samplestatus", "labeling_statuscount")
+
+
+def counts_of(log: uuid.UUID) -> dict[str, list[tuple[object, ...]]]:
+    with connection.cursor() as cursor:
+        found = {}
+        for table in COUNTED:
+            number = "" if table == "labeling_samplestatus" else " AND count <> 0"
+            cursor.execute(f"SELECT * FROM {table} WHERE dataset_id = %s{number}", [log])
+            found[table] = sorted(cursor.fetchall(), key=repr)
+    return found
+
+
+@pytest.mark.parametrize("table", COUNTED)
+def test_spoiled_counts_are_found_and_a_rebuild_of_anything_counts_anew(labelled, table):
+    before = counts_of(labelled)
+    assert all(before.values())
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(f"DELETE FROM {table} WHERE dataset_id = %s", [labelled])
+        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+    missing = len(before[table])
+    assert rebuild.compared(labelled) == {table: rebuild.Difference(missing, None)}
+    rebuild.rebuild(labelled, ["labeling_member"])
+    assert counts_of(labelled) == before and rebuild.differences(labelled) == {}
+
+
+@pytest.mark.parametrize("table", ["labeling_sample", "labeling_label", "labeling_labelset", None])
+def test_the_swap_of_a_rebuild_is_counted_by_the_triggers(labelled, table):
+    before = counts_of(labelled)
+    with transaction.atomic():
+        rebuild.rebuild(labelled, [table] if table else None)
+        assert counts_of(labelled) == before and rebuild.differences(labelled) == {}
+        # What the triggers did not see stays as it was.
+        Label.objects.filter(dataset_id=labelled).update(status="REVIEWED")
+        assert counts_of(labelled) != before
+        rebuild.rebuild(labelled)
+        assert counts_of(labelled) == before
+
+
+def test_rows_that_are_copied_in_are_counted(labelled):
+    before = counts_of(labelled)
+    with transaction.atomic(), connection.cursor() as cursor:
+        copies = {}
+        for table in ("labeling_label", "labeling_sample"):
+            with cursor.copy(f"COPY (SELECT * FROM {table} WHERE dataset_id = '{labelled}') TO STDOUT") as copy:
+                copies[table] = b"".join(bytes(part) for part in copy)
+            cursor.execute(f"DELETE FROM {table} WHERE dataset_id = %s", [labelled])
+        assert not any(counts_of(labelled).values())
+        for table, data in copies.items():
+            with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+                copy.write(data)
+    assert counts_of(labelled) == before
