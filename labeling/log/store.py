@@ -330,7 +330,7 @@ def read_stream(
     up_to: int | None = None,
     limit: int | None = None,
 ) -> Iterator[Event]:
-    """Events of one stream in order, after a version and an offset of the log, and up to an offset; the first `limit`."""
+    """The first `limit` events of one stream in order, after a version and an offset of the log, up to an offset."""
     return _events(
         'WHERE log = %s AND stream = %s AND version > %s AND "offset" > %s AND (%s::bigint IS NULL OR "offset" <= %s)'
         " ORDER BY version LIMIT %s",
