@@ -9,10 +9,13 @@ import sys
 import time
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
 
 from config.bench import Row
 from config.bench.processor import children, processor_ms
 from config.home import CHECKOUT
+from labeling.commands.people import create_key, operator
 
 KEYS = {"case", "unit", "ours", "peer", "ratio", "target", "met"}
 
@@ -63,3 +66,47 @@ def test_bench_edit_measures_the_real_server_and_an_edit_takes_six_statements():
     rows = json.loads(done.stdout)
     assert all(row.keys() == KEYS for row in rows)
     assert next(row["ours"] for row in rows if row["unit"] == "statements") <= 6
+
+
+def test_the_bare_view_reads_a_sample_for_who_has_a_key_in_two_statements(
+    settings, dataset, person, sample, django_assert_num_queries
+):
+    settings.ROOT_URLCONF = "config.bench.peer.urls"
+    ana = person("ana")
+    path = f"/bare/{sample(dataset(ana), ana, name='a.png')}/"
+    _, key = create_key(intent=operator("test"), person=ana)
+    with django_assert_num_queries(2):
+        answer = Client(headers={"Authorization": f"APIKey {key}"}).get(path)
+    assert answer.status_code == 200 and answer.json()["name"] == "a.png"
+    assert Client(headers={"Authorization": "APIKey no"}).get(path).status_code in (401, 403)
+
+
+@pytest.mark.parametrize("arguments", [("edit", "--samples", "100"), ("api", "--samples", "99")])
+def test_only_the_bench_of_the_api_is_told_how_many_samples(arguments):
+    with pytest.raises(CommandError, match="--samples is for"):
+        call_command("bench", *arguments)
+
+
+#: What a call may ask of the database: who calls, then what it is about.
+STATEMENTS = {"api_status": 1, "get_user": 2, "get_sample": 4, "get_label with 5 boxes": 2, "get_dataset": 6}
+
+
+@pytest.mark.full
+def test_bench_api_measures_calls_beside_a_bare_view_and_pages_beside_a_small_dataset():
+    done = subprocess.run(
+        [sys.executable, "manage.py", "bench", "api", "--json", "--samples", "3000"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    rows = {row["case"]: row for row in json.loads(done.stdout)}
+    assert all(row.keys() == KEYS for row in rows.values())
+    assert rows["get_sample: web and PostgreSQL"]["peer"] == rows["a bare view of Django REST framework"]["ours"]
+    for case, most in STATEMENTS.items():
+        assert 1 <= rows[f"{case}: SQL"]["ours"] <= most, case
+    assert {"created_at", "name", "-priority", "-gt_label__updated_at"} <= {
+        case.split()[2].rstrip(":") for case in rows if case.startswith("samples by")
+    }
+    assert rows["a page of 1,000 samples with labels of 5 boxes: web and PostgreSQL"]["target"] == 150
