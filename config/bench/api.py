@@ -23,6 +23,8 @@ from config.bench.edit import Client, document, new_sample, server_processes, st
 from config.bench.processor import processor_ms
 
 ROUNDS = 7
+#: With fewer samples than the real bench has it is only tried out.
+TRIAL_ROUNDS = 2
 CALLS = 30
 #: Of a page of the protocol's largest size, and of one as people look at.
 LARGE_PAGE, PAGE = 1000, 100
@@ -78,7 +80,7 @@ def main(samples: int = SAMPLES) -> list[Row]:
         serving.wait_ready()
         client = Client(serving.base_url, key)
         client.call("GET", "/user")  # so that the server's backend is there to be counted
-        bench = Bench(client, home, person.id)
+        bench = Bench(client, home, person.id, rounds=ROUNDS if samples >= SAMPLES else TRIAL_ROUNDS)
         return [*bench.calls(), *bench.full_page(), *bench.deep_pages(samples)]
     finally:
         serving.stop()
@@ -87,8 +89,8 @@ def main(samples: int = SAMPLES) -> list[Row]:
 class Bench:
     """The measurements."""
 
-    def __init__(self, client: Client, home: Path, person: uuid.UUID) -> None:
-        self.client, self.home, self.person = client, home, person
+    def __init__(self, client: Client, home: Path, person: uuid.UUID, *, rounds: int) -> None:
+        self.client, self.home, self.person, self.rounds = client, home, person, rounds
         self.web, self.backends = server_processes(home)
 
     def prices(self, actions: dict[str, Action], *, times: int = CALLS) -> dict[str, Price]:
@@ -97,7 +99,7 @@ class Bench:
         for action in actions.values():
             for _ in range(3):
                 action()
-        for _ in range(ROUNDS):
+        for _ in range(self.rounds):
             for name, action in actions.items():
                 before = processor_ms(self.web), processor_ms(self.backends), time.perf_counter()
                 for _ in range(times):

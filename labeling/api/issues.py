@@ -71,11 +71,13 @@ def rendered_issues(found: Sequence[IssueOnSample]) -> list[JSON]:
 
 
 def with_issues(samples: list[JSON], found: Sequence[IssueOnSample]) -> list[JSON]:
-    """Rendered samples, each with those issues that are its own, oldest first."""
+    """Rendered samples, each given those issues that are its own, oldest first."""
     own: dict[str, list[JSON]] = {}
     for item in rendered_issues(found):
         own.setdefault(item["sample_uuid"], []).append(item)
-    return [sample | {"issues": own.get(str(sample["uuid"]), [])} for sample in samples]
+    for sample in samples:
+        sample["issues"] = own.get(str(sample["uuid"]), []) if own else []
+    return samples
 
 
 class DatasetIssuesView(View):

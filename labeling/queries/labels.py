@@ -118,15 +118,14 @@ def _state(
     dataset: uuid.UUID, stream: str, annotations: list[Any] | None, deleted: bool | None, header: Any, *, complete: bool
 ) -> LabelState:
     """The state of a label from its header row, and its annotations as FIND and PAGE have them."""
-    state = LabelState(dataset=dataset, stream=stream, complete=complete)
     if deleted is None:
-        return state
-    for name, value in zip(HEADER, header, strict=True):
-        if name in STORED_JSON:
-            # Most are empty, and a page has thousands.
-            value = {} if value == "{}" else [] if value == "[]" else value and values.load_stored(value)
-        setattr(state, name, value)
-    state.exists = not deleted
+        return LabelState(dataset=dataset, stream=stream, complete=complete)
+    fields = dict(zip(HEADER, header, strict=True))
+    for name in STORED_JSON:
+        value = fields[name]
+        # Most are empty, and a page has thousands.
+        fields[name] = {} if value == "{}" else [] if value == "[]" else value and values.load_stored(value)
+    state = LabelState(dataset=dataset, stream=stream, exists=not deleted, complete=complete, **fields)
     for key, number, category_id, order, version, last_offset, data in annotations or ():
         data["uuid"] = key
         data["id"] = number
@@ -172,13 +171,10 @@ def as_offset(dataset: uuid.UUID, at: int | dt.datetime, head: int) -> int:
     return min(at, head) if isinstance(at, int) else store.offset_at(dataset, at)
 
 
-# One statement for a page of samples: headers, and where wanted the annotations as one text a label.
+# One statement for a page of samples: headers, and where wanted the annotations as one text a label. Names are asked
+# for once afterwards: mostly a few people made all labels of a page.
 PAGE = f"""
-SELECT l.sample_id, l.label_set_id,
-       (SELECT username FROM labeling_person WHERE id = l.created_by),
-       (SELECT username FROM labeling_person WHERE id = l.updated_by),
-       (SELECT username FROM labeling_person WHERE id = l.reviewed_by),
-       CASE WHEN %s THEN
+SELECT l.sample_id, CASE WHEN %s THEN
        (SELECT json_agg(json_build_array(
            a.uuid, a.id, a.category_id, a."order", a.version, a.last_offset, a.data))::text
           FROM labeling_annotation a WHERE a.label_id = l.id) END,
@@ -201,26 +197,26 @@ def labels_of_samples(
     with connection.cursor() as cursor:
         cursor.execute(PAGE, [full, samples, label_set])
         rows = cursor.fetchall()
-        annotations = orjson.loads(f"[{','.join(row[5] or 'null' for row in rows)}]")  # one text, because calls cost
-        for row, own in zip(rows, annotations, strict=True):
-            state = _state(dataset, label_stream(row[0], label_set), own, row[6], row[7:], complete=full)
-            found[row[0]] = Found(
-                dataset=dataset,
-                owner=dataset,
-                task_type=task_type,
-                public=False,
-                role=None,
-                head=0,
-                sample=row[0],
-                label_set=label_set,
-                label_set_name=label_set_name,
-                state=state,
-                names={
-                    key: name
-                    for key, name in zip((state.created_by, state.updated_by, state.reviewed_by), row[2:5], strict=True)
-                    if key and name
-                },
-            )
+    annotations = orjson.loads(f"[{','.join(row[1] or 'null' for row in rows)}]")  # one text, because calls cost
+    names: dict[uuid.UUID, str] = {}
+    for row, own in zip(rows, annotations, strict=True):
+        found[row[0]] = Found(
+            dataset=dataset,
+            owner=dataset,
+            task_type=task_type,
+            public=False,
+            role=None,
+            head=0,
+            sample=row[0],
+            label_set=label_set,
+            label_set_name=label_set_name,
+            state=_state(dataset, label_stream(row[0], label_set), own, row[2], row[3:], complete=full),
+            names=names,
+        )
+    states = [item.state for item in found.values()]
+    names |= names_of(
+        {person for state in states for person in (state.created_by, state.updated_by, state.reviewed_by)}
+    )
     return found
 
 

@@ -103,7 +103,8 @@ def test_bench_api_measures_calls_beside_a_bare_view_and_pages_beside_a_small_da
 
     rows = {row["case"]: row for row in json.loads(done.stdout)}
     assert all(row.keys() == KEYS for row in rows.values())
-    assert rows["get_sample: web and PostgreSQL"]["peer"] == rows["a bare view of Django REST framework"]["ours"]
+    bare = rows["a bare view of Django REST framework"]["ours"]
+    assert rows["get_sample: web and PostgreSQL"]["peer"] == pytest.approx(bare, abs=0.001)
     for case, most in STATEMENTS.items():
         assert 1 <= rows[f"{case}: SQL"]["ours"] <= most, case
     assert {"created_at", "name", "-priority", "-gt_label__updated_at"} <= {
