@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django import forms
@@ -105,8 +106,8 @@ class ChangeDatasetForm(RecordForm):
         data = self.data if self.is_bound else None
         self.members: Members = member_rows(self.obj.id, data)
 
-    def freeze(self) -> None:
-        super().freeze()
+    def freeze(self, but: Collection[str] = ()) -> None:
+        super().freeze(but)
         for row in self.members.forms:
             for field in row.fields.values():
                 field.disabled = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django import forms
@@ -63,6 +64,8 @@ class JSONTextField(forms.CharField):
         return value if isinstance(value, str) else pretty(value) if value not in (None, {}) else ""
 
     def to_python(self, value: Any) -> Any:
+        if isinstance(value, dict | list):
+            return value  # a field that may not be changed gives back what it shows
         text = super().to_python(value)
         if not text:
             return self.empty
@@ -114,6 +117,8 @@ class PersonField(TextField):
         return value.username if isinstance(value, Person) else value
 
     def clean(self, value: Any) -> Person | None:
+        if isinstance(value, Person):
+            return value  # a field that may not be changed gives back what it shows
         username = super().clean(value)
         if not username:
             return None
@@ -155,10 +160,10 @@ class RecordForm(forms.Form):
             raise ValidationError("Somebody changed this since you opened the page. See its events, then save again.")
         return super().clean()
 
-    def freeze(self) -> None:
-        """Show everything, let nothing be changed."""
-        for field in self.fields.values():
-            field.disabled = True
+    def freeze(self, but: Collection[str] = ()) -> None:
+        """Show everything, let nothing be changed, or only the fields named."""
+        for name, field in self.fields.items():
+            field.disabled = field.disabled or name not in (*but, "seen")
 
     def beside(self) -> SafeString | str:
         """HTML above the fields: what the object is like now."""

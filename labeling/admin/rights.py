@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from typing import cast
+from typing import Any, cast
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -25,9 +25,9 @@ def person_of(request: HttpRequest) -> Person:
     return cast(Person, request.user)
 
 
-def intent_of(request: HttpRequest) -> Intent:
+def intent_of(request: HttpRequest, **fields: Any) -> Intent:
     """What every event of a change made in the admin has in common: the person, and that it was made here."""
-    return Intent(author=person_of(request).id, tool=TOOL)
+    return Intent(author=person_of(request).id, tool=TOOL, **fields)
 
 
 def is_superuser(request: HttpRequest) -> bool:

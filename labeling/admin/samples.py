@@ -9,16 +9,17 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from labeling.admin import display, thumbnails
+from labeling.admin import bulk, display, thumbnails
 from labeling.admin.datasets import DatasetFilter
 from labeling.admin.fields import Fieldsets, JSONTextField, LongTextField, PersonField, RecordForm, TextField
 from labeling.admin.recorded import RecordedAdmin
+from labeling.admin.rights import may
 from labeling.commands import samples as commands
 from labeling.log.event import Intent
 from labeling.models import Dataset, Label, LabelSet, Person, Sample
@@ -36,6 +37,16 @@ STATUS = Subquery(
 )
 
 
+#: What each action of the list does, as rules.bulk calls it.
+BULK = {
+    "set_status": "status",
+    "set_priority": "priority",
+    "assign_labeler": "labeler",
+    "assign_reviewer": "reviewer",
+    "delete_samples": "archive",
+}
+
+
 class SampleForm(RecordForm):
     """A sample's own fields; its labels are changed by those who label."""
 
@@ -51,6 +62,11 @@ class SampleForm(RecordForm):
         (None, {"fields": ["name", "priority", "assigned_labeler", "assigned_reviewer", "readme", "metadata"]}),
         ("Attributes", {"fields": ["attributes"], "classes": ["collapse"]}),
     ]
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if not may(self.request, "change", self.obj.dataset_id):
+            self.freeze(but=commands.ASSIGNING)
 
     def beside(self) -> SafeString | str:
         return render_to_string("admin/labeling/sample/summary.html", summary_of(self.obj))
@@ -127,7 +143,7 @@ class SampleAdmin(RecordedAdmin):
     search_fields = ("name",)
     search_help_text = "A name or a part of it, or the sample's uuid"
     ordering = ("-created_at",)
-    actions = ("delete_samples",)
+    actions = ("set_status", "set_priority", "assign_labeler", "assign_reviewer", "delete_samples")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Sample]:
         return super().get_queryset(request).filter(archived=False).annotate(label_status=STATUS)
@@ -145,11 +161,23 @@ class SampleAdmin(RecordedAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         thumbnail = self.admin_site.admin_view(thumbnails.serve, cacheable=True)
-        route = path("<uuid:sample>/thumbnail/<slug:size>/", thumbnail, name="labeling_sample_thumbnail")
-        return [route, *super().get_urls()]
+        return [
+            path("<uuid:sample>/thumbnail/<slug:size>/", thumbnail, name="labeling_sample_thumbnail"),
+            path("bulk/", self.admin_site.admin_view(self.bulk_view), name="labeling_sample_bulk"),
+            *super().get_urls(),
+        ]
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Those that somebody may use in a dataset at least; what each may in which, the dry run says."""
+        offered = bulk.offered(request)
+        return {name: action for name, action in super().get_actions(request).items() if BULK[name] in offered}
 
     def stream_of(self, obj: Any) -> tuple[uuid.UUID, str] | None:
         return obj.dataset_id, sample_stream(obj.id)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may not change the sample itself may still say who shall do it when."""
+        return obj is None or any(may(request, action, obj.dataset_id) for action in ("change", "assign"))
 
     def initial_of(self, obj: Any) -> JSON:
         people = {
@@ -159,17 +187,38 @@ class SampleAdmin(RecordedAdmin):
         return super().initial_of(obj) | assigned
 
     def change(self, intent: Intent, form: RecordForm, obj: Any) -> None:
-        said = {key: form.cleaned_data[key] for key in commands.FIELDS}
+        said = {key: form.cleaned_data[key] for key in commands.FIELDS if not form.fields[key].disabled}
         for key in ("assigned_labeler", "assigned_reviewer"):
-            said[key] = said[key].username if said[key] else None
+            if key in said:
+                said[key] = said[key].username if said[key] else None
         commands.change_sample(intent=intent, sample=obj.id, changes=commands.checked_sample(said, partial=True))
 
     def remove(self, intent: Intent, obj: Any) -> None:
         commands.archive_sample(intent=intent, sample=obj.id)
 
-    @admin.action(description="Delete the chosen samples")
+    def bulk_view(self, request: HttpRequest) -> HttpResponseBase:
+        """What the pages of a bulk change send."""
+        return bulk.proceed(self, request)
+
+    @admin.action(description="Set the status …")
+    def set_status(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+        return bulk.begin(self, request, rows, "status")
+
+    @admin.action(description="Set the priority …")
+    def set_priority(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+        return bulk.begin(self, request, rows, "priority")
+
+    @admin.action(description="Assign a labeler …")
+    def assign_labeler(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+        return bulk.begin(self, request, rows, "labeler")
+
+    @admin.action(description="Assign a reviewer …")
+    def assign_reviewer(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+        return bulk.begin(self, request, rows, "reviewer")
+
+    @admin.action(description="Delete …")
     def delete_samples(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
-        return self.each(request, rows, self.remove, done="{} deleted.", title="Delete samples", warning=self.deletion)
+        return bulk.begin(self, request, rows, "archive")
 
     @admin.display(description="")
     def picture(self, obj: Any) -> SafeString:
