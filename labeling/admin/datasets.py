@@ -12,11 +12,11 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from labeling.admin import display
+from labeling.admin import display, uploads
 from labeling.admin.drawing import colours_of
 from labeling.admin.fields import (
     Fieldsets,
@@ -191,6 +191,10 @@ class DatasetAdmin(RecordedAdmin):
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         return DatasetList
+
+    def get_urls(self) -> list[URLPattern]:
+        upload = self.admin_site.admin_view(uploads.view(self))
+        return [path("<uuid:dataset>/upload/", upload, name="labeling_dataset_upload"), *super().get_urls()]
 
     def stream_of(self, obj: Any) -> tuple[uuid.UUID, str] | None:
         return obj.id, STREAM
