@@ -125,6 +125,7 @@ STORAGES = {
     "default": STORED,
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # of a form; the admin's tables of categories and members have several a row
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024  # bytes of a body that is not a file; a label of 500 polygons is 0.5 MB
 
 REST_FRAMEWORK = {

@@ -405,6 +405,9 @@ class Issue(Projected):
     class Meta:
         indexes = [models.Index(fields=["dataset_id", "created_at", "id"], name="issue_by_age")]
 
+    def __str__(self) -> str:
+        return str(self.id)[:8]
+
 
 class IssueComment(Projected):
     """An answer to an issue, encrypted with its writer's key."""

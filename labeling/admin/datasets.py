@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -16,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from labeling.admin import display, uploads
+from labeling.admin import attributes, categories, display, uploads
 from labeling.admin.drawing import colours_of
 from labeling.admin.fields import (
     Fieldsets,
@@ -26,14 +27,16 @@ from labeling.admin.fields import (
     RecordForm,
     TextField,
 )
-from labeling.admin.members import Members, member_rows
+from labeling.admin.members import Members, member_rows, save_members
 from labeling.admin.recorded import RecordedAdmin
-from labeling.admin.rights import is_superuser, person_of, visible_datasets
+from labeling.admin.rights import is_superuser, may, person_of, visible_datasets
+from labeling.admin.tabs import tabs_of
 from labeling.commands import datasets as commands
 from labeling.log import store
 from labeling.log.event import Intent
 from labeling.models import Dataset, LabelSet, Person
 from labeling.queries import datasets as queries
+from labeling.queries.progress import progress_of_label_sets
 from labeling.rules.access import ON_ACCEPTED
 from labeling.rules.dataset_state import DATASET_CATEGORIES, SETTINGS, STREAM
 from labeling.rules.task_types import task_type_names
@@ -42,6 +45,8 @@ JSON = dict[str, Any]
 
 OWNER_NAME = Subquery(Person.objects.filter(id=OuterRef("owner_id")).values("username")[:1])
 CATEGORIES = [(name, name.replace("_", " ")) for name in DATASET_CATEGORIES]
+#: Of which a dataset's page shows the progress.
+MOST_LABEL_SETS = 20
 TEXTS = ("name", "description", "category", "public", "archived", "readme", "metadata")
 CATEGORIES_HELP = (
     'An object with <code>categories</code>, each <code>{"id": 1, "name": "car", "color": [255, 0, 0]}</code>,'
@@ -94,7 +99,7 @@ class ChangeDatasetForm(RecordForm):
 
     fieldsets: ClassVar[Fieldsets] = [
         (None, {"fields": ["name", "description", "category", "public", "archived"]}),
-        ("Categories", {"fields": ["task_attributes"]}),
+        ("Categories as JSON", {"fields": ["task_attributes"], "classes": ["collapse"]}),
         ("Guideline and metadata", {"fields": ["readme", "metadata"], "classes": ["collapse"]}),
         ("Settings", {"fields": list(SETTINGS), "classes": ["collapse", "settings"]}),
     ]
@@ -104,13 +109,15 @@ class ChangeDatasetForm(RecordForm):
         for key, default in SETTINGS.items():
             self.fields[key] = _setting_field(key, default)
         data = self.data if self.is_bound else None
-        self.members: Members = member_rows(self.obj.id, data)
+        names_admins = may(self.request, "members-admin", self.obj.id)
+        self.members: Members = member_rows(self.obj.id, data, names_admins=names_admins)
+        self.may_change = may(self.request, "change", self.obj.id)
+        if not self.may_change:
+            super().freeze()
 
     def freeze(self, but: Collection[str] = ()) -> None:
         super().freeze(but)
-        for row in self.members.forms:
-            for field in row.fields.values():
-                field.disabled = True
+        self.members.freeze()
 
     def is_valid(self) -> bool:
         return all((super().is_valid(), self.members.is_valid()))
@@ -139,19 +146,28 @@ def summary_of(dataset: Dataset) -> JSON:
     names = display.usernames([dataset.owner_id, dataset.created_by])
     colour_of = colours_of(dataset.task_attributes)
     listed = dataset.task_attributes.get("categories") or []
+    progress = progress_of_label_sets(dataset.id)
+    sets = LabelSet.objects.filter(dataset_id=dataset.id, archived=False).order_by("created_at")
     return {
         "dataset": dataset,
-        "bar": display.bar(stats),
-        "legend": display.legend(stats),
         "total": stats["TOTAL"],
-        "done": display.share_done(stats),
         "owner": display.name_of(dataset.owner_id, names),
         "creator": display.name_of(dataset.created_by, names),
         "created": display.when(dataset.created_at),
         "task_type": dataset.task_type or "custom documents",
         "head": head,
         "chain": chain.hex()[:16],
-        "label_sets": list(LabelSet.objects.filter(dataset_id=dataset.id, archived=False).order_by("created_at")),
+        "label_sets": [
+            {
+                "set": item,
+                "bar": display.bar(progress.get(item.id, {})),
+                "legend": display.legend(progress.get(item.id, {})),
+                "done": display.share_done(progress.get(item.id, {})),
+            }
+            for item in sets[:MOST_LABEL_SETS]
+        ],
+        "more_label_sets": max(0, len(progress) - MOST_LABEL_SETS),
+        "label_sets_url": f"{reverse('admin:labeling_labelset_changelist')}?dataset={dataset.id}",
         "categories": [(display.swatch(colour_of(item.get("id"))), item.get("name")) for item in listed[:40]],
         "more_categories": max(0, len(listed) - 40),
         "samples_url": f"{reverse('admin:labeling_sample_changelist')}?dataset={dataset.id}",
@@ -193,8 +209,15 @@ class DatasetAdmin(RecordedAdmin):
         return DatasetList
 
     def get_urls(self) -> list[URLPattern]:
-        upload = self.admin_site.admin_view(uploads.view(self))
-        return [path("<uuid:dataset>/upload/", upload, name="labeling_dataset_upload"), *super().get_urls()]
+        pages = {
+            "upload": ("", uploads.view(self)),
+            "categories": ("", partial(categories.view, self)),
+            "attributes": ("<str:category>/", partial(attributes.view, self)),
+        }
+        return [
+            path(f"<uuid:dataset>/{name}/{rest}", self.admin_site.admin_view(page), name=f"labeling_dataset_{name}")
+            for name, (rest, page) in pages.items()
+        ] + super().get_urls()
 
     def stream_of(self, obj: Any) -> tuple[uuid.UUID, str] | None:
         return obj.id, STREAM
@@ -204,6 +227,14 @@ class DatasetAdmin(RecordedAdmin):
 
     def initial_of(self, obj: Any) -> JSON:
         return super().initial_of(obj) | obj.settings
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may not change the dataset itself may still manage its members."""
+        return obj is None or any(may(request, action, obj.id) for action in ("change", "members"))
+
+    def _page(self, request: HttpRequest, form: RecordForm, obj: Any, form_url: str, extra: JSON) -> HttpResponse:
+        tabs = [] if obj is None else tabs_of(request, obj, "settings")
+        return super()._page(request, form, obj, form_url, {"tabs": tabs} | extra)
 
     def add(self, intent: Intent, form: RecordForm) -> uuid.UUID:
         said = form.cleaned_data
@@ -219,13 +250,14 @@ class DatasetAdmin(RecordedAdmin):
     def change(self, intent: Intent, form: RecordForm, obj: Any) -> None:
         assert isinstance(form, ChangeDatasetForm)
         said = form.cleaned_data
-        commands.change_dataset(
-            intent=intent,
-            dataset=obj.id,
-            changes={key: said[key] for key in (*TEXTS, *SETTINGS)},
-            task_attributes=said["task_attributes"],
-        )
-        form.members.save(intent, obj.id)
+        if form.may_change:
+            commands.change_dataset(
+                intent=intent,
+                dataset=obj.id,
+                changes={key: said[key] for key in (*TEXTS, *SETTINGS)},
+                task_attributes=said["task_attributes"],
+            )
+        save_members(form.members, intent, obj.id)
 
     def remove(self, intent: Intent, obj: Any) -> None:
         commands.delete_dataset(intent=intent, dataset=obj.id)
@@ -241,7 +273,12 @@ class DatasetAdmin(RecordedAdmin):
 
     @admin.display(description="Progress")
     def progress(self, obj: Any) -> SafeString:
-        return format_html('{}<span class="share">{} %</span>', display.bar(obj.stats), display.share_done(obj.stats))
+        return format_html(
+            '{}<span class="share">{} %</span><span class="legend">{}</span>',
+            display.bar(obj.stats),
+            display.share_done(obj.stats),
+            display.legend(obj.stats),
+        )
 
     @admin.display(description="Samples")
     def samples(self, obj: Any) -> SafeString:

@@ -47,9 +47,9 @@ class LongTextField(forms.CharField):
     def __init__(self, *, rows: int = 6, **options: Any) -> None:
         super().__init__(strip=False, widget=AdminTextareaWidget(attrs={"rows": rows}), **options)
 
-    def clean(self, value: Any) -> str:
+    def to_python(self, value: Any) -> Any:
         # Browsers send CRLF for a line break, and nobody typed the CR.
-        return str(super().clean(value)).replace("\r\n", "\n")
+        return str(super().to_python(value)).replace("\r\n", "\n")
 
 
 class JSONTextField(forms.CharField):

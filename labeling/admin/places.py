@@ -11,7 +11,7 @@ from django.urls import reverse
 from labeling.admin.display import usernames
 from labeling.log.browse import Headline
 from labeling.log.event import INSTALLATION, SECURITY
-from labeling.models import Dataset, LabelSet, Person, Sample
+from labeling.models import Dataset, Issue, LabelSet, Person, Sample
 from labeling.rules.label_state import label_id
 
 #: What the streams of an app above are called: prefix → (log, id in the stream) to (words, address).
@@ -37,9 +37,12 @@ class Places:
         samples = {_uuid(part[1]) for part in parts if part[0] in ("sample", "label") and len(part) > 1}
         sets = {_uuid(part[2]) for part in parts if part[0] == "label" and len(part) > 2}
         people = {_uuid(part[1]) for part in parts if part[0] in ("person", "organization") and len(part) > 1}
+        issues = {_uuid(part[1]) for part in parts if part[0] == "issue" and len(part) > 1}
         datasets = Dataset.objects.filter(id__in=logs).values_list("id", "name", "owner_id")
         owners = usernames(owner for _, _, owner in datasets)
         self.datasets = {key: f"{owners.get(owner, '?')}/{name}" for key, name, owner in datasets}
+        self.issues = dict(Issue.objects.filter(id__in=issues, archived=False).values_list("id", "sample_id"))
+        samples |= set(self.issues.values())
         self.samples = dict(Sample.objects.filter(id__in=samples).values_list("id", "name"))
         self.sets = dict(LabelSet.objects.filter(id__in=sets).values_list("id", "name"))
         self.people = dict(Person.objects.filter(id__in=people).values_list("id", "username"))
@@ -69,6 +72,10 @@ class Places:
             sample, _, label_set = rest.partition("/")
             words = f"{self.samples.get(_uuid(sample), 'a sample')} · {self.sets.get(_uuid(label_set), 'a label set')}"
             return words, reverse("admin:labeling_label_change", args=[label_id(item.stream)])
+        if kind == "issue":
+            key = _uuid(rest)
+            url = reverse("admin:labeling_issue_change", args=[key]) if key in self.issues else ""
+            return f"an issue on {self.samples.get(self.issues.get(key, key), 'a sample')}", url
         if kind in ("person", "organization"):
             key = _uuid(rest)
             url = reverse("admin:labeling_person_change", args=[key]) if key in self.people else ""

@@ -7,13 +7,25 @@ from dramatiq_postgres.django.models import Job
 
 from labeling.admin.datasets import DatasetAdmin
 from labeling.admin.events import EventAdmin
+from labeling.admin.issues import IssueAdmin
 from labeling.admin.jobs import JobAdmin
 from labeling.admin.label_sets import LabelSetAdmin
 from labeling.admin.labels import LabelAdmin
 from labeling.admin.logins import AdminLoginForm
+from labeling.admin.organizations import OrganizationAdmin
 from labeling.admin.people import KeyAdmin, PersonAdmin
 from labeling.admin.samples import SampleAdmin
-from labeling.models import ApiKey, Dataset, Label, LabelSet, Person, Sample, StoredEvent
+from labeling.models import (
+    ApiKey,
+    Dataset,
+    Issue,
+    Label,
+    LabelSet,
+    OrganizationMember,
+    Person,
+    Sample,
+    StoredEvent,
+)
 
 
 def register(site: AdminSite) -> None:
@@ -22,8 +34,10 @@ def register(site: AdminSite) -> None:
     site.register(Sample, SampleAdmin)
     site.register(LabelSet, LabelSetAdmin)
     site.register(Label, LabelAdmin)
+    site.register(Issue, IssueAdmin)
     site.register(StoredEvent, EventAdmin)
     site.register(Person, PersonAdmin)
+    site.register(OrganizationMember, OrganizationAdmin)
     site.register(ApiKey, KeyAdmin)
     site.register(Job, JobAdmin)
     site.login_form = AdminLoginForm

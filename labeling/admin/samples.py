@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
@@ -22,7 +22,7 @@ from labeling.admin.recorded import RecordedAdmin
 from labeling.admin.rights import may
 from labeling.commands import samples as commands
 from labeling.log.event import Intent
-from labeling.models import Dataset, Label, LabelSet, Person, Sample
+from labeling.models import Dataset, Issue, Label, LabelSet, Person, Sample
 from labeling.rules.dataset_state import GROUND_TRUTH
 from labeling.rules.label_state import STATUSES
 from labeling.rules.sample_state import sample_stream
@@ -99,7 +99,16 @@ def summary_of(sample: Sample) -> JSON:
         "creator": display.name_of(sample.created_by, names),
         "created": display.when(sample.created_at),
         "changed": display.when(sample.updated_at),
+        "issues": _issue_counts(sample.id),
+        "issues_url": f"{reverse('admin:labeling_issue_changelist')}?sample={sample.id}",
+        "new_issue_url": f"{reverse('admin:labeling_issue_add')}?sample={sample.id}",
     }
+
+
+def _issue_counts(sample: uuid.UUID) -> JSON:
+    """{OPEN and CLOSED: how many}."""
+    rows = Issue.objects.filter(sample_id=sample, archived=False).values("status").annotate(n=Count("id"))
+    return dict(rows.values_list("status", "n"))
 
 
 class SampleList(ChangeList):

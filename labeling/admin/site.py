@@ -13,15 +13,16 @@ JSON = dict[str, Any]
 
 #: The menu: a heading, and the models below it by app label and name. An app above adds its own with `plug`.
 MENU: dict[str, list[str]] = {
-    "Datasets": ["labeling.Dataset", "labeling.Sample", "labeling.LabelSet", "labeling.Label"],
+    "Datasets": ["labeling.Dataset", "labeling.Sample", "labeling.LabelSet", "labeling.Label", "labeling.Issue"],
     "History": ["labeling.StoredEvent"],
-    "People": ["labeling.Person", "labeling.ApiKey"],
+    "People": ["labeling.Person", "labeling.OrganizationMember", "labeling.ApiKey"],
     "Machinery": ["dramatiq_postgres.Job"],
 }
 #: What the menu calls a model whose own name would not be understood.
 NAMES = {
     "labeling.StoredEvent": "Events",
     "labeling.ApiKey": "API keys",
+    "labeling.OrganizationMember": "Organisations",
     "dramatiq_postgres.Job": "Background jobs",
 }
 

@@ -17,18 +17,19 @@ from typing import IO, TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied, TooManyFilesSent
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
-from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.http.multipartparser import MultiPartParserError
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from labeling.admin.rights import intent_of, may, person_of, visible_datasets
+from labeling.admin.rights import intent_of, may, person_of
+from labeling.admin.tabs import dataset_here, shown
 from labeling.commands import pictures
 from labeling.commands.archives import Archive, BadArchive, is_archive
 from labeling.commands.pictures import Outcome, Source
 from labeling.errors import NotFound, NotPermitted, Refused
 from labeling.log.event import Intent
+from labeling.models import Dataset
 
 if TYPE_CHECKING:
     from labeling.admin.datasets import DatasetAdmin
@@ -55,8 +56,7 @@ def view(page: DatasetAdmin) -> Any:
 
     @csrf_exempt  # by `checked`, but only after the upload's handler is set: that cannot be done once the body is read
     def upload(request: HttpRequest, dataset: uuid.UUID) -> HttpResponseBase:
-        if not visible_datasets(request).filter(id=dataset).exists():
-            raise Http404
+        dataset_here(request, dataset)
         if not may(request, "change", dataset):
             raise PermissionDenied
         if request.method == "POST":
@@ -85,7 +85,7 @@ def _unreadable(request: HttpRequest) -> str:
 
 def _answered(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID) -> HttpResponseBase:
     try:
-        seen = pictures.check_takes_pictures(dataset=dataset, person=person_of(request).id)
+        pictures.check_takes_pictures(dataset=dataset, person=person_of(request).id)
     except (NotFound, NotPermitted) as error:
         raise PermissionDenied from error
     except Refused as error:
@@ -93,7 +93,7 @@ def _answered(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID) -> H
     files = request.FILES.getlist("files") if request.method == "POST" else []
     if not files:
         problem = "Choose at least one picture or ZIP archive." if request.method == "POST" else ""
-        return _page(page, request, dataset, problem=problem, title=seen.full_name)
+        return _page(page, request, dataset, problem=problem)
     intent = intent_of(request, command=_gesture(request))
     sources = list(sources_of(files))
     outcomes = pictures.add_pictures(intent=intent, dataset=dataset, sources=sources)
@@ -101,7 +101,7 @@ def _answered(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID) -> H
         answer = StreamingHttpResponse(_lines(outcomes, len(sources)), content_type=LINES)
         answer.headers["X-Accel-Buffering"] = "no"  # a proxy in front passes each line on
         return answer
-    return _page(page, request, dataset, title=seen.full_name, outcomes=list(outcomes))
+    return _page(page, request, dataset, outcomes=list(outcomes))
 
 
 def _gesture(request: HttpRequest) -> uuid.UUID:
@@ -155,36 +155,26 @@ def _page(
     request: HttpRequest,
     dataset: uuid.UUID,
     *,
-    title: str = "",
     problem: str = "",
     closed: str = "",
     outcomes: list[Outcome] | None = None,
-) -> TemplateResponse:
+) -> HttpResponseBase:
     groups = {what: [item for item in outcomes or () if item.what == what] for what in ("refused", "there", "made")}
-    request.current_app = page.admin_site.name
-    return TemplateResponse(
-        request,
-        "admin/labeling/dataset/upload.html",
-        {
-            **page.admin_site.each_context(request),
-            "title": "Upload pictures",
-            "eyebrow": title,
-            "opts": page.opts,
-            "media": page.media,
-            "problem": problem,
-            "closed": closed,
-            "results": outcomes is not None,
-            "groups": [
-                (what, WORDS[what], len(items), items[:MOST_LISTED], max(0, len(items) - MOST_LISTED))
-                for what, items in groups.items()
-            ],
-            "upload": uuid.uuid4(),
-            "most_files": MOST_FILES,
-            "dataset_url": reverse("admin:labeling_dataset_change", args=[dataset]),
-            "samples_url": f"{reverse('admin:labeling_sample_changelist')}?dataset={dataset}",
-        },
-        status=400 if problem else 200,
-    )
+    context = {
+        "problem": problem,
+        "closed": closed,
+        "results": outcomes is not None,
+        "groups": [
+            (what, WORDS[what], len(items), items[:MOST_LISTED], max(0, len(items) - MOST_LISTED))
+            for what, items in groups.items()
+        ],
+        "upload": uuid.uuid4(),
+        "most_files": MOST_FILES,
+        "samples_url": f"{reverse('admin:labeling_sample_changelist')}?dataset={dataset}",
+    }
+    template, status = "admin/labeling/dataset/upload.html", 400 if problem else 200
+    found = Dataset.objects.get(id=dataset)
+    return shown(page, request, found, template, "Upload pictures", "upload", context, status=status)
 
 
 WORDS = {"made": "added", "there": "skipped: a sample of this name is there", "refused": "refused"}
