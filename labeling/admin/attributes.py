@@ -51,7 +51,8 @@ class AttributeForm(forms.Form):
     """One attribute. What a type does not have is left empty."""
 
     name = TextField()
-    input_type = forms.ChoiceField(label="Type", choices=list(TYPE_WORDS.items()))
+    # A browser sends the first choice with an empty form; only another one is a change to it.
+    input_type = forms.ChoiceField(label="Type", choices=list(TYPE_WORDS.items()), initial=next(iter(TYPE_WORDS)))
     values = LongTextField(rows=4, required=False, help_text="One in a line.")
     default_value = TextField(label="Default", required=False, strip=False, help_text="Of a yes or no: true or false.")
     min = TextField(required=False)

@@ -115,6 +115,8 @@ class Categories(FormSet):
                 places[number] = wanted - 0.5 if wanted < places[number] else wanted + 0.5
             rows[id(item)] = form
         listed.sort(key=lambda item: places[item["id"]])
+        if not listed:
+            return document, []  # a list that was not there and would be empty is not made
         return document | {"categories": listed}, [rows.get(id(item)) for item in listed]
 
 

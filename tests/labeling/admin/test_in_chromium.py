@@ -86,6 +86,8 @@ def pages(world: World) -> list[str]:
         "labeling_storedevent": event_id(world.dataset, 1),
         "labeling_person": world.bodo.id,
         "labeling_apikey": world.key.id,
+        "labeling_issue": world.issue,
+        "labeling_organizationmember": world.organization.id,
     }
     names = [f"{model._meta.app_label}_{model._meta.model_name}" for model in admin.site._registry]
     forms = ["labeling_dataset", "labeling_labelset", "labeling_person", "labeling_apikey", "releases_release"]
@@ -95,6 +97,10 @@ def pages(world: World) -> list[str]:
         *(reverse(f"admin:{name}_change", args=[key]) for name, key in ids.items()),
         *(reverse(f"admin:{name}_add") for name in forms),
         reverse("admin:labeling_dataset_delete", args=[world.dataset]),
+        *(reverse(f"admin:labeling_dataset_{name}", args=[world.dataset]) for name in ("upload", "categories")),
+        *(reverse("admin:labeling_dataset_attributes", args=[world.dataset, name]) for name in ("image", "1")),
+        reverse("admin:labeling_issue_add") + f"?sample={world.sample}",
+        reverse("admin:labeling_organizationmember_add"),
         reverse("admin:password_change"),
     ]
 

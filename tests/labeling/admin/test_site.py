@@ -29,6 +29,8 @@ def objects_of(world: World) -> dict[str, Any]:
         "labeling_storedevent": event_id(world.dataset, 1),
         "labeling_person": world.bodo.id,
         "labeling_apikey": world.key.id,
+        "labeling_issue": world.issue,
+        "labeling_organizationmember": world.organization.id,
     }
 
 
@@ -40,11 +42,15 @@ def pages(world: World) -> list[str]:
         name = f"{model._meta.app_label}_{model._meta.model_name}"
         found.append(reverse(f"admin:{name}_changelist"))
         if getattr(page, "add_form", None) is not None:
-            found.append(reverse(f"admin:{name}_add"))
+            found.append(reverse(f"admin:{name}_add") + (f"?sample={world.sample}" if name == "labeling_issue" else ""))
         if name in known:
             found.append(reverse(f"admin:{name}_change", args=[known[name]]))
             if getattr(page, "deletion", ""):
                 found.append(reverse(f"admin:{name}_delete", args=[known[name]]))
+    found += [reverse(f"admin:labeling_dataset_{name}", args=[world.dataset]) for name in ("upload", "categories")]
+    found += [
+        reverse("admin:labeling_dataset_attributes", args=[world.dataset, category]) for category in ("image", "1")
+    ]
     found.append(reverse("admin:labeling_sample_thumbnail", args=[world.sample, "small"]))
     found.append(f"{reverse('admin:labeling_storedevent_changelist')}?log={world.dataset}")
     found.append(f"{reverse('admin:labeling_storedevent_changelist')}?log={INSTALLATION}")

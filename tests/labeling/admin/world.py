@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image
 
-from labeling.commands import assets, datasets, labels, people, samples
+from labeling.commands import assets, datasets, issues, labels, organizations, people, samples
 from labeling.log import store
 from labeling.log.event import Event, Intent
 from labeling.models import ApiKey, Asset, Label, LabelSet, Person
@@ -59,6 +59,8 @@ class World:
     label: Label
     predictions: LabelSet
     key: ApiKey
+    issue: uuid.UUID  #: raised by bodo, open
+    organization: Person  #: edda is its administrator, and nobody else belongs to it
     admin: Client
     clients: dict[str, Client] = field(default_factory=dict)
 
@@ -111,6 +113,17 @@ def make_world(prefix: str = "") -> World:
         ],
     )
     key, _ = people.create_key(intent=by, person=edda, name="notebook")
+    issue = issues.open_issue(
+        intent=Intent(author=bodo.id),
+        sample=sample,
+        fields=issues.checked_issue(
+            {"description": "The car is cut off", "anchor": {"type": "track", "trackNumber": 1}}
+        ),
+    )
+    organization = people.add_person(intent=by, username=f"{prefix}guild", kind="organization")
+    organizations.add_organization_member(
+        intent=Intent(author=anke.id), organization=organization.id, person=edda, role="administrator"
+    )
     return World(
         anke=anke,
         edda=edda,
@@ -121,6 +134,8 @@ def make_world(prefix: str = "") -> World:
         label=Label.objects.get(sample_id=sample),
         predictions=LabelSet.objects.get(dataset_id=dataset, name="yolo"),
         key=key,
+        issue=issue,
+        organization=organization,
         admin=logged_in(anke),
         clients={"edda": logged_in(edda), "maja": logged_in(maja)},
     )
