@@ -195,7 +195,7 @@ class DatasetAdmin(RecordedAdmin):
     add_form, change_form = AddDatasetForm, ChangeDatasetForm
     deletion = "The name becomes free, and samples and labels are no longer shown. The log stays for ever."
     dataset_column = "id"
-    list_display = ("shown_name", "progress", "samples", "members", "visibility", "changed")
+    list_display = ("shown_name", "progress", "samples", "visibility", "changed")
     list_filter = ("task_type", "public", "archived", "category")
     search_fields = ("name", "description", "owner_name")
     search_help_text = "Name, description or owner"
@@ -285,13 +285,10 @@ class DatasetAdmin(RecordedAdmin):
         address = reverse("admin:labeling_sample_changelist")
         return format_html('<a href="{}?dataset={}">{}</a>', address, obj.id, obj.stats["TOTAL"])
 
-    @admin.display(description="Members")
-    def members(self, obj: Any) -> int:
-        return int(obj.member_count)
-
     @admin.display(description="Seen by", ordering="public")
     def visibility(self, obj: Any) -> SafeString:
-        words = display.badge("everybody", "busy") if obj.public else display.badge("members", "quiet")
+        members = f"{obj.member_count} member{'' if obj.member_count == 1 else 's'}"
+        words = display.badge("everybody", "busy") if obj.public else display.badge(members, "quiet")
         return format_html("{} {}", words, display.badge("archived", "quiet") if obj.archived else "")
 
     @admin.display(description="Changed", ordering="updated_at")

@@ -130,7 +130,8 @@ class IssueAdmin(RecordedAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         # Without a sample there is nothing to raise an issue on, so lists and menus offer no empty form.
-        return "sample" in request.GET or request.method == "POST"
+        match = request.resolver_match
+        return bool(match and match.url_name == "labeling_issue_add" and ("sample" in request.GET or request.POST))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is None or may(request, "issue", obj.dataset_id)
@@ -209,7 +210,7 @@ class IssueAdmin(RecordedAdmin):
         own = issue.created_by == person_of(request).id
         context = {
             **self.admin_site.each_context(request),
-            "title": Truncator(words or "").chars(80),
+            "title": issue.sample_name,
             "opts": self.opts,
             "media": self.media,
             "issue": issue,

@@ -73,10 +73,12 @@ class OrganizationAdmin(RecordedAdmin):
     def add(self, intent: Intent, form: RecordForm) -> uuid.UUID:
         return commands.found_organization(intent=intent, username=form.cleaned_data["username"]).id
 
+    def made(self, key: uuid.UUID) -> Person:
+        return Person.objects.get(id=key)
+
     def after_add(self, request: HttpRequest, form: RecordForm, obj: Any) -> HttpResponse:
-        made = Person.objects.get(username=form.cleaned_data["username"])
-        self.message_user(request, f"{made.username} is founded.", messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:labeling_organizationmember_change", args=[made.id]))
+        self.message_user(request, f"{obj.username} is founded.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:labeling_organizationmember_change", args=[obj.id]))
 
     # --- pages ------------------------------------------------------------------------------------------------------
 

@@ -224,10 +224,14 @@ class RecordedAdmin(ReadAdmin):
                 form.place(error)
             else:
                 if adding:
-                    return self.after_add(request, form, self.model._default_manager.get(pk=new))
+                    return self.after_add(request, form, self.made(new))
                 assert obj is not None
                 return self.response_change(request, self.model._default_manager.get(pk=obj.pk))
         return self._page(request, form, obj, form_url, extra_context or {})
+
+    def made(self, key: uuid.UUID) -> Any:
+        """The object that `add` made."""
+        return self.model._default_manager.get(pk=key)
 
     def after_add(self, request: HttpRequest, form: RecordForm, obj: Any) -> HttpResponseBase:
         """The answer to who made something."""

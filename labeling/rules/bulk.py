@@ -95,7 +95,7 @@ def after(change: BulkChange) -> str:
 def refusal(change: BulkChange, now: Now) -> str:
     """Why the change cannot be made to a sample; "" where it can."""
     if change.what == "status" and change.verb in REVIEWS and now.status is None:
-        return f"it has no label to {change.verb} yet"
+        return f"there is no label to {change.verb} yet"
     return ""
 
 

@@ -103,7 +103,7 @@ def test_reviewing_what_has_no_label_is_refused_with_its_name(world: World, ids:
     html = dry_run(world, "set_status", ids, "accept:").content.decode()
 
     assert "1 of 3 samples would change" in html
-    assert "it has no label to accept yet" in html
+    assert "there is no label to accept yet" in html
     assert "three.png, two.png" in html
 
 

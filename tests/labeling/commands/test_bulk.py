@@ -152,7 +152,7 @@ def test_reviewing_in_bulk_notes_the_reviewer_and_refuses_what_has_no_label(inte
     steps = bulk.plan_bulk_change(person=ana.id, samples=three, change=change)
     bulk.change_in_bulk(intent=intent(ana), change=change, expected=expected(ana, three, change))
 
-    assert [step.refusal for step in steps] == ["", *["it has no label to accept yet"] * 2]
+    assert [step.refusal for step in steps] == ["", *["there is no label to accept yet"] * 2]
     label = Label.objects.get(sample_id__in=three)
     assert (label.status, label.reviewed_by) == ("REVIEWED", ana.id)
 
