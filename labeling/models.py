@@ -406,7 +406,7 @@ class Issue(Projected):
         indexes = [models.Index(fields=["dataset_id", "created_at", "id"], name="issue_by_age")]
 
     def __str__(self) -> str:
-        return str(self.id)[:8]
+        return getattr(self, "sample_name", None) or str(self.id)[:8]  # of a query that adds its sample's name
 
 
 class IssueComment(Projected):

@@ -148,6 +148,18 @@ class IssueAdmin(RecordedAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> JSON:
         return {"sample": request.GET.get("sample", "")}
 
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: JSON | None = None) -> HttpResponse:
+        """The form of a new one, that says what it is raised on."""
+        shown = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        try:
+            asked = uuid.UUID(request.GET.get("sample", ""))
+        except ValueError:
+            asked = uuid.UUID(int=0)
+        visible = visible_datasets(request).values("id")
+        sample = Sample.objects.filter(id=asked, archived=False, dataset_id__in=visible).first()
+        title = {"title": f"New issue on {sample.name}" if sample else "New issue"}
+        return super().add_view(request, form_url, shown | title | (extra_context or {}))
+
     def add(self, intent: Intent, form: RecordForm) -> uuid.UUID:
         said = form.cleaned_data
         fields = commands.checked_issue({"description": said["description"]})

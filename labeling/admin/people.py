@@ -129,7 +129,13 @@ def summary_of(person: Person) -> JSON:
             for row in datasets
         ],
         "keys": [
-            {"key": key, "name": key.name or "unnamed", "created": display.when(key.created_at)}
+            {
+                "key": key,
+                "name": key.name or "unnamed",
+                "scope": dict(SCOPES)[key.scope],
+                "created": display.when(key.created_at),
+                "used": display.when(key.last_used_at) if key.last_used_at else "never",
+            }
             for key in ApiKey.objects.filter(person=person, revoked_at=None).order_by("created_at")
         ],
         "new_key_url": f"{reverse('admin:labeling_apikey_add')}?person={person.username}",

@@ -27,6 +27,10 @@ NAMES = {
 }
 
 
+#: What is made on the page of something else, so that the menu has no empty form for it.
+MADE_ELSEWHERE = {"labeling.Issue"}
+
+
 def plug(heading: str, model: str) -> None:
     """Put a model of an app above at the end of a heading of the menu."""
     if model not in MENU[heading]:
@@ -48,6 +52,7 @@ class PalimpsestSite(admin.AdminSite):
         menu = []
         for heading, names in MENU.items():
             models = [found[name] | {"name": NAMES.get(name, found[name]["name"])} for name in names if name in found]
+            models = [item | {"add_url": None} if _label(item) in MADE_ELSEWHERE else item for item in models]
             if models:
                 address = reverse("admin:index", current_app=self.name)
                 menu.append({"name": heading, "app_label": heading.lower(), "app_url": address, "models": models})
@@ -77,3 +82,7 @@ class PalimpsestSite(admin.AdminSite):
         )
         request.current_app = self.name
         return view(request)
+
+
+def _label(item: JSON) -> str:
+    return str(item["model"]._meta.label)

@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from labeling.admin.events import event_id
 from labeling.commands import people
+from labeling.models import Sample
 from tests.labeling.admin.world import World, make_world
 from tests.support import chromium, real_parts
 
@@ -105,7 +106,7 @@ def pages(world: World) -> list[str]:
     ]
 
 
-def test_nothing_that_a_page_does_is_refused_by_its_policy(world: World, browser: Any, address: str) -> None:
+def log_in(browser: Any, address: str, world: World) -> None:
     browser.go(f"{address}/admin/")
     assert browser.complaints() == []
     fill = f"document.querySelector('#id_username').value = {world.anke.username!r};"
@@ -113,6 +114,10 @@ def test_nothing_that_a_page_does_is_refused_by_its_policy(world: World, browser
     browser.run(fill)
     browser.follow("document.querySelector('#login-form').submit()")
     assert browser.run("document.querySelector('h1').textContent") == "Overview"
+
+
+def test_nothing_that_a_page_does_is_refused_by_its_policy(world: World, browser: Any, address: str) -> None:
+    log_in(browser, address, world)
 
     for page in pages(world):
         browser.go(address + page)
@@ -136,3 +141,61 @@ def test_the_api_page_works_under_the_policy(world: World, browser: Any, address
 
     assert browser.run("document.querySelectorAll('.opblock-body').length") > 20
     assert browser.complaints() == []
+
+
+#: Three pictures and a text, chosen as by hand; resolves when the script has dealt with all of them.
+UPLOAD = """
+(async () => {
+    const canvas = document.createElement("canvas");
+    const chosen = new DataTransfer();
+    for (const name of ["red.png", "green.png", "one.png"]) {
+        canvas.getContext("2d").fillRect(0, 0, name.length, 9);
+        const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+        chosen.items.add(new File([blob], name));
+    }
+    chosen.items.add(new File(["hello"], "notes.txt"));
+    const input = document.getElementById("upload-files");
+    input.files = chosen.files;
+    const button = document.querySelector("#upload-form [type=submit]");
+    const done = new Promise((resolve) => {
+        new MutationObserver(() => button.disabled || resolve()).observe(button, { attributes: true });
+    });
+    button.click();
+    await done;
+    const listed = {};
+    for (const group of document.querySelectorAll("#upload-results [data-what]")) {
+        listed[group.dataset.what] = [...group.querySelectorAll("li")].map((item) => item.firstChild.textContent);
+    }
+    return [listed, document.getElementById("upload-done").value, document.getElementById("upload-problem").hidden];
+})()
+"""
+
+
+def test_the_script_of_uploads_shows_its_progress_and_what_became_of_each_file(
+    world: World, browser: Any, address: str
+) -> None:
+    log_in(browser, address, world)
+    browser.go(address + reverse("admin:labeling_dataset_upload", args=[world.dataset]))
+
+    listed, done, no_problem = browser.run(UPLOAD)
+
+    assert listed == {"refused": ["notes.txt"], "there": ["one.png"], "made": ["red.png", "green.png"]}
+    assert (done, no_problem) == (4, True)
+    assert browser.complaints() == []
+    assert Sample.objects.filter(dataset_id=world.dataset, archived=False).count() == 3
+
+
+def test_an_attribute_shows_the_fields_that_its_type_has(world: World, browser: Any, address: str) -> None:
+    log_in(browser, address, world)
+    browser.go(address + reverse("admin:labeling_dataset_attributes", args=[world.dataset, "1"]))
+    shown = """(type) => {
+        const form = document.querySelector(".attribute");
+        form.querySelector("select").value = type;
+        form.querySelector("select").dispatchEvent(new Event("change"));
+        const fields = [...form.querySelectorAll(".attribute-field[data-for]")];
+        return fields.filter((field) => field.checkVisibility()).map((field) => field.className.split("field-").pop());
+    }"""
+
+    assert browser.run(f"({shown})('select')") == ["values", "default_value"]
+    assert browser.run(f"({shown})('number')") == ["default_value", "min", "max", "step"]
+    assert browser.run(f"({shown})('vector3')") == []

@@ -100,7 +100,7 @@ def test_an_issue_is_raised_from_a_samples_page(world: World) -> None:
     sample = client.get(reverse("admin:labeling_sample_change", args=[world.sample])).content.decode()
     address = f"{reverse(ADD)}?sample={world.sample}"
     assert address in sample
-    assert client.get(address).status_code == 200
+    assert "New issue on one.png" in client.get(address).content.decode()
 
     events = world.new_events(
         lambda: client.post(address, {"sample": str(world.sample), "description": "Too dark\r\nhere"})
@@ -119,6 +119,7 @@ def test_no_issue_is_raised_on_what_one_may_not_see(world: World) -> None:
 
     assert world.new_events(lambda: client.post(f"{reverse(ADD)}?sample={world.sample}", said)) == []
     assert client.get(reverse(ADD)).status_code == 403
+    assert "one.png" not in client.get(f"{reverse(ADD)}?sample={world.sample}").content.decode()
     assert client.get(page_of(world)).status_code == 302
     assert world.issue not in {row.pk for row in client.get(reverse(LIST)).context["cl"].result_list}
 
