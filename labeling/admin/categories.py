@@ -36,6 +36,7 @@ PER_PAGE = 100
 NEW_ROWS = 3
 #: Up to so many categories the one to merge into is chosen from a list; past it its id is written.
 MOST_CHOICES = 80
+WORDS = {"color": "colour", "ORDER": "place"}
 OUTDATED = "Somebody changed this since you opened the page. Look at it as it is now, then save again."
 _hex = re.compile(r"#[0-9a-fA-F]{6}")
 _at = re.compile(r"categories\[(\d+)\]\.?(\w*)")
@@ -74,8 +75,6 @@ class CategoryForm(forms.Form):
             self.fields["merged_into"] = forms.TypedChoiceField(
                 choices=choices, coerce=int, empty_value=None, required=False
             )
-        for label, field in self.fields.items():
-            field.widget.attrs["aria-label"] = label.replace("_", " ")
 
 
 if TYPE_CHECKING:
@@ -165,10 +164,11 @@ def category_rows(document: JSON, page: list[tuple[int, JSON]], data: Any = None
         form.fields["color"].initial = _as_hex(colour_of(number))
         form.fields["id"].widget.attrs["placeholder"] = str(number)
         form.fields["ORDER"].required = False
-    if not editable:
-        for form in found.forms:
-            for field in form.fields.values():
-                field.disabled = True
+    for form in found.forms:
+        whose = f" of {form.initial['name']}" if form.known is not None else " of a new category"
+        for key, field in form.fields.items():
+            field.widget.attrs["aria-label"] = WORDS.get(key, key.replace("_", " ")) + whose
+            field.disabled = field.disabled or not editable
     return found
 
 

@@ -25,7 +25,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from labeling.admin.rights import intent_of, may, person_of
 from labeling.admin.tabs import dataset_here, shown
 from labeling.commands import pictures
-from labeling.commands.archives import Archive, BadArchive, is_archive
+from labeling.commands.archives import MOST_MEMBERS, Archive, BadArchive, is_archive
 from labeling.commands.pictures import Outcome, Source
 from labeling.errors import NotFound, NotPermitted, Refused
 from labeling.log.event import Intent
@@ -114,6 +114,7 @@ def _gesture(request: HttpRequest) -> uuid.UUID:
 
 def sources_of(files: list[Any]) -> Iterator[Source]:
     """Every picture that was sent: the files, and what is in the archives."""
+    left = MOST_MEMBERS  # of all archives together: what each holds is listed in memory
     for file in files:
         name = file.name or "file"
         if not is_archive(file, name):
@@ -121,6 +122,9 @@ def sources_of(files: list[Any]) -> Iterator[Source]:
             continue
         try:
             archive = Archive(file)
+            left -= len(archive.members)
+            if left < 0:
+                raise BadArchive(f"more than {MOST_MEMBERS} files at once; send this archive by itself")
         except BadArchive as error:
             yield Source(name, tempfile.TemporaryFile, str(error))
             continue

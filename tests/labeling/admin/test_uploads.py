@@ -116,6 +116,20 @@ def test_an_archive_that_cannot_be_read_is_refused_by_its_name(world: World) -> 
     assert groups(answer)["refused"] == ["broken.zip", "empty.zip"]
 
 
+def test_archives_that_hold_too_much_together_are_refused_from_there_on(world: World, monkeypatch: Any) -> None:
+    monkeypatch.setattr(uploads, "MOST_MEMBERS", 2)
+    sent = [
+        file("first.zip", zipped(("a.png", png()), ("b.png", png()))),
+        file("second.zip", zipped(("c.png", png()))),
+    ]
+
+    assert groups(world.admin.post(address(world), {"files": sent})) == {
+        "refused": ["second.zip"],
+        "there": [],
+        "made": ["a.png", "b.png"],
+    }
+
+
 @pytest.mark.parametrize("sent", [{}, {"files": ""}])
 def test_nothing_chosen_is_said(world: World, sent: dict[str, str]) -> None:
     answer = world.admin.post(address(world), sent)
