@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -37,19 +38,25 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 with `ok` or `degraded`, or 503 with `unready`; `checks` says what of it works."""
+    found = readiness()
+    unready = found["status"] == "unready"
+    answer = JsonResponse(found, status=503 if unready else 200)
+    if unready:
+        answer["Retry-After"] = "5"
+    return answer
+
+
+def readiness() -> dict[str, Any]:
+    """`status`: ok, degraded (only the queue is missing) or unready; `checks`: what of it works."""
     checks = {
         "database": _tried("database", _database),
         "migrations": _recently("migrations", _migrations),
         "files": _recently("files", _files),
         "queue": _recently("queue", _queue),
     }
-    needed = {name: said for name, said in checks.items() if name != "queue"}
-    unready = any(said != "ok" for said in needed.values())
-    status = "unready" if unready else "ok" if checks["queue"] == "ok" else "degraded"
-    answer = JsonResponse({"status": status, "checks": checks}, status=503 if unready else 200)
-    if unready:
-        answer["Retry-After"] = "5"
-    return answer
+    needed = [said for name, said in checks.items() if name != "queue"]
+    unready = any(said != "ok" for said in needed)
+    return {"status": "unready" if unready else "ok" if checks["queue"] == "ok" else "degraded", "checks": checks}
 
 
 def _tried(name: str, check: Callable[[], str]) -> str:
