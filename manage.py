@@ -10,7 +10,7 @@ import sys
 # Commands that read no data of the installation; all others get the embedded database where DATABASE_URL names none.
 WITHOUT_DATABASE = frozenset(
     "bench check collectstatic compilemessages diffsettings help makemessages spectacular startapp startproject test "
-    "version".split()
+    "upgrade version".split()
 )
 
 
@@ -35,7 +35,10 @@ def main() -> None:
 def needs_embedded_database(arguments: "list[str]") -> bool:
     """Return whether a command line reads the installation's data and no other database is given for it."""
     asks_for_help = not arguments or arguments[0].startswith("-") or "--help" in arguments or "-h" in arguments
-    return not (asks_for_help or arguments[0] in WITHOUT_DATABASE or os.environ.get("DATABASE_URL"))
+    only_reads_a_file = arguments[:1] == ["restore"] and "--check" in arguments
+    return not (
+        asks_for_help or only_reads_a_file or arguments[0] in WITHOUT_DATABASE or os.environ.get("DATABASE_URL")
+    )
 
 
 def attach_embedded_database() -> None:

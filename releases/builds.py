@@ -50,13 +50,17 @@ def reset(release: uuid.UUID) -> None:
 
 
 def forget(release: uuid.UUID) -> None:
-    """Remove the file of a release that was taken back. A build that is under way finds out and stops."""
-    job = ReleaseBuild.objects.filter(release_id=release).first()
-    if job is None:
-        return
-    job.delete()
-    if job.path:
-        _discard(job.path)
+    """Remove the file of a release that was taken back. A build that is under way finds out and stops.
+
+    While a backup reads files, the file stays; the sweeper finds it later.
+    """
+    with files.removable() as removable:
+        job = ReleaseBuild.objects.filter(release_id=release).first() if removable else None
+        if job is None:
+            return
+        job.delete()
+        if job.path:
+            _discard(job.path)
 
 
 def claim_waiting() -> list[uuid.UUID]:
