@@ -54,9 +54,10 @@ class Binaries:
 
 
 def choose(majors_with_data: set[int]) -> Binaries:
-    """Return the binaries to use: those that can open the data that is there, else the preferred ones.
+    """Return the binaries to use: those that can open the newest data that is there, else the preferred ones.
 
-    The order of preference is the wheel, the other wheel, then system installations, the newest first.
+    Data of an older version beside it was left behind by an upgrade, and is never gone back to. The order of preference
+    is the wheel, the other wheel, then system installations, the newest first.
 
     Raises:
         BinariesError: there are none, or none that can open the data.
@@ -69,15 +70,42 @@ def choose(majors_with_data: set[int]) -> Binaries:
         )
     if not majors_with_data:
         return found[0]
-    usable = [each for each in found if each.major in majors_with_data]
-    if not usable:
-        there = ", ".join(str(major) for major in sorted(majors_with_data))
-        here = ", ".join(str(major) for major in sorted({each.major for each in found}))
-        raise BinariesError(
-            f"The data was written by PostgreSQL {there}, but only PostgreSQL {here} is installed; install "
-            "the older version, or dump and restore."
-        )
-    return max(usable, key=lambda each: each.major)
+    there = max(majors_with_data)
+    for each in found:
+        if each.major == there:
+            return each
+    here = ", ".join(str(major) for major in sorted({each.major for each in found}))
+    way_out = (
+        "`python3 manage.py upgrade` moves it to the new version"
+        if there < found[0].major
+        else f"install PostgreSQL {there}"
+    )
+    raise BinariesError(f"The data was written by PostgreSQL {there}, but only PostgreSQL {here} is here; {way_out}.")
+
+
+def of_major(major: int) -> Binaries | None:
+    """Return installed binaries that can open data of this major version, or None."""
+    return next((each for each in (*_in_packages(), *_in_system()) if each.major == major), None)
+
+
+def in_directory(place: Path) -> Binaries | None:
+    """Return the binaries in a directory that somebody named: its own, or those in its `bin`."""
+    for bin_directory in (place, place / "bin"):
+        if (bin_directory / "postgres").exists():
+            return _checked(bin_directory.resolve(), bin_directory.resolve(), [])
+    return None
+
+
+def in_site(site: Path, package: str) -> list[Binaries]:
+    """Return the binaries that a package has in a directory of packages."""
+    found = []
+    for postgres in sorted((site / package).glob("**/bin/postgres")):
+        prefix = postgres.parent.parent
+        keep = [postgres, postgres.parent / "initdb", prefix / "share", prefix / "lib"]
+        keep += sorted(site.glob(f"{package}*.libs"))
+        if (each := _checked(postgres.parent, site, keep)) is not None:
+            found.append(each)
+    return found
 
 
 def _in_packages() -> list[Binaries]:
@@ -85,13 +113,7 @@ def _in_packages() -> list[Binaries]:
     for package in PACKAGES:
         spec = importlib.util.find_spec(package)  # located, never imported: importing runs its start-up code
         for place in (spec.submodule_search_locations or ()) if spec else ():
-            site = Path(place).resolve().parent
-            for postgres in sorted(Path(place).resolve().glob("**/bin/postgres")):
-                prefix = postgres.parent.parent
-                keep = [postgres, postgres.parent / "initdb", prefix / "share", prefix / "lib"]
-                keep += sorted(site.glob(f"{package}*.libs"))
-                if (each := _checked(postgres.parent, site, keep)) is not None:
-                    found.append(each)
+            found += in_site(Path(place).resolve().parent, package)
     return sorted(found, key=lambda each: -each.major)
 
 

@@ -15,6 +15,8 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.conninfo import make_conninfo
 
-from config.embedded.binaries import BinariesError, choose
+from config.embedded.binaries import Binaries, BinariesError, choose
 from config.home import CHECKOUT, HomeError, give_to_owner, prepare
 
 DATABASE = "palimpsest"
@@ -30,6 +32,7 @@ ENVIRONMENT_NAME = "PALIMPSEST_DATABASE"
 LINGER_S = 2.0
 NOTICE_AFTER_S = 5.0
 UNREACHABLE_AFTER_S = 60.0
+LAST_CLIENT_GONE_S = 10.0
 LAUNCH = "import sys; sys.path.insert(0, sys.argv[1]); from config.embedded.supervisor import main; main(sys.argv[2:])"
 
 _leases: dict[Path, int] = {}
@@ -40,11 +43,12 @@ class EmbeddedDatabaseError(Exception):
     """The embedded PostgreSQL cannot be had; the message is one sentence for the person at the terminal."""
 
 
-def attach(home: Path, *, fast: bool = False) -> dict[str, str]:
+def attach(home: Path, *, fast: bool = False, binaries: Binaries | None = None) -> dict[str, str]:
     """Return Django's HOST, PORT, NAME and USER for this home's server, started if need be, and keep it alive.
 
     The lease is held until this process ends; it goes on in forks and ends at exec. `fast` gives up durability, for
-    tests. The fields are also put in the environment, for settings and for children, which live under this lease.
+    tests; `binaries` are to be used if the server is not running. The fields are also put in the environment, for
+    settings and for children, which live under this lease.
 
     Raises:
         EmbeddedDatabaseError: there are no binaries, the server does not start, or it runs in the other mode.
@@ -53,7 +57,7 @@ def attach(home: Path, *, fast: bool = False) -> dict[str, str]:
         home = prepare(home)
         if home not in _leases:
             _leases[home] = _open(home / "postgres.lease")
-        fields = _running_server(home, fast)
+        fields = _running_server(home, fast, binaries)
     except PermissionError as error:
         raise EmbeddedDatabaseError(
             f"{error.filename or home} belongs to another account; set PALIMPSEST_HOME to a directory of yours."
@@ -95,6 +99,28 @@ def is_supervised(home: Path) -> bool:
         os.close(lock)
 
 
+@contextmanager
+def kept_from_starting(home: Path) -> Iterator[None]:
+    """While this runs, no server of this home can be started; who asks for one waits.
+
+    Raises:
+        EmbeddedDatabaseError: one is running.
+    """
+    lock = _open(Path(os.path.abspath(home)) / "postgres.lock")
+    try:
+        deadline = time.monotonic() + LAST_CLIENT_GONE_S
+        while not _try_lock(lock, fcntl.LOCK_EX):
+            if time.monotonic() < deadline:  # it outlives its last client by a moment
+                time.sleep(0.1)
+                continue
+            raise EmbeddedDatabaseError(
+                f"The embedded PostgreSQL in {home} is running; stop `serve`, and other commands that use it, first."
+            )
+        yield
+    finally:
+        os.close(lock)
+
+
 def release(home: Path) -> None:
     """Give the lease back before the process ends; the server stops a moment after the last lease."""
     held = _leases.pop(Path(os.path.abspath(home)), None)
@@ -109,7 +135,7 @@ def wait_until_stopped(home: Path, limit_s: float) -> None:
         time.sleep(0.05)
 
 
-def _running_server(home: Path, fast: bool) -> dict[str, str]:
+def _running_server(home: Path, fast: bool, binaries: Binaries | None) -> dict[str, str]:
     lock = _open(home / "postgres.lock")
     report: int | None = None
     begun = time.monotonic()
@@ -123,7 +149,7 @@ def _running_server(home: Path, fast: bool) -> dict[str, str]:
                 if _try_lock(lock, fcntl.LOCK_EX):
                     if report is not None:
                         raise EmbeddedDatabaseError(_failure(report, home))
-                    report = _start_supervisor(home, fast, lock)
+                    report = _start_supervisor(home, fast, lock, binaries)
                     os.close(lock)  # the supervisor has it now
                     lock = _open(home / "postgres.lock")
                 state = _state(home)
@@ -169,9 +195,9 @@ def _connect_once(fields: dict[str, str]) -> None:
                 pass  # another client was first
 
 
-def _start_supervisor(home: Path, fast: bool, lock: int) -> int:
+def _start_supervisor(home: Path, fast: bool, lock: int, binaries: Binaries | None) -> int:
     """Start a supervisor that inherits the lock, and return the end of the pipe on which it says why it failed."""
-    binaries = choose(_majors_with_data(home))
+    binaries = binaries or choose(majors_with_data(home))
     plan = {"home": str(home), "binaries": binaries.as_json(), "fast": fast, "linger_s": LINGER_S}
     plan["sockets"] = _last_sockets(home)
     reading, writing = os.pipe()
@@ -210,7 +236,8 @@ def _last_sockets(home: Path) -> str | None:
     return str(state["HOST"])
 
 
-def _majors_with_data(home: Path) -> set[int]:
+def majors_with_data(home: Path) -> set[int]:
+    """Return the major versions of PostgreSQL whose data lies in the home."""
     named = (re.fullmatch(r"postgres-(\d+)", path.parent.name) for path in home.glob("postgres-*/PG_VERSION"))
     return {int(match[1]) for match in named if match}
 
