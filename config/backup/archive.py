@@ -46,10 +46,7 @@ class Writer:
             ValueError: the pieces are not of that size together.
         """
         assert len(name.encode()) <= MOST_NAME_BYTES
-        header = tarfile.TarInfo(name)
-        header.size, header.mode = size_bytes, 0o600
-        # GNU's form has sizes above 8 GiB; no owner and no time, so that equal contents are equal bytes.
-        self._sink.write(header.tobuf(tarfile.GNU_FORMAT))
+        self._sink.write(_header(name, size_bytes))
         written = 0
         for piece in pieces:
             self._sink.write(piece)
@@ -80,10 +77,10 @@ class Reader:
         """
         for _ in self.pieces():
             pass
-        self._exactly(self._padding)
+        self._zeros(self._padding)
         block = self._exactly(BLOCK_BYTES)
         if not any(block):
-            self._exactly(BLOCK_BYTES)
+            self._zeros(BLOCK_BYTES)
             self.name, self.size_bytes, self._left, self._padding = "", 0, 0, 0
             return
         try:
@@ -92,6 +89,8 @@ class Reader:
             raise BadArchive("The archive is damaged, or no archive: a header in it cannot be read.") from None
         if header.type != tarfile.REGTYPE or header.size < 0 or not header.name:
             raise BadArchive("The archive holds something else than plain files, so it is no backup of Palimpsest.")
+        if block != _header(header.name, header.size):
+            raise BadArchive("The archive is damaged, or was packed anew: a header in it is not as it was written.")
         self.name, self.size_bytes = header.name, header.size
         self._left, self._padding = header.size, -header.size % BLOCK_BYTES
 
@@ -108,6 +107,10 @@ class Reader:
             self._left -= len(piece)
             yield piece
 
+    def _zeros(self, size: int) -> None:
+        if any(self._exactly(size)):
+            raise BadArchive("The archive is damaged: something stands between two files of it.")
+
     def _exactly(self, size: int) -> bytes:
         found = b""
         while len(found) < size:
@@ -116,6 +119,13 @@ class Reader:
                 raise _cut_off()
             found += piece
         return found
+
+
+def _header(name: str, size_bytes: int) -> bytes:
+    """The one form that a header has: no owner and no time, so that equal contents are equal bytes."""
+    header = tarfile.TarInfo(name)
+    header.size, header.mode = size_bytes, 0o600
+    return header.tobuf(tarfile.GNU_FORMAT)  # which has sizes above 8 GiB
 
 
 def _cut_off() -> BadArchive:

@@ -88,11 +88,24 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What stands last."""
 
     opening: Opening
-    has_secret_key: bool
+    secret_key_sha256: Hex | None
     tables: tuple[Table, ...]
     logs: tuple[Log, ...]
     releases: tuple[Release, ...]
     files: Files
+    sha256: Hex = ""  #: of this manifest with nothing here
+
+    @property
+    def has_secret_key(self) -> bool:
+        return self.secret_key_sha256 is not None
+
+    def sealed(self) -> Manifest:
+        """The same with its own hash, which a changed byte of it would show."""
+        return msgspec.structs.replace(self, sha256=hashlib.sha256(encoded(self)).hexdigest())
+
+    @property
+    def is_sealed(self) -> bool:
+        return self == msgspec.structs.replace(self, sha256="").sealed()
 
 
 def encoded(description: Opening | Manifest) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import fcntl
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -132,7 +133,8 @@ class _Making:
             files = self._files(references)
         finally:
             references.close()
-        manifest = Manifest(opening, secret_key is not None, written, logs, releases, files)
+        key_hash = None if secret_key is None else hashlib.sha256(secret_key).hexdigest()
+        manifest = Manifest(opening, key_hash, written, logs, releases, files).sealed()
         self._put(contents.MANIFEST, contents.encoded(manifest))
         self.writer.finish()
         self.sink.flush()

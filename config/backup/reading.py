@@ -26,7 +26,7 @@ class Receiver(Protocol):
     def file(self, path: str, sha256: str, size_bytes: int, pieces: Iterator[bytes]) -> None:
         """A stored file. Taking the last piece raises BadArchive where the file is not what its name says."""
 
-    def manifest(self, manifest: Manifest, secret_key: str | None) -> None:
+    def manifest(self, manifest: Manifest, secret_key: bytes | None) -> None:
         """All was read, and is what the manifest says that it should be."""
 
 
@@ -43,7 +43,7 @@ class Checking:
     def file(self, path: str, sha256: str, size_bytes: int, pieces: Iterator[bytes]) -> None:
         """Do nothing."""
 
-    def manifest(self, manifest: Manifest, secret_key: str | None) -> None:
+    def manifest(self, manifest: Manifest, secret_key: bytes | None) -> None:
         """Do nothing."""
 
 
@@ -70,7 +70,7 @@ class _Reading:
         self.receiver = receiver
         self.progress = progress
         self.done = 0
-        self.secret_key: str | None = None
+        self.secret_key: bytes | None = None
         self.tables: dict[str, _Tally] = {}
         self.files = contents.FileTally()
 
@@ -86,7 +86,7 @@ class _Reading:
         self.receiver.opening(opening)
         self.at.advance()
         if self.at.name == contents.SECRET_KEY:
-            self.secret_key = self._whole(contents.MOST_SECRET_KEY_BYTES).decode("ascii", "replace").strip()
+            self.secret_key = self._whole(contents.MOST_SECRET_KEY_BYTES)
             self.at.advance()
         for table in opening.tables:
             self._table(table)
@@ -156,7 +156,10 @@ class _Reading:
 
     def _compare(self, manifest: Manifest, opening: Opening) -> None:
         """Refuse an archive that is not what its own manifest says."""
-        if manifest.opening != opening or manifest.has_secret_key != (self.secret_key is not None):
+        if not manifest.is_sealed:
+            raise BadArchive("The archive is damaged: its manifest is not what was written.")
+        key_hash = None if self.secret_key is None else hashlib.sha256(self.secret_key).hexdigest()
+        if (manifest.opening, manifest.secret_key_sha256) != (opening, key_hash):
             raise BadArchive("The archive is damaged: its beginning does not belong to its end.")
         if [table.name for table in manifest.tables] != list(self.tables):
             raise BadArchive("The archive is damaged: its manifest is of other tables.")

@@ -122,7 +122,7 @@ class _Restoring:
         """Put the file in its place."""
         self.placing.put(path, sha256, size_bytes, pieces)
 
-    def manifest(self, manifest: Manifest, secret_key: str | None) -> None:
+    def manifest(self, manifest: Manifest, secret_key: bytes | None) -> None:
         """Bring the tables up to this version, and verify.
 
         Raises:
@@ -168,6 +168,8 @@ def _make_tables(opening: Opening) -> None:
             "The archive is of an older version than this database was set up by; set PALIMPSEST_HOME to a new"
             " directory, or DATABASE_URL to an empty database, where nothing was set up yet."
         )
+    if wanted == set(executor.loader.applied_migrations):
+        return
     if wanted == known:
         call_command("migrate", interactive=False, verbosity=0)
         return
@@ -178,14 +180,14 @@ def _make_tables(opening: Opening) -> None:
         raise BadArchive("The archive is damaged: no version of Palimpsest has the tables that it names.")
 
 
-def _keep_secret_key(secret_key: str) -> None:
+def _keep_secret_key(secret_key: bytes) -> None:
     """Put the key in the place of the one that was made for the empty installation."""
     path: Path = settings.HOME / "secret_key"
     handle, name = tempfile.mkstemp(prefix=".secret_key-", dir=settings.HOME)
     fresh = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secret_key + "\n")
+        with os.fdopen(handle, "wb") as file:
+            file.write(secret_key)
             file.flush()
             os.fsync(file.fileno())
         give_to_owner(fresh, settings.HOME)

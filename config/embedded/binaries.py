@@ -80,7 +80,9 @@ def choose(majors_with_data: set[int]) -> Binaries:
         if there < found[0].major
         else f"install PostgreSQL {there}"
     )
-    raise BinariesError(f"The data was written by PostgreSQL {there}, but only PostgreSQL {here} is here; {way_out}.")
+    raise BinariesError(
+        f"The data was written by PostgreSQL {there}, but only PostgreSQL {here} is installed; {way_out}."
+    )
 
 
 def of_major(major: int) -> Binaries | None:
