@@ -49,7 +49,7 @@ class Upgraded(NamedTuple):
     said: str
 
 
-def upgrade(home: Path, *, old_binaries: Path | None = None, say: Say = lambda words: None) -> Upgraded | None:
+def upgrade(home: Path, say: Say, *, old_binaries: Path | None = None) -> Upgraded | None:
     """Move the data of a home to the preferred version of PostgreSQL; None where it has that already.
 
     Raises:

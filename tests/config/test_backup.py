@@ -123,6 +123,7 @@ def test_a_command_that_was_sent_before_the_backup_is_not_done_again_after_the_r
         assert store.head(world.dataset) == head
 
 
+@pytest.mark.full
 def test_new_rows_get_ids_after_those_that_were_restored(
     origin: Origin, archive: Archive, new_home: NewHome, blank: Home
 ) -> None:
@@ -184,6 +185,7 @@ def test_a_lost_database_comes_back_over_a_bucket_that_was_not_lost(
     assert bucket.get(damaged) == whole
 
 
+@pytest.mark.full
 def test_without_files_only_the_rows_are_carried(origin: Origin, new_home: NewHome, blank: Home) -> None:
     with origin.home.inside():
         short = archived(with_files=False)
@@ -266,6 +268,7 @@ def test_without_the_lock_that_keeps_files_such_a_release_breaks_the_backup(
         making.make(io.BytesIO(), progress=while_copying("files", lambda: withdraw_v2(world)))
 
 
+@pytest.mark.full
 def test_a_file_that_is_added_during_a_backup_is_not_missed_by_any_row_of_it(
     changing: Origin, new_home: NewHome, blank: Home
 ) -> None:
@@ -477,6 +480,7 @@ def test_triggers_on_insert_stand_back_and_events_stay_immutable(
         assert tables.with_rows(probes) == probes
 
 
+@pytest.mark.full
 def test_a_large_table_is_cut_into_parts(
     origin: Origin, new_home: NewHome, blank: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,7 +45,7 @@ class Command(BaseCommand):
             return
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         try:
-            done = upgrade.upgrade(settings.HOME, old_binaries=options["old_binaries"], say=self._say)
+            done = upgrade.upgrade(settings.HOME, self._say, old_binaries=options["old_binaries"])
         except UpgradeFailed as failed:
             raise CommandError(str(failed)) from None
         if done is None:
