@@ -98,10 +98,11 @@ def make(sink: IO[bytes], *, with_files: bool = True, progress: Progress = lambd
             f"{bad} `manage.py verify` names everything of that kind; --without-files leaves the files out."
         ) from None
     except OSError as error:
-        raise BackupFailed(_why_not_written(error)) from None
+        raise BackupFailed(why_not_written(error)) from None
 
 
-def _why_not_written(error: OSError) -> str:
+def why_not_written(error: OSError) -> str:
+    """One sentence about an archive that cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "The backup does not fit: the disk, or the room that this account has on it, is full."
     if error.errno == errno.EPIPE:

@@ -19,6 +19,10 @@ import manage
         ("serve --port 9000", True),
         ("apikey anna --create", True),
         ("makemigrations", True),
+        ("backup a.tar", True),
+        ("restore a.tar", True),
+        ("restore --check a.tar", False),
+        ("upgrade", False),
     ],
 )
 def test_commands_that_read_data_get_the_embedded_database(

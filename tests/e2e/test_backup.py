@@ -78,7 +78,9 @@ class Editing(threading.Thread):
         x = 0
         while not self.stopping.is_set():
             x += 1
-            answer = self.wire.send("PUT", f"/labels/{self.sample}/ground-truth/", {"attributes": box(x % 90)})
+            answer = self.wire.send(
+                "PUT", f"/labels/{self.sample}/ground-truth/", {"attributes": box(x % 90), "label_status": "LABELED"}
+            )
             if answer.status_code == 200:
                 self.acknowledged = int(answer.headers["Dataset-Offset"])
             else:
@@ -95,7 +97,7 @@ def lost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lost]:
         server.manage("createsuperuser", "--noinput", "--username", "boss", "--email", "boss@example.org")
         key = server.new_key("ada")
         with SegmentsClient(key, api_url=server.url) as ada:
-            dataset = ada.add_dataset("streets", task_type="vector", task_attributes=TASK_ATTRIBUTES["vector"])
+            dataset = ada.add_dataset("streets", task_type="vector", task_attributes=TASK_ATTRIBUTES)
             assert isinstance(dataset, Dataset)
             noise = np.random.default_rng(7).integers(0, 256, 700_000, dtype=np.uint8).tobytes()
             asset = ada.upload_asset(BytesIO(noise), "noise.png").url
@@ -162,7 +164,9 @@ def test_people_go_on_where_they_were(lost: Lost, tmp_path: Path) -> None:
         (issue,) = wire.get(f"/samples/{lost.sample}/issues/").json()
         assert issue["description"] == TEXT
         assert logged_in(server.url) == 200
-        answer = wire.send("PUT", f"/labels/{lost.sample}/ground-truth/", {"attributes": box(95.5)})
+        answer = wire.send(
+            "PUT", f"/labels/{lost.sample}/ground-truth/", {"attributes": box(95.5), "label_status": "LABELED"}
+        )
         assert (answer.status_code, int(answer.headers["Dataset-Offset"])) == (200, head + 1)
         assert "All sound" in server.manage("verify")
         wire.close()

@@ -52,7 +52,7 @@ class Command(BaseCommand):
         except BackupFailed as failed:
             raise CommandError(str(failed)) from None
         except OSError as error:
-            raise CommandError(f"The backup cannot be written ({error.strerror}).") from None
+            raise CommandError(making.why_not_written(error)) from None
         except (DatabaseError, psycopg.Error) as error:
             raise CommandError(f"The database failed, and there is no backup: {' '.join(str(error).split())}") from None
         finally:
