@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+handler400 = "labeling.api.errors.bad_request"
+handler404 = "labeling.api.errors.no_such_address"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("labeling.admin.accounts")),

@@ -24,10 +24,8 @@ class LabelingConfig(AppConfig):
 
         from labeling import events, projectors  # noqa: F401 - importing the events adds them to the vocabulary
         from labeling.admin import logins
-        from labeling.api import authentication
         from labeling.log import projector
 
-        authentication.schema_extension()
         signals.user_logged_in.connect(logins.tell_login)
         signals.user_logged_out.connect(logins.tell_logout)
         signals.user_login_failed.connect(logins.tell_failure)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import uuid
-from typing import Any
 
 from django.db import DatabaseError, connection
 from django.utils import timezone
@@ -76,20 +75,3 @@ def _note_use(key: uuid.UUID) -> None:
             )
     except DatabaseError:
         logger.warning("the last use of an API key could not be written down", exc_info=True)
-
-
-def schema_extension() -> None:
-    """Tell the OpenAPI generator of the scheme."""
-    from drf_spectacular.extensions import OpenApiAuthenticationExtension
-
-    class KeyScheme(OpenApiAuthenticationExtension):
-        target_class = KeyAuthentication
-        name = "APIKey"
-
-        def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-            return {
-                "type": "apiKey",
-                "in": "header",
-                "name": "Authorization",
-                "description": "`APIKey <key>`; make a key at `/user/keys/`, in the admin, or with `manage.py apikey`.",
-            }

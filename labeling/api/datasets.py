@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from labeling.api.answers import answer, no_content
-from labeling.api.labels import AT, KEY
+from labeling.api.contract import Reply, documented
 from labeling.api.requests import at_of, body_of, caller, existing_page, intent_of, page_of
+from labeling.api.schemas import datasets as schemas
+from labeling.api.schemas.forms import listed
+from labeling.api.schemas.parameters import AT, DATASET_OFFSET, PAGING
 from labeling.api.views import Answer, View
 from labeling.commands import datasets as commands
 from labeling.commands.clones import clone_dataset
@@ -88,7 +89,16 @@ def _rendered(found: list[Seen], *, with_label_sets: bool) -> list[JSON]:
 class DatasetListView(View):
     """The datasets of the caller, or of somebody else as far as the caller may see them."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @documented(
+        {
+            "user-datasets": "datasets",
+            "users-datasets": "datasets_of_user",
+            "organization-datasets": "datasets_of_organization",
+        },
+        "account",
+        {200: Reply(listed(schemas.DATASET))},
+        parameters=PAGING,
+    )
     def get(self, request: Request, username: str | None = None) -> Answer:
         """A page of datasets, by name."""
         owner = person_named(username).id if username is not None else None
@@ -96,7 +106,18 @@ class DatasetListView(View):
         found = existing_page(queries.datasets_of(self.person, owner=owner, limit=limit, skip=skip), skip)
         return answer(_rendered(found, with_label_sets=True))
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @documented(
+        {
+            "user-datasets": "dataset_add",
+            "users-datasets": "dataset_add_for_user",
+            "organization-datasets": "dataset_add_for_organization",
+        },
+        "create-dataset",
+        {201: Reply(schemas.DATASET, (DATASET_OFFSET,))},
+        body=schemas.NEW_DATASET,
+        appends=True,
+        refusals=("already_exists",),
+    )
     def post(self, request: Request, username: str | None = None) -> Answer:
         """Create a dataset; its owner is the caller, or an organisation."""
         owner = _owner(request, username)
@@ -130,7 +151,7 @@ def _one(seen: Seen, *, status: int = 200) -> Answer:
 class DatasetView(View):
     """One dataset."""
 
-    @extend_schema(operation_id="dataset_read", parameters=[AT], responses=OpenApiTypes.OBJECT)
+    @documented("dataset_read", "read", {200: Reply(schemas.DATASET, (DATASET_OFFSET,))}, parameters=(AT,))
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """Read a dataset, now or (`at`) as it was: settings, categories, label sets, members."""
         found = self.dataset(owner, name)
@@ -150,7 +171,14 @@ class DatasetView(View):
         )
         return answer(body, headers={"Dataset-Offset": str(offset)})
 
-    @extend_schema(operation_id="dataset_change", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @documented(
+        "dataset_change",
+        "change",
+        {200: Reply(schemas.DATASET, (DATASET_OFFSET,))},
+        body=schemas.DATASET_CHANGE,
+        appends=True,
+        refusals=("already_exists", "refused"),
+    )
     def patch(self, request: Request, owner: str, name: str) -> Answer:
         """Change settings, texts, metadata or the task attributes."""
         found = self.dataset(owner, name)
@@ -163,7 +191,7 @@ class DatasetView(View):
         )
         return _one(queries.dataset_by_id(found.id, person=self.person))
 
-    @extend_schema(operation_id="dataset_delete", responses={204: None})
+    @documented("dataset_delete", "delete", {204: Reply()}, appends=True)
     def delete(self, request: Request, owner: str, name: str) -> Answer:
         """Delete the dataset; its log stays."""
         commands.delete_dataset(intent=intent_of(request), dataset=self.dataset(owner, name).id)
@@ -173,11 +201,13 @@ class DatasetView(View):
 class CloneView(View):
     """A copy of a dataset."""
 
-    @extend_schema(
-        operation_id="dataset_clone",
-        parameters=[KEY],
-        request=OpenApiTypes.OBJECT,
-        responses={201: OpenApiTypes.OBJECT},
+    @documented(
+        "dataset_clone",
+        "clone",
+        {201: Reply(schemas.DATASET, (DATASET_OFFSET,))},
+        body=schemas.CLONING,
+        appends=True,
+        refusals=("already_exists", "refused"),
     )
     def post(self, request: Request, owner: str, name: str) -> Answer:
         """Copy a dataset with its samples, and with `clone_labels` their labels, into a new one: `name`, and where
@@ -236,14 +266,21 @@ def _stats_at(dataset: uuid.UUID, state: DatasetState, offset: int) -> JSON:
 class LabelSetsView(View):
     """The label sets of a dataset."""
 
-    @extend_schema(operation_id="labelsets", responses=OpenApiTypes.OBJECT)
+    @documented("labelsets", "read", {200: Reply(listed(schemas.LABELSET))})
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """All label sets."""
         found = self.dataset(owner, name)
         rows = LabelSet.objects.filter(dataset_id=found.id, archived=False).order_by("created_at", "name")
         return answer([rendered_label_set(row) for row in rows])
 
-    @extend_schema(operation_id="labelset_add", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @documented(
+        "labelset_add",
+        "change",
+        {201: Reply(schemas.LABELSET)},
+        body=schemas.NEW_LABELSET,
+        appends=True,
+        refusals=("already_exists",),
+    )
     def post(self, request: Request, owner: str, name: str) -> Answer:
         """Create a label set."""
         found = self.dataset(owner, name)
@@ -260,7 +297,7 @@ class LabelSetsView(View):
 class LabelSetView(View):
     """One label set."""
 
-    @extend_schema(operation_id="labelset_read", responses=OpenApiTypes.OBJECT)
+    @documented("labelset_read", "read", {200: Reply(schemas.LABELSET)})
     def get(self, request: Request, owner: str, name: str, label_set: str) -> Answer:
         """Read a label set."""
         found = self.dataset(owner, name)
@@ -269,7 +306,7 @@ class LabelSetView(View):
             raise NotFound
         return answer(rendered_label_set(row))
 
-    @extend_schema(operation_id="labelset_delete", responses={204: None})
+    @documented("labelset_delete", "change", {204: Reply()}, appends=True, refusals=("refused",))
     def delete(self, request: Request, owner: str, name: str, label_set: str) -> Answer:
         """Delete a label set; its labels stay in the log."""
         found = self.dataset(owner, name)

@@ -10,7 +10,8 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.views.defaults import page_not_found
 from rest_framework import exceptions
 
 from labeling import errors
@@ -19,6 +20,7 @@ from labeling.api.denials import tell_denial
 from labeling.log.values import BadValue
 
 logger = logging.getLogger(__name__)
+TOO_LARGE = "The request body is larger than the limit."
 UNSUPPORTED = "The body must be application/json, as it is or with Content-Encoding: gzip."
 
 STATUS: dict[type[errors.PalimpsestError], int] = {
@@ -69,7 +71,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponse | No
     elif isinstance(error, PermissionDenied):
         status, body = 403, {"detail": "You do not have permission to perform this action.", "code": "not_permitted"}
     elif isinstance(error, RequestDataTooBig):
-        status, body = 413, {"detail": "The request body is larger than the limit.", "code": "too_large"}
+        status, body = 413, {"detail": TOO_LARGE, "code": "too_large"}
     elif isinstance(error, exceptions.UnsupportedMediaType):
         status, body = 415, {"detail": UNSUPPORTED, "code": "unsupported_media_type"}
     elif isinstance(error, exceptions.APIException):
@@ -88,6 +90,20 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponse | No
     else:
         return None
     return answer(body, status=status, headers=headers)
+
+
+def no_such_address(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """handler404: the words that every refusal has, but for the pages of browsers."""
+    if request.path.startswith(("/admin/", "/accounts/")):
+        return page_not_found(request, exception)
+    return answer({"detail": "Not found.", "code": "not_found"}, status=404)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """handler400: what Django refuses before a view sees it, a form that is none, a host that is not ours …"""
+    if isinstance(exception, RequestDataTooBig):
+        return answer({"detail": TOO_LARGE, "code": "too_large"}, status=413)
+    return answer({"detail": "The request is malformed.", "code": "invalid"}, status=400)
 
 
 def _shown(name: str) -> str:

@@ -13,13 +13,15 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBas
 from django.utils.decorators import method_decorator
 from django.views import View as PlainView
 from django.views.decorators.csrf import csrf_exempt
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from labeling import storage
 from labeling.api.answers import answer
+from labeling.api.contract import Body, Reply, documented
 from labeling.api.requests import body_of, uuid_of
+from labeling.api.schemas import files as schemas
+from labeling.api.schemas.files import CONTENT_RANGE, IF_NONE_MATCH, RANGE, SERVED
+from labeling.api.schemas.forms import TEXT, said
 from labeling.api.views import Answer, View
 from labeling.commands import assets as commands
 from labeling.commands.assets import FORM_AGE_S
@@ -40,7 +42,7 @@ class AssetsView(View):
 
     writes = "label"
 
-    @extend_schema(operation_id="asset_add", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @documented("asset_add", "account", {201: Reply(schemas.PLANNED_FILE)}, body=schemas.NEW_FILE)
     def post(self, request: Request) -> Answer:
         """A place for a file: where to post it (`presignedPostFields`), and the url that it will have."""
         filename = body_of(request).get("filename", "label.png")
@@ -56,7 +58,13 @@ class AssetCompleteView(View):
 
     writes = "label"
 
-    @extend_schema(operation_id="asset_complete", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @documented(
+        "asset_complete",
+        "account",
+        {200: Reply(schemas.STORED_FILE)},
+        body=schemas.COMPLETION,
+        refusals=("refused", "too_large", "storage_unavailable"),
+    )
     def post(self, request: Request, asset: str) -> Answer:
         """Look now whether the file is there, instead of at its first use, and answer with its size and SHA-256.
 
@@ -97,11 +105,33 @@ def _own_form(asset: Asset) -> JSON:
     return {"url": f"{settings.PUBLIC_URL}/assets/upload/", "fields": fields}
 
 
+class WithoutKey(PlainView):
+    """A view that asks nobody who they are; its refusals have the form of all others."""
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        body = {"detail": f'Method "{request.method}" not allowed.', "code": "method_not_allowed"}
+        return answer(
+            body,
+            status=405,
+            headers={"Allow": ", ".join(name.upper() for name in self.http_method_names if hasattr(self, name))},
+        )
+
+
 @method_decorator(csrf_exempt, name="dispatch")
-class UploadView(PlainView):
+class UploadView(WithoutKey):
     """Where the signed form is posted: no key, because the signed policy names the one file it is good for."""
 
+    @documented(
+        "asset_upload",
+        "open",
+        {204: Reply()},
+        body=Body(schemas.FORM, media="multipart/form-data"),
+        refusals=("invalid", "refused", "too_large", "storage_unavailable", "unavailable"),
+        statuses={"refused": 400},
+        plain=True,
+    )
     def post(self, request: HttpRequest) -> HttpResponseBase:
+        """Post a planned file with the fields that came with it. No key: the signed policy names the one file."""
         try:
             self._store(request)
         except PalimpsestError as error:
@@ -130,12 +160,30 @@ def _is_media_type(text: str) -> bool:
     return re.fullmatch(r"[a-z]+/[a-z0-9.+-]+", text) is not None
 
 
-class MediaView(PlainView):
+class MediaView(WithoutKey):
     """A file of ours. It never changes, so it may be kept for ever; it is never run in a browser."""
 
     http_method_names = ["get", "head", "options"]
 
+    @documented(
+        "media",
+        "open",
+        {
+            200: Reply(schemas.BYTES, SERVED, media=("*/*",)),
+            206: Reply(schemas.BYTES, (*SERVED, CONTENT_RANGE), media=("*/*",)),
+            304: Reply(headers=SERVED),
+            416: Reply(headers=(*SERVED, CONTENT_RANGE)),
+        },
+        parameters=(RANGE, IF_NONE_MATCH),
+        path={
+            "token": (said(TEXT, "What cannot be guessed."), "Jn0yZ3Y1tq4d8wXo0mC2aB5eF7hK9pLs"),
+            "filename": (TEXT, "a.jpg"),
+        },
+        refusals=("not_found", "missing_file", "storage_unavailable", "unavailable"),
+        plain=True,
+    )
     def get(self, request: HttpRequest, token: str, filename: str) -> HttpResponseBase:
+        """An uploaded file, whole or (`Range`) a piece of it. It never changes, and is never run in a browser."""
         try:
             asset = commands.asset_by_token(token)
             if asset.filename != filename:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from labeling.api.answers import answer
+from labeling.api.contract import Reply, documented
 from labeling.api.requests import number_of, uuid_of
+from labeling.api.schemas.forms import listed
+from labeling.api.schemas.history import EVENT
+from labeling.api.schemas.parameters import AFTER, DATASET_OFFSET, LIMIT, query
 from labeling.api.views import Answer, View
 from labeling.errors import InvalidValue
 from labeling.events import IssueCommented, IssueOpened
@@ -70,16 +72,17 @@ def _text(fact: Fact) -> str | None:
 class DatasetEventsView(View):
     """The log of a dataset."""
 
-    @extend_schema(
-        operation_id="dataset_events",
-        parameters=[
-            OpenApiParameter("after", int, description="An offset; events after it are shown, oldest first."),
-            OpenApiParameter("limit", int, description="How many events at the most, 1 to 1000; 100 unless said."),
-            OpenApiParameter("type", str, description="Event types, separated by commas."),
-            OpenApiParameter("author", str, description="A username or the id of a person."),
-            OpenApiParameter("stream", str, description="Only the events of this stream."),
-        ],
-        responses=OpenApiTypes.OBJECT,
+    @documented(
+        "dataset_events",
+        "history",
+        {200: Reply(listed(EVENT), (DATASET_OFFSET,))},
+        parameters=(
+            AFTER,
+            LIMIT,
+            query("type", "Event types, separated by commas.", example="LabelImported,LabelStatusChanged"),
+            query("author", "A username, or the id of a person.", example="ben"),
+            query("stream", "Only the events of this stream.", example="dataset"),
+        ),
     )
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """The events of a dataset after an offset, oldest first."""

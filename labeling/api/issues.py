@@ -6,13 +6,15 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from labeling.api.answers import answer, no_content
-from labeling.api.labels import AT, KEY, sample_id
+from labeling.api.contract import Reply, documented
+from labeling.api.labels import sample_id
 from labeling.api.requests import at_of, body_of, caller, existing_page, intent_of, page_of, uuid_of
+from labeling.api.schemas import issues as schemas
+from labeling.api.schemas.forms import listed
+from labeling.api.schemas.parameters import AT, DATASET_OFFSET, ETAG, PAGING
 from labeling.api.views import Answer, View
 from labeling.commands import issues as commands
 from labeling.errors import InvalidValue, NotFound
@@ -25,11 +27,6 @@ from labeling.rules import access
 from labeling.texts import decrypt_all
 
 JSON = dict[str, Any]
-
-PAGING = [
-    OpenApiParameter("per_page", int, description="How many at the most; all of them unless said."),
-    OpenApiParameter("page", int, description="Which page, from 1."),
-]
 
 
 def rendered_issues(found: Sequence[IssueOnSample]) -> list[JSON]:
@@ -83,7 +80,7 @@ def with_issues(samples: list[JSON], found: Sequence[IssueOnSample]) -> list[JSO
 class DatasetIssuesView(View):
     """The issues of a dataset."""
 
-    @extend_schema(operation_id="issues", parameters=[*PAGING, AT], responses=OpenApiTypes.OBJECT)
+    @documented("issues", "read", {200: Reply(listed(schemas.ISSUE), (DATASET_OFFSET,))}, parameters=(*PAGING, AT))
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """All issues, oldest first, now or (`at`) as they were."""
         found = self.dataset(owner, name)
@@ -104,7 +101,12 @@ class SampleIssuesView(View):
 
     writes = "label"
 
-    @extend_schema(operation_id="sample_issues", parameters=[AT], responses=OpenApiTypes.OBJECT)
+    @documented(
+        {"sample-issues": "sample_issues", "sdk-sample-issues": "sample_issues_for_sdk"},
+        "read",
+        {200: Reply(listed(schemas.ISSUE), (DATASET_OFFSET,))},
+        parameters=(AT,),
+    )
     def get(self, request: Request, sample: str) -> Answer:
         """The sample's issues, oldest first, now or (`at`) as they were."""
         found = find_sample(sample_id(sample), person=self.person)
@@ -119,8 +121,12 @@ class SampleIssuesView(View):
         items = queries.issues_of_samples({found.sample.id: found.sample.name})
         return answer(rendered_issues(items), headers={"Dataset-Offset": str(head)})
 
-    @extend_schema(
-        operation_id="issue_add", parameters=[KEY], request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT}
+    @documented(
+        "issue_add",
+        "issue",
+        {201: Reply(schemas.ISSUE, (ETAG, DATASET_OFFSET))},
+        body=schemas.NEW_ISSUE,
+        appends=True,
     )
     def post(self, request: Request, sample: str) -> Answer:
         """Raise an issue: `description`, and where wanted `status` and `anchor`."""
@@ -134,7 +140,6 @@ class SDKSampleIssuesView(SampleIssuesView):
 
     http_method_names = ["get", "head", "options"]
 
-    @extend_schema(exclude=True)
     def get(self, request: Request, sample: str) -> Answer:
         """The sample's issues, oldest first."""
         return super().get(request, sample)
@@ -145,13 +150,17 @@ class IssueView(View):
 
     writes = "label"
 
-    @extend_schema(operation_id="issue_read", responses=OpenApiTypes.OBJECT)
+    @documented("issue_read", "read", {200: Reply(schemas.ISSUE, (ETAG, DATASET_OFFSET))})
     def get(self, request: Request, issue: str) -> Answer:
         """Read an issue."""
         return _one(request, issue_id(issue))
 
-    @extend_schema(
-        operation_id="issue_change", parameters=[KEY], request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT
+    @documented(
+        "issue_change",
+        "issue",
+        {200: Reply(schemas.ISSUE, (ETAG, DATASET_OFFSET))},
+        body=schemas.ISSUE_CHANGE,
+        appends=True,
     )
     def patch(self, request: Request, issue: str) -> Answer:
         """Resolve it or open it again (every member); change its description or anchor (its author, or a manager)."""
@@ -159,7 +168,7 @@ class IssueView(View):
         commands.change_issue(intent=intent_of(request), issue=issue_id(issue), changes=changes)
         return _one(request, issue_id(issue))
 
-    @extend_schema(operation_id="issue_delete", parameters=[KEY], responses={204: None})
+    @documented("issue_delete", "moderate", {204: Reply()}, appends=True)
     def delete(self, request: Request, issue: str) -> Answer:
         """Delete an issue (its author, or a manager); what was said stays in the log."""
         commands.delete_issue(intent=intent_of(request), issue=issue_id(issue))
@@ -171,11 +180,12 @@ class IssueCommentsView(View):
 
     writes = "label"
 
-    @extend_schema(
-        operation_id="issue_comment",
-        parameters=[KEY],
-        request=OpenApiTypes.OBJECT,
-        responses={201: OpenApiTypes.OBJECT},
+    @documented(
+        "issue_comment",
+        "issue",
+        {201: Reply(schemas.ISSUE, (ETAG, DATASET_OFFSET))},
+        body=schemas.NEW_COMMENT,
+        appends=True,
     )
     def post(self, request: Request, issue: str) -> Answer:
         """Answer an issue with a `text`."""

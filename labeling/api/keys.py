@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from labeling.api.answers import answer, no_content
+from labeling.api.contract import Reply, documented
 from labeling.api.requests import body_of, caller, intent_of, page_of, uuid_of
+from labeling.api.schemas import keys as schemas
+from labeling.api.schemas.forms import listed
+from labeling.api.schemas.parameters import PAGING
 from labeling.api.views import Answer, View
 from labeling.commands import people as commands
 from labeling.errors import NotFound
@@ -35,14 +37,20 @@ def rendered_key(key: ApiKey) -> JSON:
 class KeysView(View):
     """The caller's keys."""
 
-    @extend_schema(operation_id="keys", responses=OpenApiTypes.OBJECT)
+    @documented("keys", "account", {200: Reply(listed(schemas.KEY))}, parameters=PAGING)
     def get(self, request: Request) -> Answer:
         """All keys, the newest first, also revoked ones; the last use is right to the hour."""
         limit, skip = page_of(request)
         rows = ApiKey.objects.filter(person=self.person).order_by("-created_at", "id")[skip : skip + limit]
         return answer([rendered_key(row) for row in rows])
 
-    @extend_schema(operation_id="key_add", request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
+    @documented(
+        "key_add",
+        "account",
+        {201: Reply(schemas.MADE_KEY)},
+        body=schemas.NEW_KEY,
+        refusals=("refused", "busy"),
+    )
     def post(self, request: Request) -> Answer:
         """Make a key: `name`, `scope` (read, label, manage), `origin` (person, model, service). `key` is shown once."""
         body = body_of(request)
@@ -56,12 +64,12 @@ class KeysView(View):
 class KeyView(View):
     """One of the caller's keys."""
 
-    @extend_schema(operation_id="key_read", responses=OpenApiTypes.OBJECT)
+    @documented("key_read", "account", {200: Reply(schemas.KEY)})
     def get(self, request: Request, key: str) -> Answer:
         """What is known of a key."""
         return answer(rendered_key(self._own(key)))
 
-    @extend_schema(operation_id="key_revoke", responses={204: None})
+    @documented("key_revoke", "account", {204: Reply()}, refusals=("busy",))
     def delete(self, request: Request, key: str) -> Answer:
         """Revoke a key, for good; programs that use it are refused from this moment on."""
         commands.revoke_key(intent=intent_of(request), key=self._own(key))

@@ -5,13 +5,28 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from labeling.api.answers import answer, no_content
+from labeling.api.contract import Reply, documented
 from labeling.api.history import event_list
 from labeling.api.requests import LABEL_BYTES, at_of, body_of, caller, intent_of, number_of, seen_of, uuid_of
+from labeling.api.schemas import labels as schemas
+from labeling.api.schemas.edits import EDITED, EDITS
+from labeling.api.schemas.forms import listed
+from labeling.api.schemas.history import EVENT
+from labeling.api.schemas.parameters import (
+    AFTER,
+    AFTER_VERSION,
+    AT,
+    DATASET_OFFSET,
+    ETAG,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    LABEL_LOST,
+    LABEL_SUPERSEDED,
+    LIMIT,
+)
 from labeling.api.views import Answer, View
 from labeling.commands import labels as commands
 from labeling.commands.labels import Saved
@@ -25,11 +40,8 @@ from labeling.rules.task_types import task_type
 
 JSON = dict[str, Any]
 
-IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description='The version seen, e.g. `"7"`.')
-KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="Makes a retry give the same answer."
-)
-AT = OpenApiParameter("at", str, description="An offset of the dataset, or a time: the state as it was then.")
+#: The headers of a saved label.
+SAVED = (ETAG, DATASET_OFFSET, LABEL_SUPERSEDED, LABEL_LOST)
 EDIT_FIELDS = {
     "edits", "gesture", "reason", "tool", "occurred_at", "seen_offset", "work_session",
 }  # fmt: skip
@@ -69,7 +81,7 @@ class LabelView(View):
     most_bytes = LABEL_BYTES
     writes = "label"
 
-    @extend_schema(operation_id="label_read", parameters=[AT], responses=OpenApiTypes.OBJECT)
+    @documented("label_read", "read", {200: Reply(schemas.LABEL, (ETAG, DATASET_OFFSET))}, parameters=(AT,))
     def get(self, request: Request, sample: str, label_set: str) -> Answer:
         """Read a label, now or (`at`) as it was."""
         found = find(request, sample, label_set)
@@ -84,25 +96,40 @@ class LabelView(View):
             raise NotFound
         return answer(rendered(found, state), headers=headers_of(state, offset))
 
-    @extend_schema(
-        operation_id="label_set", parameters=[IF_MATCH, KEY], request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT
+    @documented(
+        "label_set",
+        "label",
+        {200: Reply(schemas.LABEL, SAVED), 201: Reply(schemas.LABEL, SAVED)},
+        body=schemas.LABEL_UPLOAD,
+        parameters=(IF_MATCH, IF_NONE_MATCH),
+        appends=True,
+        refusals=("storage_unavailable", "stale_bitmap"),
     )
     def put(self, request: Request, sample: str, label_set: str) -> Answer:
         """Set the whole label. Without If-Match it replaces what is there; what of others it removed is named in
         `Label-Superseded`."""
         return self._save(request, sample, label_set, create=True)
 
-    @extend_schema(
-        operation_id="label_change",
-        parameters=[IF_MATCH, KEY],
-        request=OpenApiTypes.OBJECT,
-        responses=OpenApiTypes.OBJECT,
+    @documented(
+        "label_change",
+        "label",
+        {200: Reply(schemas.LABEL, SAVED)},
+        body=schemas.LABEL_CHANGE,
+        parameters=(IF_MATCH, IF_NONE_MATCH),
+        appends=True,
+        refusals=("storage_unavailable", "stale_bitmap"),
     )
     def patch(self, request: Request, sample: str, label_set: str) -> Answer:
         """Change the document, the status or the score of a label."""
         return self._save(request, sample, label_set, create=False)
 
-    @extend_schema(operation_id="label_delete", parameters=[IF_MATCH, KEY], responses={204: None})
+    @documented(
+        "label_delete",
+        "label",
+        {204: Reply(headers=(DATASET_OFFSET,))},
+        parameters=(IF_MATCH, IF_NONE_MATCH),
+        appends=True,
+    )
     def delete(self, request: Request, sample: str, label_set: str) -> Answer:
         """Delete the label; its history stays."""
         saved = commands.delete_label(
@@ -158,11 +185,14 @@ class EditsView(View):
     most_bytes = LABEL_BYTES
     writes = "label"
 
-    @extend_schema(
-        operation_id="label_edit",
-        parameters=[IF_MATCH, KEY],
-        request=OpenApiTypes.OBJECT,
-        responses=OpenApiTypes.OBJECT,
+    @documented(
+        "label_edit",
+        "label",
+        {200: Reply(EDITED, (ETAG, DATASET_OFFSET))},
+        body=EDITS,
+        parameters=(IF_MATCH, IF_NONE_MATCH),
+        appends=True,
+        refusals=("annotation_unknown", "stale_bitmap", "refused", "storage_unavailable"),
     )
     def post(self, request: Request, sample: str, label_set: str) -> Answer:
         """Apply edits: all or none. With If-Match they are rebased on what others did since, and refused only where
@@ -195,7 +225,12 @@ class EditsView(View):
 class LabelEventsView(View):
     """The events of one label, oldest first."""
 
-    @extend_schema(operation_id="label_events", responses=OpenApiTypes.OBJECT)
+    @documented(
+        "label_events",
+        "history",
+        {200: Reply(listed(EVENT), (DATASET_OFFSET,))},
+        parameters=(AFTER, AFTER_VERSION, LIMIT),
+    )
     def get(self, request: Request, sample: str, label_set: str) -> Answer:
         """The label's events after an offset, or after a version of the label."""
         found = find(request, sample, label_set, "history", ids=[])

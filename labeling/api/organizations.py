@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from labeling.api.answers import answer, no_content
+from labeling.api.contract import Reply, documented
 from labeling.api.datasets import DatasetListView
-from labeling.api.labels import KEY
 from labeling.api.people import rendered_memberships, rendered_organization, rendered_person, role_of
 from labeling.api.requests import body_of, caller, intent_of
+from labeling.api.schemas import people as schemas
+from labeling.api.schemas.forms import listed
 from labeling.api.views import Answer, View
 from labeling.commands import organizations as commands
 from labeling.commands.people import person_named
@@ -31,12 +31,18 @@ def organization_named(name: str) -> Person:
 class OrganizationsView(View):
     """The organisations of the caller."""
 
-    @extend_schema(operation_id="organizations", responses=OpenApiTypes.OBJECT)
+    @documented("organizations", "account", {200: Reply(listed(schemas.ORGANIZATION_MEMBER))})
     def get(self, request: Request) -> Answer:
         """Every organisation that the caller belongs to."""
         return answer(rendered_memberships(queries.organizations_of(self.person)))
 
-    @extend_schema(operation_id="organization_add", request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
+    @documented(
+        "organization_add",
+        "superuser",
+        {201: Reply(schemas.ORGANIZATION)},
+        body=schemas.NEW_ORGANIZATION,
+        refusals=("already_exists", "busy"),
+    )
     def post(self, request: Request) -> Answer:
         """Found an organisation (who runs the installation); its `username` stands in front of its datasets."""
         body = body_of(request)
@@ -60,18 +66,20 @@ class OrganizationDatasetsView(DatasetListView):
 class OrganizationMembersView(View):
     """Who belongs to an organisation."""
 
-    @extend_schema(operation_id="organization_members", responses=OpenApiTypes.OBJECT)
+    @documented("organization_members", "organization-members", {200: Reply(listed(schemas.ORGANIZATION_MEMBER))})
     def get(self, request: Request, organization: str) -> Answer:
         """All members, for members."""
         found = organization_named(organization)
         access.require_in_organization("members", role=role_of(caller(request), found))
         return answer(rendered_memberships(queries.members_of(found.id)))
 
-    @extend_schema(
-        operation_id="organization_member_add",
-        parameters=[KEY],
-        request=OpenApiTypes.OBJECT,
-        responses={201: OpenApiTypes.OBJECT},
+    @documented(
+        "organization_member_add",
+        "organization-manage",
+        {201: Reply(schemas.ORGANIZATION_MEMBER)},
+        body=schemas.NEW_ORGANIZATION_MEMBER,
+        appends=True,
+        refusals=("already_member",),
     )
     def post(self, request: Request, organization: str) -> Answer:
         """Give a `user` a `role` in it: member (if it is left out) or administrator."""
@@ -88,7 +96,7 @@ class OrganizationMembersView(View):
 class OrganizationMemberView(View):
     """One member of an organisation."""
 
-    @extend_schema(operation_id="organization_member_read", responses=OpenApiTypes.OBJECT)
+    @documented("organization_member_read", "organization-members", {200: Reply(schemas.ORGANIZATION_MEMBER)})
     def get(self, request: Request, organization: str, username: str) -> Answer:
         """A member's role."""
         found = organization_named(organization)
@@ -99,11 +107,13 @@ class OrganizationMemberView(View):
             raise NotFound("The member")
         return answer(rendered_person(person, organization_role=role))
 
-    @extend_schema(
-        operation_id="organization_member_change",
-        parameters=[KEY],
-        request=OpenApiTypes.OBJECT,
-        responses=OpenApiTypes.OBJECT,
+    @documented(
+        "organization_member_change",
+        "organization-manage",
+        {200: Reply(schemas.ORGANIZATION_MEMBER)},
+        body=schemas.ORGANIZATION_ROLE,
+        appends=True,
+        refusals=("last_administrator",),
     )
     def patch(self, request: Request, organization: str, username: str) -> Answer:
         """Give a member another `role`."""
@@ -113,7 +123,13 @@ class OrganizationMemberView(View):
         commands.change_organization_role(intent=intent_of(request), organization=found.id, person=person.id, role=role)
         return answer(rendered_person(person, organization_role=str(role)))
 
-    @extend_schema(operation_id="organization_member_delete", parameters=[KEY], responses={204: None})
+    @documented(
+        "organization_member_delete",
+        "organization-manage",
+        {204: Reply()},
+        appends=True,
+        refusals=("last_administrator",),
+    )
     def delete(self, request: Request, organization: str, username: str) -> Answer:
         """Take a member's role away, or leave; what they did stays theirs."""
         found = organization_named(organization)

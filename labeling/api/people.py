@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from labeling.api.answers import answer, no_content
+from labeling.api.contract import Reply, documented
 from labeling.api.requests import body_of, caller, intent_of
+from labeling.api.schemas import people as schemas
+from labeling.api.schemas.forms import listed
 from labeling.api.views import Answer, View
 from labeling.commands import datasets as commands
 from labeling.commands.people import person_named
@@ -68,7 +69,7 @@ def role_of(person: Person, organization: Person) -> str | None:
 class StatusView(View):
     """Whether the server answers and the key is good."""
 
-    @extend_schema(operation_id="status", responses=OpenApiTypes.OBJECT)
+    @documented("status", "account", {200: Reply(schemas.STATUS)})
     def get(self, request: Request) -> Answer:
         """The SDK asks this first."""
         return answer({"status": "ok"})
@@ -77,7 +78,7 @@ class StatusView(View):
 class CallerView(View):
     """Whose key it is."""
 
-    @extend_schema(operation_id="user", responses=OpenApiTypes.OBJECT)
+    @documented("user", "account", {200: Reply(schemas.SELF)})
     def get(self, request: Request) -> Answer:
         """The caller, with the organisations that they belong to."""
         return answer(rendered_self(caller(request)))
@@ -86,7 +87,7 @@ class CallerView(View):
 class PersonView(View):
     """Somebody by username."""
 
-    @extend_schema(operation_id="user_read", responses=OpenApiTypes.OBJECT)
+    @documented("user_read", "account", {200: Reply(schemas.ANYBODY)})
     def get(self, request: Request, username: str) -> Answer:
         """A person, or an organisation; who belongs to it sees its members."""
         person = person_named(username)
@@ -105,7 +106,7 @@ def rendered_member(person: Person, role: str) -> JSON:
 class MembersView(View):
     """The members of a dataset."""
 
-    @extend_schema(operation_id="collaborators", responses=OpenApiTypes.OBJECT)
+    @documented("collaborators", "read", {200: Reply(listed(schemas.COLLABORATOR))})
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """All members with their roles."""
         found = self.dataset(owner, name)
@@ -115,7 +116,14 @@ class MembersView(View):
         people = Person.objects.filter(id__in=roles).order_by("username")
         return answer([rendered_member(person, roles[person.id]) for person in people])
 
-    @extend_schema(operation_id="collaborator_add", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @documented(
+        "collaborator_add",
+        "members",
+        {201: Reply(schemas.COLLABORATOR)},
+        body=schemas.NEW_COLLABORATOR,
+        appends=True,
+        refusals=("already_collaborator", "cannot_collaborate"),
+    )
     def post(self, request: Request, owner: str, name: str) -> Answer:
         """Give somebody a role."""
         found = self.dataset(owner, name)
@@ -133,7 +141,7 @@ class MembersView(View):
 class MemberView(View):
     """One member of a dataset."""
 
-    @extend_schema(operation_id="collaborator_read", responses=OpenApiTypes.OBJECT)
+    @documented("collaborator_read", "read", {200: Reply(schemas.COLLABORATOR)})
     def get(self, request: Request, owner: str, name: str, username: str) -> Answer:
         """A member's role."""
         found = self.dataset(owner, name)
@@ -143,7 +151,14 @@ class MemberView(View):
             raise NotFound
         return answer(rendered_member(person, member.role))
 
-    @extend_schema(operation_id="collaborator_change", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @documented(
+        "collaborator_change",
+        "members",
+        {200: Reply(schemas.COLLABORATOR)},
+        body=schemas.ROLE,
+        appends=True,
+        refusals=("refused",),
+    )
     def patch(self, request: Request, owner: str, name: str, username: str) -> Answer:
         """Give a member another role."""
         found = self.dataset(owner, name, "members")
@@ -152,7 +167,7 @@ class MemberView(View):
         commands.change_role(intent=intent_of(request), dataset=found.id, person=person.id, role=role)  # type: ignore[arg-type]
         return answer(rendered_member(person, str(role)))
 
-    @extend_schema(operation_id="collaborator_delete", responses={204: None})
+    @documented("collaborator_delete", "members", {204: Reply()}, appends=True, refusals=("refused",))
     def delete(self, request: Request, owner: str, name: str, username: str) -> Answer:
         """Take a member's role away."""
         found = self.dataset(owner, name, "members")

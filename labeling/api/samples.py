@@ -8,14 +8,30 @@ from typing import Any
 
 from django.db.models import Q
 from django.http import QueryDict
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from labeling.api.answers import answer, no_content
+from labeling.api.contract import Reply, documented
 from labeling.api.issues import with_issues
-from labeling.api.labels import AT, rendered, sample_id
+from labeling.api.labels import rendered, sample_id
 from labeling.api.requests import LABEL_BYTES, at_of, body_of, existing_page, intent_of, page_of, uuid_of
+from labeling.api.schemas import samples as schemas
+from labeling.api.schemas.forms import listed
+from labeling.api.schemas.parameters import (
+    AFTER_SAMPLE,
+    AT,
+    DATASET_OFFSET,
+    ETAG,
+    FILTERS,
+    FULL_LABEL,
+    LABEL_STATUS,
+    LABELSET,
+    NAME_CONTAINS,
+    OFFSET_OF_PAST,
+    PAGING,
+    SIGNED_URLS,
+    SORT,
+)
 from labeling.api.views import Answer, View
 from labeling.commands import samples as commands
 from labeling.errors import InvalidValue, NotFound
@@ -36,13 +52,6 @@ from labeling.rules.label_state import STATUSES
 from labeling.rules.sample_state import SampleState
 
 JSON = dict[str, Any]
-
-AFTER = OpenApiParameter(
-    "after",
-    OpenApiTypes.UUID,
-    description="The uuid of the last sample seen, in the place of `page`: the page begins behind it. It costs the same"
-    " however deep it is, and samples that come or go meanwhile make it neither skip nor repeat another.",
-)
 
 
 def rendered_sample(sample: Sample | SampleState, names: dict[uuid.UUID, str], full_name: str) -> JSON:
@@ -86,7 +95,12 @@ class SampleListView(View):
 
     most_bytes = LABEL_BYTES
 
-    @extend_schema(operation_id="samples", parameters=[AFTER], responses=OpenApiTypes.OBJECT)
+    @documented(
+        "samples",
+        "read",
+        {200: Reply(listed(schemas.SAMPLE), (OFFSET_OF_PAST,))},
+        parameters=(*PAGING, AFTER_SAMPLE, AT, LABELSET, FULL_LABEL, NAME_CONTAINS, FILTERS, LABEL_STATUS, SORT),
+    )
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """A page of samples, with their labels in one label set where asked for (`labelset`, `include_full_label`)."""
         found = self.dataset(owner, name)
@@ -118,7 +132,14 @@ class SampleListView(View):
                     item["label"] = rendered(label, label.state) if full else label_summary(label)
         return answer(with_issues(answers, issue_queries.issues_of_samples({item.id: item.name for item in page})))
 
-    @extend_schema(operation_id="sample_add", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @documented(
+        "sample_add",
+        "change",
+        {201: Reply(schemas.SAMPLE)},
+        body=schemas.NEW_SAMPLE,
+        appends=True,
+        refusals=("already_exists", "storage_unavailable"),
+    )
     def post(self, request: Request, owner: str, name: str) -> Answer:
         """Add a sample."""
         found = self.dataset(owner, name, "change")
@@ -227,7 +248,14 @@ class SampleBulkView(View):
 
     most_bytes = LABEL_BYTES
 
-    @extend_schema(operation_id="samples_add", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @documented(
+        "samples_add",
+        "change",
+        {201: Reply(listed(schemas.SAMPLE))},
+        body=schemas.NEW_SAMPLES,
+        appends=True,
+        refusals=("already_exists", "storage_unavailable"),
+    )
     def post(self, request: Request, owner: str, name: str) -> Answer:
         """Add samples, all or none; those whose names are taken stay as they are and are returned."""
         found = self.dataset(owner, name, "change")
@@ -241,7 +269,7 @@ class SampleBulkView(View):
         new = commands.add_samples(intent=intent_of(request), dataset=found.id, items=items, keep_existing=True)
         return answer(_some(new, found.full_name), status=201)
 
-    @extend_schema(operation_id="samples_delete", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @documented("samples_delete", "change", {200: Reply(schemas.DELETED)}, body=schemas.DELETION, appends=True)
     def delete(self, request: Request, owner: str, name: str) -> Answer:
         """Delete samples, all or none; unknown ones are passed over."""
         found = self.dataset(owner, name, "change")
@@ -263,7 +291,12 @@ class SampleView(View):
 
     most_bytes = LABEL_BYTES
 
-    @extend_schema(operation_id="sample_read", parameters=[AT], responses=OpenApiTypes.OBJECT)
+    @documented(
+        "sample_read",
+        "read",
+        {200: Reply(schemas.SAMPLE, (ETAG, DATASET_OFFSET))},
+        parameters=(AT, LABELSET, SIGNED_URLS),
+    )
     def get(self, request: Request, sample: str) -> Answer:
         """Read a sample, now or (`at`) as it was, with its label where `labelset` asks for it."""
         found = queries.find_sample(sample_id(sample), person=self.person)
@@ -295,7 +328,14 @@ class SampleView(View):
             body["label"] = rendered(label, label.state) if label.state.exists else None
         return answer(body, headers={"ETag": f'"{shown.version}"', "Dataset-Offset": str(offset)})
 
-    @extend_schema(operation_id="sample_change", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @documented(
+        "sample_change",
+        "assign",
+        {200: Reply(schemas.SAMPLE, (ETAG, DATASET_OFFSET))},
+        body=schemas.SAMPLE_CHANGE,
+        appends=True,
+        refusals=("already_exists", "storage_unavailable"),
+    )
     def patch(self, request: Request, sample: str) -> Answer:
         """Change fields of a sample; null takes an assignment away."""
         changes = commands.checked_sample(body_of(request), partial=True)
@@ -306,7 +346,7 @@ class SampleView(View):
             headers={"ETag": f'"{found.sample.version}"', "Dataset-Offset": str(store.head(found.dataset))},
         )
 
-    @extend_schema(operation_id="sample_delete", responses={204: None})
+    @documented("sample_delete", "change", {204: Reply()}, appends=True)
     def delete(self, request: Request, sample: str) -> Answer:
         """Delete a sample; its history stays."""
         commands.archive_sample(intent=intent_of(request), sample=sample_id(sample))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from labeling.api.answers import answer
+from labeling.api.contract import Reply, documented
 from labeling.api.requests import existing_page, moment, page_of
+from labeling.api.schemas.forms import MOMENT, listed
+from labeling.api.schemas.parameters import DATASET_OFFSET, PAGING, query
+from labeling.api.schemas.work_units import WORK_UNIT
 from labeling.api.views import Answer, View
 from labeling.log import projector
 from labeling.projectors import WorkUnits
@@ -51,17 +53,19 @@ def rendered_work_unit(found: WorkOnSample, *, metrics: bool) -> JSON:
 class WorkUnitsView(View):
     """The work units of a dataset."""
 
-    @extend_schema(
-        operation_id="work_units",
-        parameters=[
-            OpenApiParameter("per_page", int, description="How many at the most, up to 1000."),
-            OpenApiParameter("page", int, description="Which page, from 1."),
-            OpenApiParameter("sort", str, description="created_at, or -created_at for the newest first."),
-            OpenApiParameter("start", str, description="Only units made at this time or later; UTC without a zone."),
-            OpenApiParameter("end", str, description="Only units made before this time; UTC without a zone."),
-            OpenApiParameter("include_session_time_metrics", bool, description="Adds what the time was made of."),
-        ],
-        responses=OpenApiTypes.OBJECT,
+    @documented(
+        "work_units",
+        "read",
+        {200: Reply(listed(WORK_UNIT), (DATASET_OFFSET,))},
+        parameters=(
+            *PAGING,
+            query("sort", "created_at, or -created_at for the newest first; anything else is passed over."),
+            query(
+                "start", "Only units made at this time or later; UTC without a zone.", MOMENT, "2026-11-01T00:00:00Z"
+            ),
+            query("end", "Only units made before this time; UTC without a zone.", MOMENT, "2026-12-01T00:00:00Z"),
+            query("include_session_time_metrics", "`true` adds what the time was made of.", example="true"),
+        ),
     )
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """A page of the work of everybody (for managers and admins), or of the caller's own."""

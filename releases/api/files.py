@@ -9,17 +9,19 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.core.files.base import File
 from django.http import HttpResponse, StreamingHttpResponse
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from labeling.api.answers import answer
+from labeling.api.contract import Reply, documented
 from labeling.api.requests import uuid_of
+from labeling.api.schemas.forms import TEXT, UUID, said
+from labeling.api.schemas.parameters import query
 from labeling.api.views import Answer, View
 from labeling.commands import security
 from labeling.errors import NotFound
 from labeling.queries.labels import names_of
 from releases import commands, files, queries
+from releases.api.schemas import RELEASE_FILE
 from releases.serving import PIECE_BYTES, pieces
 
 
@@ -29,15 +31,19 @@ class ReleaseFileView(View):
     authentication_classes = []
     permission_classes = []
 
-    @extend_schema(
-        operation_id="release_file",
-        parameters=[
-            OpenApiParameter(
-                "stored", bool, description="The bytes of `sha256`: people as ids, references without a host."
-            )
-        ],
-        responses={(200, "application/json"): OpenApiTypes.OBJECT},
-        auth=[],
+    @documented(
+        "release_file",
+        "open",
+        {200: Reply(RELEASE_FILE)},
+        parameters=(
+            query("stored", "Where it is there: the bytes of `sha256`, people as ids, references without a host."),
+        ),
+        path={
+            "release": (said(UUID, "The uuid of a release."), "6d0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a11"),
+            "token": (said(TEXT, "What cannot be guessed."), "x"),
+            "filename": (TEXT, "cars-v1.json"),
+        },
+        refusals=("unavailable",),
     )
     def get(self, request: Request, release: str, token: str, filename: str) -> Answer:
         """The file, with the public address and usernames put in."""

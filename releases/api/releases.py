@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from labeling.api.answers import answer, no_content
-from labeling.api.labels import KEY
+from labeling.api.contract import Reply, documented
 from labeling.api.requests import body_of, intent_of
+from labeling.api.schemas.forms import listed
 from labeling.api.views import Answer, View
 from labeling.errors import InvalidValue
 from labeling.queries.datasets import Seen
 from labeling.queries.labels import names_of
 from releases import commands, queries
+from releases.api.schemas import NEW_RELEASE, RELEASE
 from releases.queries import Found
 
 JSON = dict[str, Any]
@@ -50,14 +50,19 @@ def rendered(seen: Seen, releases: list[Found]) -> list[JSON]:
 class ReleasesView(View):
     """The releases of a dataset."""
 
-    @extend_schema(operation_id="releases", responses=OpenApiTypes.OBJECT)
+    @documented("releases", "read", {200: Reply(listed(RELEASE))})
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """All releases, the oldest first."""
         seen = self.dataset(owner, name)
         return answer(rendered(seen, queries.releases_of(seen.id)))
 
-    @extend_schema(
-        operation_id="release_add", parameters=[KEY], request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT
+    @documented(
+        "release_add",
+        "release",
+        {201: Reply(RELEASE)},
+        body=NEW_RELEASE,
+        appends=True,
+        refusals=("already_exists",),
     )
     def post(self, request: Request, owner: str, name: str) -> Answer:
         """Freeze the dataset as it is now; the file is made in the background."""
@@ -74,13 +79,13 @@ class ReleasesView(View):
 class ReleaseView(View):
     """One release."""
 
-    @extend_schema(operation_id="release_read", responses=OpenApiTypes.OBJECT)
+    @documented("release_read", "read", {200: Reply(RELEASE)})
     def get(self, request: Request, owner: str, name: str, release: str) -> Answer:
         """Read a release; `attributes.url` is the file, once `status` is SUCCEEDED."""
         seen = self.dataset(owner, name)
         return answer(rendered(seen, [queries.find_release(seen.id, release)])[0])
 
-    @extend_schema(operation_id="release_delete", parameters=[KEY], responses={204: None})
+    @documented("release_delete", "release", {204: Reply()}, appends=True)
     def delete(self, request: Request, owner: str, name: str, release: str) -> Answer:
         """Take a release back; what it froze stays in the log."""
         seen = self.dataset(owner, name)

@@ -1,4 +1,7 @@
-"""Who calls the API: Django's test client with a person's key, and a street of theirs to label."""
+"""Who calls the API: Django's test client with a person's key, and a street of theirs to label.
+
+Whatever they are answered has to be in the OpenAPI document, and so has whatever they sent if it was taken.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from django.test.client import ClientHandler
 from labeling.commands import people
 from labeling.log import store
 from labeling.models import Person
+from tests.support import conformity
 
 JSON = dict[str, Any]
 
@@ -36,6 +40,10 @@ class Answer:
         self.status: int = response.status_code
         self.headers = response.headers
         self.raw: bytes = b"".join(response.streaming_content) if response.streaming else response.content
+
+    def check(self, method: str, path: str, sent: bytes | None = None) -> None:
+        """Check that the document knows it."""
+        conformity.check(method, path, self.status, self.headers, self.raw, sent)
 
     @property
     def json(self) -> Any:
@@ -64,13 +72,15 @@ class Caller:
         packed: bool = False,
         **headers: str,
     ) -> Answer:
-        data = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
+        data = sent = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         known = {"Authorization": f"APIKey {self.key}"} if self.key else {}
         if packed:
             data, known["Content-Encoding"] = gzip.compress(data), "gzip"
         known |= {name.replace("_", "-"): value for name, value in headers.items()}
         content_type = known.pop("Content-Type", "application/json")
-        return Answer(self.client.generic(method, path, data, content_type=content_type, headers=known))
+        answer = Answer(self.client.generic(method, path, data, content_type=content_type, headers=known))
+        answer.check(method, path, None if "Content-Encoding" in known and not packed else sent)
+        return answer
 
     def get(self, path: str, **headers: Any) -> Answer:
         return self.send("GET", path, **headers)
@@ -122,7 +132,9 @@ def visit() -> Callable[..., Answer]:
 
     def make(path: str, method: str = "GET", **headers: str) -> Answer:
         known = {name.replace("_", "-"): value for name, value in headers.items()}
-        return Answer(browser().generic(method, path, headers=known))
+        answer = Answer(browser().generic(method, path, headers=known))
+        answer.check(method, path)
+        return answer
 
     return make
 
@@ -132,7 +144,9 @@ def post_form() -> Callable[..., Answer]:
     """post_form("/assets/upload/", {…}): what a form without a key or a cookie gets."""
 
     def make(path: str, form: JSON) -> Answer:
-        return Answer(browser(enforce_csrf=True).post(path, form))
+        answer = Answer(browser(enforce_csrf=True).post(path, form))
+        answer.check("POST", path)
+        return answer
 
     return make
 

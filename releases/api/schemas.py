@@ -1,0 +1,151 @@
+"""Releases, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labeling.api.schemas import component
+from labeling.api.schemas.forms import (
+    ANYTHING,
+    HASH,
+    MOMENT,
+    OFFSET,
+    TEXT,
+    UUID,
+    WHOLE,
+    closed,
+    listed,
+    matching,
+    nullable,
+    one_of,
+    record,
+    said,
+    text,
+)
+from labeling.api.schemas.labels import LABEL_DOCUMENT, STATUS
+from labeling.api.schemas.parameters import named_path_parameter
+from labeling.api.schemas.samples import SAMPLE_ATTRIBUTES
+from labeling.api.schemas.task_attributes import TASK_ATTRIBUTES
+from releases.rules import DESCRIPTION_LIMIT
+
+JSON = dict[str, Any]
+
+NAME = matching("^[A-Za-z0-9]([A-Za-z0-9 ._()+,-]{0,126}[A-Za-z0-9._()+-])?$", "The name of a release.")
+named_path_parameter("release", NAME, "v1")
+RELEASE = component(
+    "Release",
+    closed(
+        {
+            "uuid": UUID,
+            "name": TEXT,
+            "description": TEXT,
+            "release_type": {"const": "JSON"},
+            "attributes": closed(
+                {"url": said(nullable(TEXT), "The file, readable without a key; null until it is made.")}
+            ),
+            "status": one_of("PENDING", "SUCCEEDED", "FAILED"),
+            "created_at": MOMENT,
+            "created_by": TEXT,
+            "samples_count": WHOLE,
+            "labels_left_out": said(WHOLE, "Labels that the file cannot say."),
+            "size_bytes": nullable(WHOLE),
+            "sha256": said(nullable(HASH), "Of the file as it is stored (`?stored`)."),
+            "error": said(nullable(TEXT), "Why it failed."),
+            "offset": said(OFFSET, "The place in the log that it froze."),
+            "chain": said(HASH, "The log's chain hash there."),
+        }
+    ),
+    example={
+        "uuid": "6d0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a11",
+        "name": "v1",
+        "description": "",
+        "release_type": "JSON",
+        "attributes": {"url": None},
+        "status": "PENDING",
+        "created_at": "2026-11-20T09:30:00.123456+00:00",
+        "created_by": "ana",
+        "samples_count": 0,
+        "labels_left_out": 0,
+        "size_bytes": None,
+        "sha256": None,
+        "error": None,
+        "offset": 41,
+        "chain": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    },
+    gives={"release": "$response.body#/name"},
+)
+NEW_RELEASE = component(
+    "NewRelease",
+    record({"name": NAME}, {"description": nullable(text(DESCRIPTION_LIMIT))}),
+    example={"name": "v1", "description": "what the model of May was trained on"},
+)
+RELEASE_FILE = component(
+    "ReleaseFile",
+    record(
+        {
+            "name": TEXT,
+            "description": TEXT,
+            "created_at": MOMENT,
+            "log": said(
+                record({"chain": HASH, "dataset": UUID, "offset": OFFSET, "release": UUID}),
+                "Where it stands: the file is a witness of the log.",
+            ),
+            "dataset": record(
+                {
+                    "name": TEXT,
+                    "owner": said(TEXT, "A username; as stored an id."),
+                    "task_type": TEXT,
+                    "task_attributes": TASK_ATTRIBUTES,
+                    "labelsets": listed(record({"name": TEXT, "description": TEXT})),
+                    "samples": listed(
+                        record(
+                            {
+                                "uuid": UUID,
+                                "name": TEXT,
+                                "metadata": ANYTHING,
+                                "attributes": SAMPLE_ATTRIBUTES,
+                                "labels": said(
+                                    {
+                                        "type": "object",
+                                        "additionalProperties": nullable(
+                                            record({"label_status": STATUS, "attributes": LABEL_DOCUMENT})
+                                        ),
+                                    },
+                                    "By label set, every one of them; null where there is no label.",
+                                ),
+                            }
+                        )
+                    ),
+                }
+            ),
+        },
+        description="Everything at the offset that was frozen. The bytes are the same for ever.",
+    ),
+    example={
+        "name": "v1",
+        "description": "",
+        "created_at": "2026-11-20T09:30:00.123456+00:00",
+        "log": {
+            "chain": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "dataset": "0a1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10",
+            "offset": 41,
+            "release": "6d0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a11",
+        },
+        "dataset": {
+            "name": "cars",
+            "owner": "ana",
+            "task_type": "vector",
+            "task_attributes": {"categories": [{"id": 1, "name": "car"}]},
+            "labelsets": [{"name": "ground-truth", "description": ""}],
+            "samples": [
+                {
+                    "uuid": "7c1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10",
+                    "name": "a.jpg",
+                    "metadata": {},
+                    "attributes": {"image": {"url": "https://example.org/a.jpg"}},
+                    "labels": {"ground-truth": None},
+                }
+            ],
+        },
+    },
+)
