@@ -293,6 +293,7 @@ class DocsView(SpectacularSwaggerSplitView):
     """The page to read the document on and to try it."""
 
     authentication_classes = []
+    http_method_names = ["get", "head"]  # OPTIONS would be answered by a template that there is none of
     content_negotiation_class = JSONAlways  # whatever a browser accepts, it is this page
     # Split in two, and with a template of ours, because the content policy refuses inline scripts and styles.
     url_name = "schema"

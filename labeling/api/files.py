@@ -42,7 +42,13 @@ class AssetsView(View):
 
     writes = "label"
 
-    @documented("asset_add", "account", {201: Reply(schemas.PLANNED_FILE)}, body=schemas.NEW_FILE)
+    @documented(
+        "asset_add",
+        "account",
+        {201: Reply(schemas.PLANNED_FILE)},
+        body=schemas.NEW_FILE,
+        refusals=("storage_unavailable",),
+    )
     def post(self, request: Request) -> Answer:
         """A place for a file: where to post it (`presignedPostFields`), and the url that it will have."""
         filename = body_of(request).get("filename", "label.png")
@@ -109,12 +115,9 @@ class WithoutKey(PlainView):
     """A view that asks nobody who they are; its refusals have the form of all others."""
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        body = {"detail": f'Method "{request.method}" not allowed.', "code": "method_not_allowed"}
-        return answer(
-            body,
-            status=405,
-            headers={"Allow": ", ".join(name.upper() for name in self.http_method_names if hasattr(self, name))},
-        )
+        allowed = [name.upper() for name in self.http_method_names if hasattr(self, name)]
+        body = {"detail": "This method is not allowed here.", "code": "method_not_allowed"}
+        return answer(body, status=405, headers={"Allow": ", ".join(allowed)})
 
 
 @method_decorator(csrf_exempt, name="dispatch")
@@ -136,7 +139,8 @@ class UploadView(WithoutKey):
             self._store(request)
         except PalimpsestError as error:
             status = {TooLarge: 413, StorageUnavailable: 503}.get(type(error), 400)
-            return answer({"detail": error.message, "code": error.code}, status=status)
+            headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, StorageUnavailable) else {}
+            return answer({"detail": error.message, "code": error.code}, status=status, headers=headers)
         return HttpResponse(status=204)
 
     def _store(self, request: HttpRequest) -> None:

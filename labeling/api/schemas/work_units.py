@@ -15,7 +15,7 @@ WORK_UNIT = component(
             "created_at": MOMENT,
             "created_by": TEXT,
             "work_type": one_of("label", "review", "normal"),
-            "next_label_status": said(nullable(STATUS), "Null where the label was deleted."),
+            "next_label_status": said(nullable(STATUS), "Null where the save left it as it was."),
             "time": said(_MILLISECONDS, "Active milliseconds."),
             "inactive_time": said(_MILLISECONDS, "Milliseconds in gaps that are longer than the dataset's threshold."),
             "sample_uuid": UUID,
