@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from labeling.api.schemas import component_of
 from labeling.api.schemas.errors import REFUSALS
 from labeling.api.schemas.parameters import CONTENT_ENCODING, IDEMPOTENCY_KEY, Header, Parameter
 from labeling.rules import access
@@ -48,8 +49,12 @@ class Body:
 
     schema: JSON
     media: str = "application/json"
-    required: bool = True
-    example: Any = None
+
+    @property
+    def is_required(self) -> bool:
+        """Whether something has to be sent: nothing at all is read as an object without fields."""
+        known = component_of(self.schema)
+        return known is None or known.schema["type"] != "object" or bool(known.schema.get("required"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Operation:
     statuses: Mapping[str, int] = field(default_factory=dict)
     appends: bool = False
     path: Mapping[str, tuple[JSON, Any]] = field(default_factory=dict)
+    members_only: bool = False  #: that the dataset is public helps nobody
     plain: bool = False  #: no view of DRF: no key, no strict JSON, only its own refusals
 
     def id_at(self, address: str) -> str:
@@ -129,7 +135,7 @@ class Operation:
     @property
     def is_public(self) -> bool:
         """Whether everybody with an account may, where the dataset is public."""
-        return self.action in access.IN_PUBLIC
+        return self.action in access.IN_PUBLIC and not self.members_only
 
 
 def documented(
@@ -143,6 +149,7 @@ def documented(
     statuses: Mapping[str, int] | None = None,
     appends: bool = False,
     path: Mapping[str, tuple[JSON, Any]] | None = None,
+    members_only: bool = False,
     plain: bool = False,
 ) -> Callable[[T], T]:
     """Say what a view's method is, takes and answers; see Operation."""
@@ -156,6 +163,7 @@ def documented(
         statuses=statuses or {},
         appends=appends,
         path=path or {},
+        members_only=members_only,
         plain=plain,
     )
 

@@ -38,8 +38,8 @@ The Segments.ai protocol, and beside it the events that every label is computed 
 Every address answers with and without its last slash; here is the form that the protocol uses. Bodies are strict JSON:
 no NaN, no name used twice, no integer beyond 2^53 - 1 (nanosecond `timestamp`s aside), at most 64 levels; unknown names
 are passed over, except where an object is closed. Every refusal has `detail` for people and `code` for programs.
-Whatever writes takes `Idempotency-Key`. `x-scope` is the scope of API key that an operation needs, `x-action` and
-`x-roles` say who may."""
+Whatever writes takes `Idempotency-Key`. `x-scope` is the scope of API key that an operation needs, `x-action`,
+`x-roles` and `x-public` say who may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +173,13 @@ def _operation(item: Endpoint, everything: list[Endpoint]) -> JSON:
     }
     if said.body is not None:
         body = said.body
-        example = example_of(body.schema) if body.example is None else body.example
-        content = {body.media: {"schema": body.schema, "example": example}}
-        found["requestBody"] = {"required": body.required, "content": content}
+        content = {body.media: {"schema": body.schema, "example": example_of(body.schema)}}
+        found["requestBody"] = {"required": body.is_required, "content": content}
     if said.action == "open":
         found["security"] = []
     if said.roles is not None:
         found["x-roles"] = said.roles
+        found["x-public"] = said.is_public
     return found
 
 

@@ -181,7 +181,7 @@ class MediaView(WithoutKey):
         parameters=(RANGE, IF_NONE_MATCH),
         path={
             "token": (said(TEXT, "What cannot be guessed."), "Jn0yZ3Y1tq4d8wXo0mC2aB5eF7hK9pLs"),
-            "filename": (TEXT, "a.jpg"),
+            "filename": (said(TEXT, "The name of the file."), "a.jpg"),
         },
         refusals=("not_found", "missing_file", "storage_unavailable", "unavailable"),
         plain=True,

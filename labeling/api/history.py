@@ -88,6 +88,7 @@ class DatasetEventsView(View):
         """The events of a dataset after an offset, oldest first."""
         found = self.dataset(owner, name, "history")
         limit = number_of(request, "limit", 100, least=1, most=1000)
+        after = number_of(request, "after", 0)
         types = [item for item in request.query_params.get("type", "").split(",") if item]
         known = set(vocabulary.names())
         if any(item not in known for item in types):
@@ -102,7 +103,7 @@ class DatasetEventsView(View):
         head = store.head(found.id)
         events = store.read(
             found.id,
-            after=number_of(request, "after", 0),
+            after=after,
             limit=limit,
             up_to=head,
             stream=request.query_params.get("stream") or None,

@@ -101,12 +101,7 @@ class SampleIssuesView(View):
 
     writes = "label"
 
-    @documented(
-        {"sample-issues": "sample_issues", "sdk-sample-issues": "sample_issues_for_sdk"},
-        "read",
-        {200: Reply(listed(schemas.ISSUE), (DATASET_OFFSET,))},
-        parameters=(AT,),
-    )
+    @documented("sample_issues", "read", {200: Reply(listed(schemas.ISSUE), (DATASET_OFFSET,))}, parameters=(AT,))
     def get(self, request: Request, sample: str) -> Answer:
         """The sample's issues, oldest first, now or (`at`) as they were."""
         found = find_sample(sample_id(sample), person=self.person)
@@ -140,8 +135,11 @@ class SDKSampleIssuesView(SampleIssuesView):
 
     http_method_names = ["get", "head", "options"]
 
+    @documented(
+        "sample_issues_for_sdk", "read", {200: Reply(listed(schemas.ISSUE), (DATASET_OFFSET,))}, parameters=(AT,)
+    )
     def get(self, request: Request, sample: str) -> Answer:
-        """The sample's issues, oldest first."""
+        """The sample's issues, where the public SDK's `sample.get_issues()` looks for them."""
         return super().get(request, sample)
 
 

@@ -106,7 +106,7 @@ def rendered_member(person: Person, role: str) -> JSON:
 class MembersView(View):
     """The members of a dataset."""
 
-    @documented("collaborators", "read", {200: Reply(listed(schemas.COLLABORATOR))})
+    @documented("collaborators", "read", {200: Reply(listed(schemas.COLLABORATOR))}, members_only=True)
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """All members with their roles."""
         found = self.dataset(owner, name)
@@ -141,7 +141,7 @@ class MembersView(View):
 class MemberView(View):
     """One member of a dataset."""
 
-    @documented("collaborator_read", "read", {200: Reply(schemas.COLLABORATOR)})
+    @documented("collaborator_read", "read", {200: Reply(schemas.COLLABORATOR)}, members_only=True)
     def get(self, request: Request, owner: str, name: str, username: str) -> Answer:
         """A member's role."""
         found = self.dataset(owner, name)

@@ -41,7 +41,7 @@ class ReleaseFileView(View):
         path={
             "release": (said(UUID, "The uuid of a release."), "6d0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a11"),
             "token": (said(TEXT, "What cannot be guessed."), "x"),
-            "filename": (TEXT, "cars-v1.json"),
+            "filename": (said(TEXT, "Any name."), "cars-v1.json"),
         },
         refusals=("unavailable",),
     )

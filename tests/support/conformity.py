@@ -15,6 +15,7 @@ JSON = dict[str, Any]
 
 #: Answered by what is in front of all operations: another method of a known address, and what a browser asks first.
 ELSEWHERE = {405}
+DOCUMENT = "urn:palimpsest:document"
 
 
 class Undocumented(AssertionError):
@@ -42,10 +43,15 @@ def _resolved(answer: JSON) -> JSON:
 
 
 @cache
+def _components() -> jsonschema_rs.Registry:
+    """The schemas that have a name, as one document that the others refer to."""
+    return jsonschema_rs.Registry([(DOCUMENT, {"components": {"schemas": document()["components"]["schemas"]}})])
+
+
+@cache
 def _compiled(schema: str) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(
-        json.loads(schema) | {"components": {"schemas": document()["components"]["schemas"]}}, validate_formats=True
-    )
+    there = schema.replace('"$ref": "#/', f'"$ref": "{DOCUMENT}#/')
+    return jsonschema_rs.Draft202012Validator(json.loads(there), validate_formats=True, registry=_components())
 
 
 def validator(schema: JSON) -> jsonschema_rs.Draft202012Validator:
@@ -55,8 +61,11 @@ def validator(schema: JSON) -> jsonschema_rs.Draft202012Validator:
 
 def fault(schema: JSON, value: Any) -> str | None:
     """What is wrong with a value by a schema of the document."""
-    error = next(validator(schema).iter_errors(value), None)
-    return None if error is None else f"{error.message} at {'/'.join(map(str, error.instance_path))}"
+    known = validator(schema)
+    if known.is_valid(value):
+        return None
+    error = next(known.iter_errors(value))
+    return f"{error.message[:500]} at {'/'.join(map(str, error.instance_path))}"
 
 
 def operation_at(method: str, path: str) -> JSON | None:

@@ -25,7 +25,7 @@ from labeling.api.schemas.forms import (
     text,
     told_by,
 )
-from labeling.api.schemas.geometry import GEOMETRY, KEYPOINTS, ORIENTATION, PAIRS, RUNS, WIRE_TYPE
+from labeling.api.schemas.geometry import GEOMETRY, KEYPOINTS, ORIENTATION, PAIRS, RUNS, TWO_PAIRS, WIRE_TYPE
 from labeling.api.schemas.labels import SETTABLE, STATUS
 from labeling.api.schemas.task_attributes import ATTRIBUTES, VERSION
 from labeling.geometry.bitmaps import MAX_ID
@@ -37,9 +37,35 @@ NAMED: JSON = {"anyOf": [WHOLE, UUID], "description": "An annotation of the labe
 _PASSED_OVER: JSON = {"annotation": said({}, "Not looked at here.")}
 _shape: JSON = {
     "geometry": GEOMETRY,
-    "type": said(WIRE_TYPE, "With `points`, in the place of `geometry`: a shape as the protocol has it."),
-    "points": PAIRS,
+    "type": said({}, "bbox, polygon, polyline or point: with `points`, and without `geometry`."),
+    "points": said({}, "With `type`: a shape as the protocol has it."),
 }
+_drawn: JSON = {
+    "properties": {"type": WIRE_TYPE, "points": PAIRS},
+    "required": ["type", "points"],
+    "not": {"required": ["geometry"]},
+    "allOf": [
+        {
+            "if": {"properties": {"type": {"const": "bbox"}}},
+            "then": {"properties": {"points": TWO_PAIRS}},
+        },
+        {
+            "if": {"properties": {"type": {"const": "point"}}},
+            "then": {"properties": {"points": {"minItems": 1, "maxItems": 1}}},
+        },
+        {
+            "if": {"properties": {"type": {"const": "polyline"}}},
+            "then": {"properties": {"points": {"minItems": 2}}},
+        },
+        {
+            "if": {"properties": {"type": {"const": "polygon"}}},
+            "then": {"properties": {"points": {"minItems": 3}}},
+        },
+    ],
+}
+#: A shape in our form, or in the protocol's.
+SHAPED: list[JSON] = [{"required": ["geometry"]}, _drawn]
+NOT_DRAWN: JSON = {"not": {"anyOf": [{"required": [name]} for name in _shape]}}
 _box = {"type": "bbox", "points": [[10, 20], [110, 90]]}
 _one = {"annotation": 1}
 
@@ -69,12 +95,13 @@ OPERATIONS: dict[str, tuple[JSON, JSON]] = {
                 "score": nullable(NUMBER),
                 "origin": said(nullable(ANYTHING), "Where it comes from, for example a model and its run."),
             },
+            anyOf=[*SHAPED, NOT_DRAWN],
             description="A new annotation; its shape is left out only where labels have a bitmap.",
         ),
         {"category_id": 1, **_box},
     ),
     "remove": (_of_annotation({}), _one),
-    "set_geometry": (_of_annotation({}, _shape), _one | {"geometry": _box}),
+    "set_geometry": (_of_annotation({}, _shape) | {"anyOf": SHAPED}, _one | {"geometry": _box}),
     "set_category": (_of_annotation({"category_id": nullable(_category)}), _one | {"category_id": 2}),
     "set_attributes": (
         _of_annotation({"attributes": said({"$ref": ATTRIBUTES["$ref"]}, "Only these change.")}),

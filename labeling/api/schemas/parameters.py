@@ -37,7 +37,9 @@ def named_path_parameter(name: str, schema: JSON, example: Any) -> None:
 
 
 def path_parameter(name: str, schema: JSON, example: Any) -> Parameter:
-    return {"name": name, "in": "path", "required": True, "schema": schema, "example": example}
+    found = {key: value for key, value in schema.items() if key != "description"}
+    words = schema.get("description", "")
+    return {"name": name, "in": "path", "required": True, "description": words, "schema": found, "example": example}
 
 
 def query(name: str, description: str, schema: JSON = TEXT, example: Any = None) -> Parameter:
