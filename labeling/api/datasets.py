@@ -90,11 +90,7 @@ class DatasetListView(View):
     """The datasets of the caller, or of somebody else as far as the caller may see them."""
 
     @documented(
-        {
-            "user-datasets": "datasets",
-            "users-datasets": "datasets_of_user",
-            "organization-datasets": "datasets_of_organization",
-        },
+        {"user-datasets": "datasets", "users-datasets": "datasets_of_user"},
         "account",
         {200: Reply(listed(schemas.DATASET))},
         parameters=PAGING,
@@ -107,11 +103,7 @@ class DatasetListView(View):
         return answer(_rendered(found, with_label_sets=True))
 
     @documented(
-        {
-            "user-datasets": "dataset_add",
-            "users-datasets": "dataset_add_for_user",
-            "organization-datasets": "dataset_add_for_organization",
-        },
+        {"user-datasets": "dataset_add", "users-datasets": "dataset_add_for_user"},
         "create-dataset",
         {201: Reply(schemas.DATASET, (DATASET_OFFSET,))},
         body=schemas.NEW_DATASET,

@@ -9,8 +9,10 @@ from labeling.api.contract import Reply, documented
 from labeling.api.datasets import DatasetListView
 from labeling.api.people import rendered_memberships, rendered_organization, rendered_person, role_of
 from labeling.api.requests import body_of, caller, intent_of
+from labeling.api.schemas import datasets
 from labeling.api.schemas import people as schemas
 from labeling.api.schemas.forms import listed
+from labeling.api.schemas.parameters import DATASET_OFFSET, PAGING
 from labeling.api.views import Answer, View
 from labeling.commands import organizations as commands
 from labeling.commands.people import person_named
@@ -58,9 +60,22 @@ class OrganizationsView(View):
 class OrganizationDatasetsView(DatasetListView):
     """The datasets of an organisation."""
 
-    def initial(self, request: Request, username: str) -> None:
-        super().initial(request, username=username)
-        organization_named(username)
+    @documented("datasets_of_organization", "account", {200: Reply(listed(datasets.DATASET))}, parameters=PAGING)
+    def get(self, request: Request, organization: str) -> Answer:  # type: ignore[override]
+        """A page of the organisation's datasets that the caller may see, by name."""
+        return super().get(request, organization_named(organization).username)
+
+    @documented(
+        "dataset_add_for_organization",
+        "create-dataset",
+        {201: Reply(datasets.DATASET, (DATASET_OFFSET,))},
+        body=datasets.NEW_DATASET,
+        appends=True,
+        refusals=("already_exists",),
+    )
+    def post(self, request: Request, organization: str) -> Answer:  # type: ignore[override]
+        """Create a dataset that the organisation owns."""
+        return super().post(request, organization_named(organization).username)
 
 
 class OrganizationMembersView(View):

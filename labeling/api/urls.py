@@ -46,7 +46,7 @@ urlpatterns = [
     both("users/<username>", people.PersonView, "user-read"),
     both("users/<username>/datasets", datasets.DatasetListView, "users-datasets"),
     both("organizations", organizations.OrganizationsView, "organizations"),
-    both("organizations/<username>/datasets", organizations.OrganizationDatasetsView, "organization-datasets"),
+    both("organizations/<organization>/datasets", organizations.OrganizationDatasetsView, "organization-datasets"),
     both("organizations/<organization>/members", organizations.OrganizationMembersView, "organization-members"),
     both(
         "organizations/<organization>/members/<username>",
