@@ -49,7 +49,8 @@ class KeysView(View):
         "account",
         {201: Reply(schemas.MADE_KEY)},
         body=schemas.NEW_KEY,
-        refusals=("refused", "busy"),
+        appends=True,
+        refusals=("refused",),
     )
     def post(self, request: Request) -> Answer:
         """Make a key: `name`, `scope` (read, label, manage), `origin` (person, model, service). `key` is shown once."""
@@ -69,7 +70,7 @@ class KeyView(View):
         """What is known of a key."""
         return answer(rendered_key(self._own(key)))
 
-    @documented("key_revoke", "account", {204: Reply()}, refusals=("busy",))
+    @documented("key_revoke", "account", {204: Reply()}, appends=True)
     def delete(self, request: Request, key: str) -> Answer:
         """Revoke a key, for good; programs that use it are refused from this moment on."""
         commands.revoke_key(intent=intent_of(request), key=self._own(key))

@@ -43,7 +43,8 @@ class OrganizationsView(View):
         "superuser",
         {201: Reply(schemas.ORGANIZATION)},
         body=schemas.NEW_ORGANIZATION,
-        refusals=("already_exists", "busy"),
+        appends=True,
+        refusals=("already_exists",),
     )
     def post(self, request: Request) -> Answer:
         """Found an organisation (who runs the installation); its `username` stands in front of its datasets."""

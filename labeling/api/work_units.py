@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from labeling.api.answers import answer
 from labeling.api.contract import Reply, documented
 from labeling.api.requests import existing_page, moment, page_of
-from labeling.api.schemas.forms import MOMENT, listed
+from labeling.api.schemas.forms import ISO_TIME, listed
 from labeling.api.schemas.parameters import DATASET_OFFSET, PAGING, query
 from labeling.api.schemas.work_units import WORK_UNIT
 from labeling.api.views import Answer, View
@@ -61,9 +61,9 @@ class WorkUnitsView(View):
             *PAGING,
             query("sort", "created_at, or -created_at for the newest first; anything else is passed over."),
             query(
-                "start", "Only units made at this time or later; UTC without a zone.", MOMENT, "2026-11-01T00:00:00Z"
+                "start", "Only units made at this time or later; UTC without a zone.", ISO_TIME, "2026-11-01T00:00:00Z"
             ),
-            query("end", "Only units made before this time; UTC without a zone.", MOMENT, "2026-12-01T00:00:00Z"),
+            query("end", "Only units made before this time; UTC without a zone.", ISO_TIME, "2026-12-01T00:00:00Z"),
             query("include_session_time_metrics", "`true` adds what the time was made of.", example="true"),
         ),
     )

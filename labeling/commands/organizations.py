@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
 
 from labeling import events as e
-from labeling.commands.people import OPERATOR, add_person
+from labeling.commands.people import OPERATOR, add_person, person_named
 from labeling.commands.writing import decide, earlier
 from labeling.errors import AlreadyMember, InvalidValue, NotFound, NotPermitted
 from labeling.log import store
@@ -33,11 +34,16 @@ def found_organization(*, intent: Intent, username: Any, email: str = "") -> Per
     """
     if not _runs_the_installation(intent):
         raise NotPermitted("Founding an organization needs a superuser.", action="organization-found")
+    if earlier(INSTALLATION, intent) is not None:
+        return person_named(str(username))
     with transaction.atomic():
         organization = add_person(intent=intent, username=username, email=email, kind="organization")
         if intent.author != OPERATOR:
             founder = e.OrganizationMemberAdded(person=str(_person(intent)), role="administrator")
-            _append(queries.state_of(organization.id), [founder], intent)
+            # Of a command that the client named there is one append in a log, and that made the account.
+            _append(
+                queries.state_of(organization.id), [founder], replace(intent, command=uuid.uuid4(), request_hash=None)
+            )
     return organization
 
 

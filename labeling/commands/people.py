@@ -116,7 +116,7 @@ def create_key(
 
     Raises:
         InvalidValue: the name, the scope or the origin cannot be one.
-        Refused: they have too many.
+        Refused: they have too many, or it is a retry of a command that made one.
     """
     if not isinstance(name, str) or len(name) > 100:
         raise InvalidValue("name", "must be a string of at most 100 characters")
@@ -129,7 +129,9 @@ def create_key(
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         key = ApiKey.objects.create(person=person, name=name, scope=scope, origin=origin, hash=hash_of(secret))
-        _append(intent, f"person/{person.id}", e.KeyCreated(key=str(key.id), scope=scope, origin=origin))
+        made = _append(intent, f"person/{person.id}", e.KeyCreated(key=str(key.id), scope=scope, origin=origin))
+        if made.replayed:  # the row goes with the transaction, and the first answer cannot be given again
+            raise Refused("This Idempotency-Key made an API key before, which was shown once. Send another.")
     return key, secret
 
 
@@ -153,11 +155,11 @@ def person_named(username: str) -> Person:
         raise NotFound("The user") from error
 
 
-def _append(intent: Intent, stream: str, fact: Fact) -> None:
+def _append(intent: Intent, stream: str, fact: Fact) -> store.Appended:
     """Inside the caller's transaction, because the account's row is no projection; it is the last statement there."""
 
-    def attempt() -> None:
+    def attempt() -> store.Appended:
         events = store.new_events(INSTALLATION, intent, [(stream, store.version(INSTALLATION, stream), fact)])
-        store.append(INSTALLATION, intent=intent, events=events, rows=Rows(), open_as="installation")
+        return store.append(INSTALLATION, intent=intent, events=events, rows=Rows(), open_as="installation")
 
-    decide(attempt)
+    return decide(attempt)

@@ -15,6 +15,8 @@ FLAG: JSON = {"type": "boolean"}
 ANYTHING: JSON = {"type": "object"}
 UUID: JSON = {"type": "string", "format": "uuid"}
 MOMENT: JSON = {"type": "string", "format": "date-time"}
+#: What a client says of a time: more than `date-time` has, and a time without a zone is UTC.
+ISO_TIME: JSON = {"type": "string", "description": "A time in ISO 8601; UTC without a zone."}
 OFFSET: JSON = {"type": "integer", "minimum": 0, "description": "A place in the dataset's log."}
 HASH: JSON = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "A SHA-256."}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labeling.api.schemas.forms import TEXT, UUID, WHOLE, matching, said
+from labeling.api.schemas.forms import ISO_TIME, TEXT, UUID, WHOLE, matching, said
 
 JSON = dict[str, Any]
 
@@ -51,20 +51,27 @@ def header(name: str, description: str, schema: JSON, example: Any) -> Parameter
     return {"name": name, "in": "header", "description": description, "schema": schema, "example": example}
 
 
+def or_empty(schema: JSON) -> JSON:
+    """Nothing behind the equals sign is as if the parameter were left out."""
+    return {"anyOf": [schema, {"type": "string", "maxLength": 0}]}
+
+
 # --- queries -------------------------------------------------------------------------------------------------------
 
 AT = query(
     "at",
     "An offset of the dataset, or a time in ISO 8601 (UTC without a zone): the state as it was then. Takes membership.",
-    {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "format": "date-time"}]},
+    {"anyOf": [{"type": "integer", "minimum": 0}, ISO_TIME]},
     12,
 )
 LENIENT = " What is no positive number is taken for the default."
 PER_PAGE = query("per_page", f"How many at the most, up to 1000.{LENIENT}", TEXT, "100")
 PAGE = query("page", f"Which page, from 1; 404 behind the last one.{LENIENT}", TEXT, "1")
 PAGING = (PER_PAGE, PAGE)
-LIMIT = query("limit", "How many events at the most.", WHOLE | {"minimum": 1, "maximum": 1000, "default": 100}, 100)
-AFTER = query("after", "An offset: only events after it.", WHOLE | {"minimum": 0, "default": 0}, 12)
+LIMIT = query(
+    "limit", "How many events at the most; 100 unless said.", or_empty(WHOLE | {"minimum": 1, "maximum": 1000}), 100
+)
+AFTER = query("after", "An offset: only events after it.", or_empty(WHOLE | {"minimum": 0}), 12)
 AFTER_SAMPLE = query(
     "after",
     "The uuid of the last sample seen, in the place of `page`: the page begins behind it. It costs the same however deep"
@@ -92,7 +99,9 @@ SORT = query(
     TEXT,
     "-priority",
 )
-AFTER_VERSION = query("after_version", "Only events after this version of the label.", WHOLE | {"minimum": 0}, 7)
+AFTER_VERSION = query(
+    "after_version", "Only events after this version of the label.", or_empty(WHOLE | {"minimum": 0}), 7
+)
 
 # --- headers of requests -------------------------------------------------------------------------------------------
 
@@ -112,8 +121,8 @@ IDEMPOTENCY_KEY = header(
 )
 CONTENT_ENCODING = header(
     "Content-Encoding",
-    "`gzip` where the body is one gzip member.",
-    {"type": "string", "enum": ["gzip", "identity"]},
+    "`gzip` where the body is one gzip member; a body of any other but `identity` is refused with 415.",
+    TEXT,
     "identity",
 )
 

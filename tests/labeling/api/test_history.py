@@ -197,3 +197,7 @@ def test_other_methods_show_no_more(street, caller, method):
         assert stranger.send(method, street.path).status == 404
     else:
         assert street.path.split("/")[-1].encode() not in stranger.send(method, street.path).raw
+
+
+def test_a_bad_offset_is_refused_also_where_nobody_is_the_author(street):
+    assert street.ana.get(f"{street.path}/events/?author=nobody-at-all&after=x").status == 400

@@ -190,3 +190,13 @@ def test_a_refused_key_was_not_used(caller):
     ApiKey.objects.filter(person=ana.person).update(revoked_at=timezone.now())
     assert ana.get("/user/").status == 401
     assert used(ana) is None
+
+
+def test_a_retry_makes_no_second_key_and_cannot_show_the_first_again(caller):
+    ana = caller("ana")
+    first = ana.post("/user/keys/", {"name": "a"}, Idempotency_Key="one")
+    assert first.status == 201
+    again = ana.post("/user/keys/", {"name": "a"}, Idempotency_Key="one")
+    assert (again.status, again.json["code"]) == (409, "refused")
+    assert ana.post("/user/keys/", {"name": "b"}, Idempotency_Key="one").status == 422
+    assert [key["name"] for key in ana.get("/user/keys/").json].count("a") == 1

@@ -190,3 +190,11 @@ def test_a_dataset_is_cloned_into_the_organisation_by_its_members(firm, caller):
     made = mona.post("/datasets/mona/streets/clone/", {"owner": "firm", "name": "ours"})
     assert (made.status, made.json["full_name"], made.json["role"]) == (201, "firm/ours", "admin")
     assert stranger.post("/datasets/stranger/streets/clone/", {"owner": "firm", "name": "mine"}).status == 403
+
+
+def test_a_retry_of_the_founding_gives_the_same_organisation_with_its_founder(caller):
+    root = caller("root", superuser=True)
+    answers = [root.post("/organizations/", {"username": "mill"}, Idempotency_Key="one") for _ in range(2)]
+    assert [answer.status for answer in answers] == [201, 201] and answers[0].json == answers[1].json
+    assert [member["username"] for member in answers[0].json["members"]] == ["root"]
+    assert root.post("/organizations/", {"username": "mine"}, Idempotency_Key="one").status == 422

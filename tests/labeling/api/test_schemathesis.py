@@ -48,9 +48,9 @@ CHECKS: list[Any] = [
     negative_data_rejection,
 ]
 #: How many requests of each operation are made up, beside the examples and the edges of its schemas.
-MADE_UP = 40 if is_full() else 4
+MADE_UP = 25 if is_full() else 4
 #: How many sequences are walked.
-WALKS = 300 if is_full() else 20
+WALKS = 100 if is_full() else 20
 
 
 def configured() -> SchemathesisConfig:

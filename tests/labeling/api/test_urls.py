@@ -9,6 +9,7 @@ import pytest
 from django.urls import URLPattern, resolve, reverse
 
 from labeling.api.urls import urlpatterns
+from tests.labeling.api.conftest import browser
 
 #: Addresses with one form: a file's name and what a browser opens.
 EXACT = {"media", "schema", "docs"}
@@ -44,3 +45,27 @@ def test_the_schema_and_its_page_are_served(caller):
     schema = caller("ana").get("/api/schema/")
     assert schema.status == 200 and b"/labels/{sample}/{label_set}/edits" in schema.raw
     assert caller("ana").get("/api/docs/").status == 200
+
+
+def test_what_no_view_sees_is_refused_in_the_form_of_all_refusals(visit):
+    unknown = visit("/datasets/a/b/c/d/e/")
+    assert (unknown.status, unknown.json) == (404, {"detail": "Not found.", "code": "not_found"})
+    host = visit("/api_status/", Host="elsewhere.example")
+    assert (host.status, host.json["code"]) == (400, "invalid")
+    method = visit("/media/token/a.png", "DELETE")
+    assert (method.status, method.json["code"], method.headers["Allow"]) == (
+        405,
+        "method_not_allowed",
+        "GET, HEAD, OPTIONS",
+    )
+
+
+def test_a_form_that_is_none_is_refused(visit):
+    browsed = browser(enforce_csrf=True)
+    response = browsed.generic("POST", "/assets/upload/", b"x", content_type="multipart/form-data; boundary=")
+    assert response.status_code == 400 and response.json()["code"] == "invalid"
+
+
+def test_a_page_of_the_admin_that_is_not_there_is_a_page(visit):
+    answer = visit("/accounts/nowhere/")
+    assert answer.status == 404 and answer.headers["Content-Type"].startswith("text/html")
