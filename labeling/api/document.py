@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.views import SpectacularSwaggerSplitView
@@ -143,7 +144,7 @@ def document() -> JSON:
                 "session": {
                     "type": "apiKey",
                     "in": "cookie",
-                    "name": "palimpsest_session",
+                    "name": settings.SESSION_COOKIE_NAME,
                     "description": "A browser that is logged in. What writes also takes `X-CSRFToken`.",
                 },
             },

@@ -105,7 +105,9 @@ REFUSALS = {
     "storage_unavailable": Refusal(
         503, "The storage of the files does not answer. Send the request again.", headers=RETRY
     ),
-    "unavailable": Refusal(503, "The database does not answer; nothing was stored. Try again.", headers=RETRY),
+    "unavailable": Refusal(
+        503, "The database does not answer. Try again, with the same Idempotency-Key if you sent one.", headers=RETRY
+    ),
 }
 #: Answered where no operation is: another method of a known address.
 ELSEWHERE = {"method_not_allowed": 405}
@@ -121,5 +123,5 @@ MEANINGS = {
     413: "The body is larger than the limit (inflated, where it came as gzip).",
     415: "The body is not application/json, plain or gzip.",
     422: "The Idempotency-Key was used for another request.",
-    503: "Something that is needed does not answer; nothing was stored. Try again after Retry-After seconds.",
+    503: "Something that is needed does not answer. Try again after Retry-After seconds, with the same Idempotency-Key.",
 }

@@ -48,9 +48,9 @@ CHECKS: list[Any] = [
     negative_data_rejection,
 ]
 #: How many requests of each operation are made up, beside the examples and the edges of its schemas.
-MADE_UP = 25 if is_full() else 4
+MADE_UP = 20 if is_full() else 3
 #: How many sequences are walked.
-WALKS = 100 if is_full() else 20
+WALKS = 60 if is_full() else 12
 
 
 def configured() -> SchemathesisConfig:
@@ -142,7 +142,7 @@ class Turn:
         self.seen[phase] += 1
         if phase == "coverage":
             return self.seen[phase] <= 150 or self.seen[phase] % 11 == 0
-        return phase == "fuzzing" or is_full() or self.seen[phase] <= 20
+        return phase == "fuzzing" or is_full() or self.seen[phase] <= 12
 
 
 @pytest.mark.parametrize("id", [item.id for item in endpoints()])
