@@ -279,9 +279,8 @@ class LabelSetsView(View):
         body = body_of(request)
         if "name" not in body:
             raise InvalidValue("name", "is required")
-        commands.add_label_set(
-            intent=intent_of(request), dataset=found.id, name=body["name"], description=body.get("description") or ""
-        )
+        description = "" if body.get("description") is None else body["description"]
+        commands.add_label_set(intent=intent_of(request), dataset=found.id, name=body["name"], description=description)
         row = LabelSet.objects.get(dataset_id=found.id, name=body["name"], archived=False)
         return answer(rendered_label_set(row), status=201)
 

@@ -12,7 +12,6 @@ from labeling.api.schemas.forms import (
     TEXT,
     UUID,
     WHOLE,
-    any_of,
     closed,
     listed,
     nullable,
@@ -65,10 +64,7 @@ NEW_LABELSET = component(
     record(
         {"name": NAME},
         {
-            "description": said(
-                any_of([nullable(TEXT), {"const": False}, {"const": 0}, {"type": "array", "maxItems": 0}]),
-                "Null and the like are an empty one.",
-            )
+            "description": nullable(TEXT),
         },
     ),
     example={"name": "model-7", "description": "what the model of May says"},

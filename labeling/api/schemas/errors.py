@@ -123,5 +123,5 @@ MEANINGS = {
     413: "The body is larger than the limit (inflated, where it came as gzip).",
     415: "The body is not application/json, plain or gzip.",
     422: "The Idempotency-Key was used for another request.",
-    503: "Something that is needed does not answer. Try again after Retry-After seconds, with the same Idempotency-Key.",
+    503: "Something that is needed does not answer. Try again after Retry-After seconds, same Idempotency-Key.",
 }

@@ -191,3 +191,9 @@ def test_label_sets(street, slash):
     ]
     for body, field in faults:
         assert street.ana.post(f"{sets}{slash}", body).json["field"] == field
+
+
+@pytest.mark.parametrize("description", [False, 0, [], {}])
+def test_a_description_of_a_label_set_is_a_text_or_none(street, description):
+    assert street.ana.post(f"{street.path}/labelsets/", {"name": "x", "description": description}).status == 400
+    assert street.ana.post(f"{street.path}/labelsets/", {"name": "x", "description": None}).json["description"] == ""
