@@ -74,8 +74,8 @@ LIMIT = query(
 AFTER = query("after", "An offset: only events after it.", or_empty(WHOLE | {"minimum": 0}), 12)
 AFTER_SAMPLE = query(
     "after",
-    "The uuid of the last sample seen, in the place of `page`: the page begins behind it. It costs the same however deep"
-    " it is, and samples that come or go meanwhile make it neither skip nor repeat another.",
+    "The uuid of the last sample seen, in the place of `page`: the page begins behind it. It costs the same however"
+    " deep it is, and samples that come or go meanwhile make it neither skip nor repeat another.",
     UUID,
 )
 LABELSET = query(
