@@ -26,10 +26,10 @@ from labeling.admin import display
 from labeling.admin.denials import tell_denial
 from labeling.admin.fields import PersonField, words_of
 from labeling.admin.recorded import REFUSALS
-from labeling.admin.rights import intent_of, is_superuser, person_of, roles
+from labeling.admin.rights import intent_of, is_superuser, person_of, roles, visible_datasets
 from labeling.commands import bulk as commands
 from labeling.commands.bulk import MOST_SAMPLES, Step
-from labeling.models import Dataset, Member, Person
+from labeling.models import Dataset, Member, Person, Sample
 from labeling.rules import access
 from labeling.rules import bulk as rules
 from labeling.rules.bulk import BulkChange
@@ -160,22 +160,18 @@ def _asked(
 ) -> HttpResponse:
     people: list[str] = []
     if what in ("labeler", "reviewer"):
-        people = _members_of(samples)
+        people = _members_of(request, samples)
     context = {"form": form, "count": len(samples), "people": people, "back_url": _back(form["back"].value())}
     return _page(page, request, "admin/bulk/what.html", TITLES.get(what, "Change samples"), context)
 
 
-def _members_of(samples: Sequence[uuid.UUID]) -> list[str]:
-    datasets = Dataset.objects.filter(id__in=_datasets_of(samples)).values("id")
+def _members_of(request: HttpRequest, samples: Sequence[uuid.UUID]) -> list[str]:
+    """Usernames to offer: of the members of the samples' datasets, as far as somebody may see those."""
+    found = Sample.objects.filter(id__in=list(samples)).values("dataset_id")
+    datasets = visible_datasets(request).filter(id__in=found).values("id")
     members = Member.objects.filter(dataset_id__in=datasets).values("person_id")
-    found = Person.objects.filter(id__in=members, is_active=True).order_by("username")
-    return list(found.values_list("username", flat=True)[:200])
-
-
-def _datasets_of(samples: Sequence[uuid.UUID]) -> Any:
-    from labeling.models import Sample
-
-    return Sample.objects.filter(id__in=list(samples)).values("dataset_id")
+    people = Person.objects.filter(id__in=members, is_active=True).order_by("username")
+    return list(people.values_list("username", flat=True)[:200])
 
 
 def _dry_run(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from labeling.admin import bulk
 from labeling.commands import datasets, labels
 from labeling.log.event import Intent
 from labeling.models import Label, Sample
@@ -153,6 +154,13 @@ def test_a_dry_run_is_good_for_who_saw_it_only(world: World, ids: list[uuid.UUID
 
     assert world.new_events(lambda: answers.append(confirm(world, page, world.clients["edda"]))) == []
     assert "not yours" in answers[0].content.decode()
+
+
+def test_no_names_are_offered_of_datasets_that_one_may_not_see(world: World) -> None:
+    said = {"what": "labeler", "samples": bulk.packed([world.sample]), "value": "nobody"}
+
+    assert world.admin.post(reverse(BULK), said).context["people"] == ["bodo", "edda"]
+    assert world.clients["maja"].post(reverse(BULK), said).context["people"] == []
 
 
 def test_the_way_back_leads_nowhere_else(world: World, ids: list[uuid.UUID]) -> None:

@@ -92,17 +92,20 @@ PAGES: dict[str, tuple[Callable[[World, int], None], Callable[[World], str]]] = 
 
 
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("client", ["anke", "edda"])
-def test_a_page_of_many_rows_takes_as_many_statements_as_one_of_few(world: World, name: str, client: str) -> None:
+def test_a_page_of_many_rows_takes_as_many_statements_as_one_of_few(world: World, name: str) -> None:
     make, address = PAGES[name]
-    browser = world.admin if client == "anke" else world.clients[client]
 
-    def statements() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            assert browser.get(address(world)).status_code == 200
-        return len(captured)
+    def statements() -> list[int]:
+        """For who runs the installation, and for an admin of the dataset."""
+        found = []
+        for browser in (world.admin, world.clients["edda"]):
+            with CaptureQueriesContext(connection) as captured:
+                assert browser.get(address(world)).status_code == 200
+            found.append(len(captured))
+        return found
 
     make(world, 2)
+    statements()  # once before, because Django remembers some things of a process
     few = statements()
     make(world, 40)
 
