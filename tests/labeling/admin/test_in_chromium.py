@@ -134,12 +134,14 @@ def test_the_api_page_works_under_the_policy(world: World, browser: Any, address
         if browser.run("document.querySelectorAll('.opblock').length"):
             break
         browser.settle(0.1)
-    browser.run("document.querySelectorAll('.opblock-summary-control').forEach(each => each.click())")
+    # A few, one after the other: the page resolves the schemas of each that is opened, which takes it a while.
+    for index in range(3):
+        browser.run(f"document.querySelectorAll('.opblock-summary-control')[{index}].click()")
     browser.settle()
     browser.run("document.querySelector('.try-out__btn').click()")
     browser.settle()
 
-    assert browser.run("document.querySelectorAll('.opblock-body').length") > 20
+    assert browser.run("document.querySelectorAll('.opblock-body').length") == 3
     assert browser.complaints() == []
 
 
