@@ -96,7 +96,7 @@ def check_takes_pictures(*, dataset: uuid.UUID, person: uuid.UUID) -> Seen:
         check_sample(seen.dataset.task_type, {"image": {"url": ""}})
     except PalimpsestError as error:
         raise Refused(
-            f"The samples of a {seen.dataset.task_type} dataset are no single pictures; add them through the API."
+            f"Samples of the task type {seen.dataset.task_type} are no single pictures; add them through the API."
         ) from error
     return seen
 
