@@ -19,6 +19,8 @@ MOST_OPENING_BYTES = 1 << 20
 MOST_MANIFEST_BYTES = 1 << 28
 MOST_SECRET_KEY_BYTES = 4096
 
+_plain = re.compile(r"[A-Za-z0-9.:+-]{1,64}")
+_name = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _table_part = re.compile(r"tables/([a-z][a-z0-9_]{0,62})/(\d{8})")
 # Where `labeling.commands.assets` and `releases.files` keep files; nothing else is ever written to.
 _stored_file = re.compile(r"files/((?:exports/)?([0-9a-f]{2})/(\2[0-9a-f]{62})(?:\.json)?)")
@@ -105,7 +107,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_sealed(self) -> bool:
-        return self == msgspec.structs.replace(self, sha256="").sealed()
+        try:
+            return self == msgspec.structs.replace(self, sha256="").sealed()
+        except ValueError:  # a number that we would not have written
+            return False
 
 
 def encoded(description: Opening | Manifest) -> bytes:
@@ -141,7 +146,19 @@ def checked_opening(data: bytes) -> Opening:
         raise BadArchive("This is no backup of Palimpsest.")
     if format_ != FORMAT:
         raise BadArchive(f"The archive's format is {format_!r:.20}; this version of Palimpsest reads {FORMAT} only.")
-    return decoded(data, Opening)
+    opening = decoded(data, Opening)
+    said = [opening.app_version, opening.made_at, opening.postgresql]
+    names = [name for table in opening.tables for name in (table.name, *table.columns)]
+    # All of this is printed, and an archive from elsewhere must not write to the terminal as it likes.
+    if not all(map(_plain.fullmatch, said)) or not all(map(_name.fullmatch, names)):
+        raise BadArchive("The archive is damaged: its opening holds what no opening holds.")
+    if any(len(set(each)) < len(each) for each in ([table.name for table in opening.tables], *_columns(opening))):
+        raise BadArchive("The archive is damaged: its opening names a table or a column twice.")
+    return opening
+
+
+def _columns(opening: Opening) -> list[tuple[str, ...]]:
+    return [table.columns for table in opening.tables]
 
 
 def part_of(name: str) -> tuple[str, int] | None:

@@ -22,6 +22,7 @@ from labeling.storage import local_path
 
 PIECE_BYTES = 1 << 20
 _ROWS = 10_000
+_PREFIX = "restored-"
 
 # A dataset's reference and the upload behind it are of the same file; releases of the same content too. A table that
 # an older version has not yet names no file.
@@ -100,19 +101,19 @@ class Placing:
     """Puts files into the storage, and takes those away again that it put there where not all came well."""
 
     def __init__(self) -> None:
-        self.count = 0
         self._new: list[str] = []
+        self._folder = local_path(storage.INCOMING) or settings.EXPORTS_ROOT / "incoming"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for left in self._folder.glob(f"{_PREFIX}*"):  # by a restore that was killed
+            left.unlink(missing_ok=True)
 
     def put(self, path: str, sha256: str, size_bytes: int, pieces: Iterator[bytes]) -> None:
         """Put a file in its place, whole and durably, or not at all; `pieces` raises where the bytes are not right."""
-        self.count += 1
         was_there = default_storage.exists(path)
         if was_there and _is_good(Stored(sha256, size_bytes, path)):
             return  # what is unread of the pieces is checked by who gave them
         target = local_path(path)
-        folder = local_path(storage.INCOMING) or settings.EXPORTS_ROOT / "incoming"
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix="restored-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=_PREFIX, delete=False) as file:
             try:
                 for piece in pieces:
                     file.write(piece)

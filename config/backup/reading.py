@@ -82,7 +82,6 @@ class _Reading:
         if self.at.name != contents.OPENING:
             raise BadArchive("This is no backup of Palimpsest.")
         opening = contents.checked_opening(self._whole(contents.MOST_OPENING_BYTES))
-        self._check_tables(opening)
         self.receiver.opening(opening)
         self.at.advance()
         if self.at.name == contents.SECRET_KEY:
@@ -106,12 +105,6 @@ class _Reading:
         if self.at.size_bytes > most_bytes:
             raise BadArchive("The archive is damaged: a description in it is far too long.")
         return b"".join(self.at.pieces())
-
-    def _check_tables(self, opening: Opening) -> None:
-        names = [table.name for table in opening.tables]
-        columns = [len(set(table.columns)) == len(table.columns) > 0 for table in opening.tables]
-        if len(set(names)) < len(names) or not all(columns):
-            raise BadArchive("The archive is damaged: its opening names a table or a column twice.")
 
     def _table(self, table: Columns) -> None:
         tally = self.tables[table.name] = _Tally()

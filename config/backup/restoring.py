@@ -54,15 +54,17 @@ def restore(
         Unsound: its logs do not verify, and `despite_faults` is not said.
         RestoreFailed: the installation is not empty, in use, older than the archive, or takes no more.
     """
-    placing = Placing()
+    placing: Placing | None = None
     try:
         with _alone(), transaction.atomic(), ExitStack() as stack:
+            placing = Placing()
             restoring = _Restoring(placing, stack, progress, despite_faults=despite_faults)
             manifest = reading.read(source, restoring, progress)
             assert restoring.verified is not None
             return manifest, restoring.verified
     except BaseException as error:
-        placing.take_back()
+        if placing is not None:
+            placing.take_back()
         if isinstance(error, DatabaseError | psycopg.Error):
             raise RestoreFailed(_why_not_taken(error)) from error
         if isinstance(error, OSError):

@@ -185,6 +185,21 @@ def test_a_lost_database_comes_back_over_a_bucket_that_was_not_lost(
     assert bucket.get(damaged) == whole
 
 
+def test_what_a_killed_restore_left_in_the_storage_is_cleared_away(
+    origin: Origin, archive: Archive, new_home: NewHome, blank: Home
+) -> None:
+    home = new_home(like=blank)
+    incoming = home.path / "media" / "incoming"
+    incoming.mkdir(parents=True)
+    (incoming / "restored-half").write_bytes(b"half of a file")
+    path, whole = next(iter(origin.home.stored().items()))
+    (home.path / "media" / path).parent.mkdir(parents=True)
+    (home.path / "media" / path).write_bytes(whole[:-1])
+    with home.inside():
+        restored(archive.data)
+    assert home.stored() == origin.home.stored()
+
+
 @pytest.mark.full
 def test_without_files_only_the_rows_are_carried(origin: Origin, new_home: NewHome, blank: Home) -> None:
     with origin.home.inside():

@@ -244,6 +244,27 @@ def test_an_opening_that_names_a_table_twice_is_refused() -> None:
         read(packed(changed(opening=contents.encoded(twice))))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"app_version": "\x1b[2J"},
+        {"made_at": "today\r"},
+        {"postgresql": "18" * 100},
+        {"tables": (Columns('a"b', ("id",)),)},
+        {"tables": (Columns("a", ("id", "\x1b]0;x\x07")),)},
+    ],
+)
+def test_an_opening_that_would_write_to_the_terminal_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(BadArchive, match="holds what no opening holds"):
+        read(packed(changed(opening=contents.encoded(replace(OPENING, **changes)))))
+
+
+def test_a_number_that_nobody_would_have_written_is_refused() -> None:
+    other = contents.encoded(manifest()).replace(b'"rows":2', b'"rows":' + b"9" * 30)
+    with pytest.raises(BadArchive, match="manifest"):
+        read(packed(changed(manifest=other)))
+
+
 def test_what_follows_the_manifest_is_refused() -> None:
     with pytest.raises(BadArchive, match="goes on after its manifest"):
         read(packed({**members(), "more": b"x"}))
