@@ -25,7 +25,6 @@ from config.storage import storage
 from labeling.commands import assets, datasets, issues, labels, people, samples
 from labeling.log import projector
 from labeling.log.event import Intent
-from labeling.models import Person
 from releases import builds, commands
 
 _serial = itertools.count(1)
@@ -155,11 +154,6 @@ class World:
         release = commands.cut_release(intent=self.intent(), dataset=self.dataset, name=name)
         builds.build(release)
         return release
-
-
-def person(username: str) -> Person:
-    """An account."""
-    return Person.objects.get(username=username)
 
 
 def stored_bytes(path: str) -> bytes:
