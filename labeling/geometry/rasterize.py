@@ -150,20 +150,15 @@ def mask_of(parts: Sequence[Part], height: int, width: int) -> Mask:
     return filled(row_spans(outlines([parts]), height, width), height, width)
 
 
-def box_and_mask(parts: Sequence[Part], height: int, width: int) -> tuple[list[int], Mask] | None:
-    """The pixel box of one object and its mask inside of it, without a mask of the image; None where no pixel is set.
-
-    Raises:
-        BadOutline: as `outlines` and `row_spans`.
-    """
-    spans = row_spans(outlines([parts]), height, width)
+def boxed(spans: Spans, width: int) -> tuple[list[int], Mask] | None:
+    """The pixel box of runs along the rows of an image of that width and the mask inside of it; None without runs."""
     if spans.start.size == 0:
         return None
     rows, first = np.divmod(spans.start, width)
     last = first + spans.stop - spans.start
     x0, x1, y0, y1 = int(first.min()), int(last.max()), int(rows.min()), int(rows.max()) + 1
-    inner = Spans(spans.owner, (rows - y0) * (x1 - x0) + first - x0, (rows - y0) * (x1 - x0) + last - x0)
-    return [x0, y0, x1, y1], filled(inner, y1 - y0, x1 - x0)
+    origin = (rows - y0) * (x1 - x0) - x0
+    return [x0, y0, x1, y1], filled(Spans(spans.owner, origin + first, origin + last), y1 - y0, x1 - x0)
 
 
 def filled(spans: Spans, height: int, width: int) -> Mask:

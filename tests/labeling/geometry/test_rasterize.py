@@ -13,7 +13,17 @@ from pycocotools import mask as peer
 from rasterio import features
 
 from labeling.geometry import rasterize
-from labeling.geometry.rasterize import BadOutline, Spans, column_spans, filled, mask_of, outlines, row_spans, united
+from labeling.geometry.rasterize import (
+    BadOutline,
+    Spans,
+    boxed,
+    column_spans,
+    filled,
+    mask_of,
+    outlines,
+    row_spans,
+    united,
+)
 from tests.labeling.geometry import exact
 
 H, W = 9, 11
@@ -145,7 +155,7 @@ def test_areas_are_those_of_the_definition(parts: list[list[Ring]], area: int) -
 def test_what_has_no_area_or_lies_outside_has_no_pixel(parts: list[list[Ring]]) -> None:
     assert not mask_of(parts, H, W).any()
     assert not by_columns(parts, H, W).any()
-    assert rasterize.box_and_mask(parts, H, W) is None
+    assert boxed(row_spans(outlines([parts]), H, W), W) is None
 
 
 def test_an_outline_far_around_the_image_fills_it() -> None:
@@ -236,7 +246,7 @@ def test_lattice_rings_get_the_pixels_of_pycocotools() -> None:
 def test_a_box_and_its_mask_need_no_map_of_the_image() -> None:
     ring = [[30000.2, 40000.7], [30060.9, 40010.1], [30020.3, 40090.8]]
     tracemalloc.start()
-    found = rasterize.box_and_mask([[ring]], 65535, 65535)
+    found = boxed(row_spans(outlines([[[ring]]]), 65535, 65535), 65535)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 300_000

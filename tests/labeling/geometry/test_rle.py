@@ -13,6 +13,7 @@ from pycocotools import mask as peer
 
 from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap, box_of
+from labeling.geometry.rasterize import Spans
 
 MAX_PIXELS = 10**6
 # a part of the published results of cocodataset/cocoapi, licence beside it
@@ -86,7 +87,7 @@ def test_empty_runs_between_others_are_read() -> None:
 def test_a_run_longer_than_32_bits_is_packed_and_read() -> None:
     size = [100_000, 100_000]
     for counts in ([9_999_999_999, 1], [0, 10**10], [5, 1, 9_999_999_000, 2, 992]):
-        text = rle._to_text(np.array(counts))
+        text = rle._texts(np.array(counts), [len(counts)])[0]
         assert rle.counts_of({"size": size, "counts": text}, max_pixels=10**10).tolist() == counts
 
 
@@ -152,3 +153,28 @@ def test_arbitrary_text_is_refused_or_read_as_a_whole_mask(text: str, height: in
         return
     assert mask.shape == (height, width)
     assert np.array_equal(mask, peer.decode({"size": [height, width], "counts": text.encode()}).astype(bool))
+
+
+def test_run_lengths_of_many_objects_at_once_are_those_of_each_mask() -> None:
+    chance = np.random.default_rng(8)
+    for _ in range(40):
+        height, width = chance.integers(1, 9, 2).tolist()
+        shape = (chance.integers(0, 6), height, width)
+        all_masks = chance.random(shape) < chance.choice([0.0, 0.3, 0.8, 1.0], (shape[0], 1, 1))
+        owner, place = np.nonzero(all_masks.transpose(0, 2, 1).reshape(shape[0], height * width))
+        # every pixel a run of its own, some twice
+        again = chance.random(owner.size) < 0.2
+        owner, place = np.concatenate([owner, owner[again]]), np.concatenate([place, place[again]])
+        order = np.argsort(owner, kind="stable")
+        spans = Spans(owner[order], place[order], place[order] + 1)
+        for compressed in (False, True):
+            found = rle.of_spans(spans, len(all_masks), height, width, compressed=compressed)
+            assert found == [rle.encode(mask, compressed=compressed) for mask in all_masks]
+
+
+def test_a_box_of_a_mask_is_decoded_without_the_rest() -> None:
+    mask = np.random.default_rng(5).random((30, 40)) < 0.4
+    encoded = rle.encode(mask)
+    for box in ([0, 0, 40, 30], [3, 4, 20, 9], [39, 29, 40, 30], [0, 5, 1, 6]):
+        x0, y0, x1, y1 = box
+        assert np.array_equal(rle.decode_box(encoded, box), mask[y0:y1, x0:x1])
