@@ -1,8 +1,8 @@
 """The outline of a stored geometry, as parts made of rings: what `rasterize` turns into pixels.
 
 Curves become polygons whose vertices are on the curve and whose sides leave it by at most 1/64 px (more beyond a radius
-of 212,000 px, where 8192 vertices are not enough). Sines are computed by the same series on every processor, so that the same
-geometry has the same pixels everywhere.
+of 212,000 px, where 8192 vertices are not enough). Sines are computed by the same series on every processor, so that
+one geometry has the same pixels everywhere.
 """
 
 from __future__ import annotations

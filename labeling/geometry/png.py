@@ -1,26 +1,40 @@
-"""Segmentation bitmaps as PNG files: id maps (uint32, H x W) read from what clients send, and written.
+"""Segmentation bitmaps as PNG files: id maps (uint32, H x W) read from what clients send; ids, values, colours written.
 
 In colour an id is R + 256 G + 65536 B with alpha ignored on reading and 255 on writing (Segments.ai and COCO panoptic);
-in palette and gray files it is the sample itself. Format: PNG, third edition (W3C 2025).
+in palette and gray files it is the sample itself. Every written line has the filter Up, which suits maps of few values;
+libpng's choice among the filters takes longer than all the rest. Format: PNG, third edition (W3C 2025).
 """
 
 from __future__ import annotations
 
+import importlib
 import io
 import struct
 import zlib
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL.PngImagePlugin import PngImageFile
 
 from labeling.geometry.bitmaps import MAX_ID, BadBitmap, Ids
 
-__all__ = ["BadBitmap", "read_ids", "write_ids"]
+isal_zlib: Any
+try:
+    isal_zlib = importlib.import_module("isal.isal_zlib")
+except ImportError:  # an extra: several times faster, a little larger
+    isal_zlib = None
+
+__all__ = ["BadBitmap", "Packing", "kind_of", "read_ids", "write_colours", "write_ids", "write_values"]
+
+#: small: zlib at its usual level. fast: isal where it is installed, else zlib's fastest level.
+Packing = Literal["small", "fast"]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GRAY, _RGB, _PALETTE, _GRAY_ALPHA, _RGBA = 0, 2, 3, 4, 6
 _DEPTHS = {_GRAY: (1, 2, 4, 8, 16), _RGB: (8,), _PALETTE: (1, 2, 4, 8), _RGBA: (8,)}
+_KINDS = {_GRAY: "gray", _RGB: "rgb", _PALETTE: "palette", _GRAY_ALPHA: "gray+alpha", _RGBA: "rgba"}
 _CHANNELS = {_GRAY: 1, _RGB: 3, _PALETTE: 1, _RGBA: 4}
 # first column, first row, column step, row step of each pass
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -79,8 +93,22 @@ def read_ids(data: bytes, *, max_pixels: int) -> Ids:
     return ids
 
 
-def write_ids(ids: Ids) -> bytes:
-    """The RGBA PNG file of an id map (H, W); the same map gives the same bytes wherever zlib is the same.
+def kind_of(data: bytes) -> tuple[str, int, int, int]:
+    """(kind, bits a sample, width, height) of a PNG file by its header; kinds: gray, rgb, palette, gray+alpha, rgba.
+
+    Raises:
+        BadBitmap: not a PNG file as far as its header.
+    """
+    header = _header(data[8:33]) if data[:8] == _SIGNATURE else None
+    if header is None or header.colour not in _KINDS:
+        raise BadBitmap("The bitmap does not begin with a PNG header.")
+    return _KINDS[header.colour], header.depth, header.width, header.height
+
+
+def write_ids(ids: Ids, *, alpha: bool = True, packing: Packing = "small") -> bytes:
+    """The RGBA (or RGB) PNG file of an id map (H, W).
+
+    `small`: the same map gives the same bytes wherever zlib is the same.
 
     Raises:
         BadBitmap: not a two-dimensional array of integers from 0 to 2**24 - 1, or no pixels.
@@ -89,22 +117,82 @@ def write_ids(ids: Ids) -> bytes:
         raise BadBitmap("An id map is a two-dimensional array of integers with at least one pixel.")
     if int(ids.max()) > MAX_ID or int(ids.min()) < 0:
         raise BadBitmap(f"An object id in a bitmap is an integer from 0 to {MAX_ID}.")
-    height, width = ids.shape
-    packer = zlib.compressobj(6)
+
+    def lines(first: int, after: int) -> NDArray[np.uint8]:
+        band = np.ascontiguousarray(ids[first:after], dtype="<u4")
+        if alpha:
+            return (band | np.uint32(0xFF000000)).view(np.uint8)
+        return np.ascontiguousarray(band.view(np.uint8).reshape(*band.shape, 4)[:, :, :3]).reshape(band.shape[0], -1)
+
+    return _written(lines, ids.shape, 8, _RGBA if alpha else _RGB, packing)
+
+
+def write_values(values: NDArray[Any], *, packing: Packing = "small") -> bytes:
+    """The gray PNG file of a map (H, W) of uint8 or uint16 values, 8 or 16 bits a pixel.
+
+    Raises:
+        BadBitmap: not a two-dimensional array of one of these types, or no pixels.
+    """
+    if values.ndim != 2 or values.size == 0 or values.dtype not in (np.uint8, np.uint16):
+        raise BadBitmap("A map of gray values is a two-dimensional array of uint8 or uint16 with at least one pixel.")
+    depth = 8 * values.dtype.itemsize
+
+    def lines(first: int, after: int) -> NDArray[np.uint8]:
+        return np.ascontiguousarray(values[first:after], dtype=f">u{depth // 8}").view(np.uint8)
+
+    return _written(lines, values.shape, depth, _GRAY, packing)
+
+
+def write_colours(colours: NDArray[np.uint8], *, packing: Packing = "small") -> bytes:
+    """The RGB or RGBA PNG file of an array (H, W, 3 or 4) of uint8.
+
+    Raises:
+        BadBitmap: another shape or type, or no pixels.
+    """
+    if colours.ndim != 3 or colours.shape[2] not in (3, 4) or colours.size == 0 or colours.dtype != np.uint8:
+        raise BadBitmap("Colours are an array of uint8, height by width by 3 or 4, with at least one pixel.")
+    height, width, channels = colours.shape
+
+    def lines(first: int, after: int) -> NDArray[np.uint8]:
+        return np.ascontiguousarray(colours[first:after]).reshape(after - first, channels * width)
+
+    return _written(lines, (height, width), 8, _RGB if channels == 3 else _RGBA, packing)
+
+
+def _written(
+    lines: Callable[[int, int], NDArray[np.uint8]], shape: tuple[int, ...], depth: int, colour: int, packing: Packing
+) -> bytes:
+    """The file whose rows `first` to `after` (exclusive) are the bytes lines(first, after), packed band by band."""
+    height, width = shape
+    packer: Any
+    if packing == "small":
+        packer = zlib.compressobj(6)
+    else:
+        packer = zlib.compressobj(1) if isal_zlib is None else isal_zlib.compressobj(1)
+    row_bytes = width * _CHANNELS[colour] * depth // 8
+    band_rows = max(1, _BAND_BYTES // row_bytes)
     packed = []
-    band_rows = max(1, _BAND_BYTES // (4 * width))
-    above = np.zeros((1, 4 * width), dtype=np.uint8)
+    above = np.zeros((1, row_bytes), dtype=np.uint8)
+    filtered = np.empty((min(band_rows, height), 1 + row_bytes), dtype=np.uint8)
+    filtered[:, 0] = _UP_FILTER
     for first in range(0, height, band_rows):
-        band = np.ascontiguousarray(ids[first : first + band_rows], dtype="<u4")
-        band = (band | np.uint32(0xFF000000)).view(np.uint8)
-        lines = np.empty((band.shape[0], 1 + 4 * width), dtype=np.uint8)
-        lines[:, 0] = _UP_FILTER
-        np.subtract(band, np.concatenate([above, band[:-1]]), out=lines[:, 1:])
+        band = lines(first, min(height, first + band_rows))
+        np.subtract(band[:1], above, out=filtered[:1, 1:])
+        np.subtract(band[1:], band[:-1], out=filtered[1 : len(band), 1:])
         above = band[-1:]
-        packed.append(packer.compress(lines.data))
+        packed.append(packer.compress(filtered[: len(band)].data))
     packed.append(packer.flush())
-    head = struct.pack(">IIBBBBB", width, height, 8, _RGBA, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     return _SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", b"".join(packed)) + _chunk(b"IEND", b"")
+
+
+def _header(chunk: bytes) -> _Header | None:
+    """The header from the first chunk of a file, or None where that is none or damaged."""
+    if len(chunk) < 25 or chunk[:8] != b"\x00\x00\x00\x0dIHDR":
+        return None
+    if struct.unpack_from(">I", chunk, 21)[0] != zlib.crc32(chunk[4:21]):
+        return None
+    return _Header(*struct.unpack(">IIBBBBB", chunk[8:21]))
 
 
 def _chunks(data: bytes) -> tuple[_Header, list[tuple[bytes, bytes]]]:

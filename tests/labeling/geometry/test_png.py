@@ -250,3 +250,99 @@ def test_damaged_pixels_behind_right_checksums_never_escape_as_another_error() -
         except BadBitmap:
             continue
         assert ids.shape == (8, 8)
+
+
+# -- Values, colours, packing ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["small", "fast", "fast without isal"])
+def packing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> png.Packing:
+    if request.param == "fast without isal":
+        monkeypatch.setattr(png, "isal_zlib", None)
+    return "small" if request.param == "small" else "fast"
+
+
+def read_by_pillow(data: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (700, 1100), (3, 40_000), (40_000, 2)])
+def test_gray_values_come_back_in_pillow_and_here(dtype: type, size: tuple[int, int], packing: png.Packing) -> None:
+    chance = np.random.default_rng(2)
+    values = chance.integers(0, np.iinfo(dtype).max, size, dtype, endpoint=True)
+    for array in (values, np.asfortranarray(values), values[::-1]):
+        data = png.write_values(array, packing=packing)
+        assert np.array_equal(read_by_pillow(data), array)
+        assert np.array_equal(png.read_ids(data, max_pixels=10**6), array)
+    assert png.kind_of(data) == ("gray", 8 * values.itemsize, size[1], size[0])
+
+
+@pytest.mark.parametrize("alpha", [True, False])
+def test_ids_come_back_with_and_without_alpha(alpha: bool, packing: png.Packing) -> None:
+    ids = np.random.default_rng(3).integers(0, 2**24, (300, 1200), np.uint32)
+    data = png.write_ids(ids, alpha=alpha, packing=packing)
+    assert np.array_equal(png.read_ids(data, max_pixels=10**6), ids)
+    assert png.kind_of(data) == ("rgba" if alpha else "rgb", 8, 1200, 300)
+    pixels = read_by_pillow(data).astype(np.uint32)
+    assert np.array_equal(pixels[..., 0] + 256 * pixels[..., 1] + 65536 * pixels[..., 2], ids)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colours_come_back_in_pillow(channels: int, packing: png.Packing) -> None:
+    colours = np.random.default_rng(4).integers(0, 256, (500, 800, channels), np.uint8)
+    for array in (colours, colours[:, ::2], colours.transpose(1, 0, 2)):
+        assert np.array_equal(read_by_pillow(png.write_colours(array, packing=packing)), array)
+
+
+def test_fast_files_are_those_of_isal_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.repeat(np.arange(200, dtype=np.uint8), 2000).reshape(400, 1000)
+    with_isal = png.write_values(values, packing="fast")
+    monkeypatch.setattr(png, "isal_zlib", None)
+    assert png.write_values(values, packing="fast") != with_isal
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.zeros((2, 2), np.uint32), np.zeros((2, 2), np.int16), np.zeros((0, 2), np.uint8), np.zeros(4, np.uint8)],
+)
+def test_values_that_gray_png_does_not_hold_are_refused(values: np.ndarray) -> None:
+    with pytest.raises(BadBitmap):
+        png.write_values(values)
+
+
+@pytest.mark.parametrize(
+    "colours",
+    [np.zeros((2, 2, 2), np.uint8), np.zeros((2, 2), np.uint8), np.zeros((2, 0, 3), np.uint8), np.zeros((2, 2, 3))],
+)
+def test_arrays_that_hold_no_colours_are_refused(colours: np.ndarray) -> None:
+    with pytest.raises(BadBitmap):
+        png.write_colours(colours)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "mode", "kind"),
+    [
+        (np.zeros((3, 4), np.uint8), None, ("gray", 8, 4, 3)),
+        (np.zeros((3, 4), np.uint16), None, ("gray", 16, 4, 3)),
+        (np.zeros((3, 4), np.uint8), "P", ("palette", 8, 4, 3)),
+        (np.zeros((3, 4, 2), np.uint8), None, ("gray+alpha", 8, 4, 3)),
+        (np.zeros((3, 4, 3), np.uint8), None, ("rgb", 8, 4, 3)),
+    ],
+)
+def test_the_kind_of_a_file_is_told_from_its_header(
+    pixels: np.ndarray, mode: str | None, kind: tuple[Any, ...]
+) -> None:
+    data = written_by_pillow(pixels, mode, **({"bits": 8} if mode == "P" else {}))
+    assert png.kind_of(data) == kind
+    for damaged in (
+        b"",
+        data[:20],
+        data[:32],
+        b"x" + data[1:],
+        data[:25] + b"\x09" + data[26:],
+        data[:12] + b"JHDR" + data[16:],
+    ):
+        with pytest.raises(BadBitmap):
+            png.kind_of(damaged)
