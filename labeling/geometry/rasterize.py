@@ -183,7 +183,7 @@ def _joined(rings: list[Ring], vertices: int) -> NDArray[np.float64]:
             if set(map(len, pairs)) != {2}:
                 raise BadOutline("A vertex is a pair of numbers.")
             return np.fromiter(chain.from_iterable(pairs), np.float64, 2 * vertices).reshape(vertices, 2)
-        points = np.concatenate([np.asarray(ring, dtype=np.float64) for ring in rings if len(ring)])
+        points = np.concatenate([ring for ring in rings if len(ring)]).astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise BadOutline("A vertex is a pair of numbers.") from error
     if points.ndim != 2 or points.shape[1] != 2:
@@ -302,7 +302,8 @@ def _crossed(table: _Table, owner: Numbers, length: int) -> Spans:
     places = nth * np.repeat(table.step, counts)
     places += np.repeat(table.numerator + table.first * table.step, counts)
     places //= np.repeat(table.denominator, counts)
-    np.clip(places, 0, length, out=places)
+    np.maximum(places, 0, out=places)
+    np.minimum(places, length, out=places)
     nth += np.repeat(table.first + np.repeat(block - part_first, edges_of_part), counts)
     # sixteen bits are sorted by their digits, several times faster than by comparing
     line = nth.astype(np.uint16)
