@@ -296,17 +296,17 @@ def _crossed(table: _Table, owner: Numbers, length: int) -> Spans:
     block = np.cumsum(part_lines) - part_lines
     lines = int(part_lines.sum())
     edges_of_part = np.concatenate([heads[1:], [table.part.size]]) - heads
-    before = np.cumsum(counts) - counts
-    nth = np.arange(int(counts.sum()))
-    nth -= np.repeat(before, counts)
-    places = nth * np.repeat(table.step, counts)
-    places += np.repeat(table.numerator + table.first * table.step, counts)
+    # the line of an edge's crossing is its number among all crossings and a constant of the edge
+    line_of_first = table.first - (np.cumsum(counts) - counts)
+    number = np.arange(int(counts.sum()))
+    places = number * np.repeat(table.step, counts)
+    places += np.repeat(table.numerator + line_of_first * table.step, counts)
     places //= np.repeat(table.denominator, counts)
     np.maximum(places, 0, out=places)
     np.minimum(places, length, out=places)
-    nth += np.repeat(table.first + np.repeat(block - part_first, edges_of_part), counts)
+    number += np.repeat(line_of_first + np.repeat(block - part_first, edges_of_part), counts)
     # sixteen bits are sorted by their digits, several times faster than by comparing
-    line = nth.astype(np.uint16)
+    line = number.astype(np.uint16)
     places = places[np.argsort(line, kind="stable")]
     crossed = np.bincount(line, minlength=lines)
     if crossed.max() > 2:

@@ -111,3 +111,20 @@ def test_bench_api_measures_calls_beside_a_bare_view_and_pages_beside_a_small_da
         case.split()[2].rstrip(":") for case in rows if case.startswith("samples by")
     }
     assert rows["a page of 1,000 samples with labels of 5 boxes: web and PostgreSQL"]["target"] == 150
+
+
+@pytest.mark.full
+def test_bench_masks_measures_every_kernel_and_what_is_no_time_is_met():
+    done = subprocess.run(
+        [sys.executable, "manage.py", "bench", "masks", "--json"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    rows = json.loads(done.stdout)
+    assert all(row.keys() == KEYS for row in rows)
+    untimed = [row for row in rows if row["unit"] != "ms" and row["target"] is not None]
+    assert {row["unit"] for row in untimed} == {"KiB", "IoU"}
+    assert all(row["met"] for row in untimed)
