@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -23,6 +25,7 @@ from labeling.storage import local_path
 PIECE_BYTES = 1 << 20
 _ROWS = 10_000
 _PREFIX = "restored-"
+_FETCHED_AT_ONCE = 8
 
 # A dataset's reference and the upload behind it are of the same file; releases of the same content too. A table that
 # an older version has not yet names no file.
@@ -95,6 +98,37 @@ def pieces(file: Stored) -> Iterator[bytes]:
         raise BadFile(f"The file {file.path} cannot be read ({error.strerror or type(error).__name__}).") from None
     if size_bytes != file.size_bytes or digest.hexdigest() != file.sha256:
         raise BadFile(f"The file {file.path} has other bytes in the storage than were put there.")
+
+
+def read_ahead(files: Iterable[Stored]) -> Iterator[tuple[Stored, Iterable[bytes]]]:
+    """Each file with its bytes, in order. Of a bucket, small ones are fetched a few at a time, ahead of their turn.
+
+    Raises:
+        BadFile: as `pieces`, when the file's turn comes.
+    """
+    if storage.bucket() is None:
+        yield from ((file, pieces(file)) for file in files)
+        return
+    waiting: deque[tuple[Stored, Future[list[bytes]] | None]] = deque()
+    with ThreadPoolExecutor(_FETCHED_AT_ONCE) as pool:
+        try:
+            for file in files:
+                is_small = file.size_bytes <= PIECE_BYTES
+                waiting.append((file, pool.submit(_whole, file) if is_small else None))
+                if len(waiting) > 2 * _FETCHED_AT_ONCE:
+                    yield _in_turn(*waiting.popleft())
+            while waiting:
+                yield _in_turn(*waiting.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _whole(file: Stored) -> list[bytes]:
+    return list(pieces(file))
+
+
+def _in_turn(file: Stored, fetched: Future[list[bytes]] | None) -> tuple[Stored, Iterable[bytes]]:
+    return file, pieces(file) if fetched is None else fetched.result()
 
 
 class Placing:

@@ -24,7 +24,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from config.backup import contents, landmarks, tables
 from config.backup.archive import Writer
 from config.backup.contents import Columns, Files, Manifest, Opening, Table
-from config.backup.files import BadFile, References, pieces
+from config.backup.files import BadFile, References, read_ahead
 from labeling.log.store import APP_VERSION
 from releases import files as release_files
 
@@ -167,9 +167,9 @@ class _Making:
 
     def _files(self, references: References) -> Files:
         tally = contents.FileTally()
-        for file in references if self.with_files else ():
+        for file, content in read_ahead(references if self.with_files else ()):
             self.progress("files", tally.count, references.count)
-            self.writer.add(f"files/{file.path}", file.size_bytes, pieces(file))
+            self.writer.add(f"files/{file.path}", file.size_bytes, content)
             tally.add(file.sha256, file.size_bytes, file.path)
         return tally.files()
 

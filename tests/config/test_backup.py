@@ -16,6 +16,7 @@ from django.db import connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
+from config.backup import files as stored_files
 from config.backup import making, reading, restoring, tables
 from config.backup.archive import BadArchive
 from config.backup.contents import Manifest
@@ -168,6 +169,30 @@ def test_files_go_from_a_directory_to_a_bucket_and_from_a_bucket_to_a_directory(
     with home.inside():
         restored(of_bucket.data)
     assert home.stored() == expected
+
+
+@pytest.mark.full
+def test_a_bucket_of_many_small_files_and_a_few_large_ones_is_read_in_order(
+    changing: Origin, new_home: NewHome, s3: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, world = changing
+    with home.inside():
+        for number in range(40):
+            world.add_sample(f"more-{number}.png")
+        of_directory = archived()
+    bucket = s3.new_bucket()
+    stored = home.stored()
+    for path, data in stored.items():
+        bucket.put(path, data)
+    monkeypatch.setattr(stored_files, "PIECE_BYTES", max(map(len, stored.values())) - 1)
+    in_bucket = new_home(storage_url=bucket.storage_url, like=home)
+    with in_bucket.inside():
+        of_bucket = archived()
+        assert of_bucket.manifest.files == of_directory.manifest.files
+        lost = sorted(stored)[30]
+        bucket.delete(lost)
+        with pytest.raises(BackupFailed, match=f"{lost} is not in the storage"):
+            archived()
 
 
 @pytest.mark.full
