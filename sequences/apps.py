@@ -1,9 +1,27 @@
-"""The app of sequences. Until it has its own model, their labels are kept verbatim by labeling's task types."""
+"""Sequences' plugs: event types, the rows of tracks, and the task types whose labels are made of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
 
 from django.apps import AppConfig
 
 
 class SequencesConfig(AppConfig):
-    """Tracks and keyframes."""
+    """Tracks, keyframes, and what is computed between them."""
 
     name = "sequences"
+
+    def ready(self) -> None:
+        from labeling.log import projector
+        from labeling.rules import parts, task_types
+        from sequences import words  # noqa: F401 - which tells the words for our events
+        from sequences.rules import track_state
+        from sequences.task_types import TASK_TYPES
+
+        parts.register(track_state.TRACKS)
+        label = projector.kind_of("label/")
+        assert label is not None, "labeling is ready before us"
+        projector.register_kind(replace(label, tables=label.tables | {track_state.TABLE: "dataset_id"}))
+        for task_type in TASK_TYPES:
+            task_types.register(task_type)

@@ -19,9 +19,9 @@ from labeling.log.event import Event, Fact, Intent
 from labeling.log.rows import Rows
 from labeling.queries import labels as queries
 from labeling.queries.labels import Found
-from labeling.rules import access, label_state
+from labeling.rules import access, label_state, parts
 from labeling.rules.documents import Document
-from labeling.rules.edits import Editor, Outcome, given_uuids, references, verbs
+from labeling.rules.edits import Outcome, given_uuids, references, verbs
 from labeling.rules.fold import NOW
 from labeling.rules.label_state import STATUSES, LabelState
 from labeling.rules.task_types import TaskType, task_type
@@ -133,10 +133,6 @@ def edit_label(*, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any,
             sample, label_set, intent, *needs, uuids=None if everything else uuids, ids=None if everything else ids
         )
         kind = task_type(found.task_type)
-        if not kind.by_annotation:
-            raise Refused(
-                f"Labels of a {found.task_type or 'custom'} dataset are set by whole documents; PUT the label."
-            )
         kept = _replayed(found, intent)
         if kept is not None:
             return kept
@@ -146,7 +142,13 @@ def edit_label(*, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any,
         gone = queries.used_before(found.dataset, state.stream, given) if given and state.version else set()
 
         def run(*, reopening: bool = False) -> Outcome:
-            editor = Editor(state, author=intent.author, has_mask=kind.has_mask, pixels=files, gone=frozenset(gone))
+            editor = kind.editor(
+                state,
+                author=intent.author,
+                pixels=files,
+                gone=frozenset(gone),
+                sample=lambda: queries.attributes_of(sample),
+            )
             if reopening:
                 editor.reopen()
             return editor.run(edits)
@@ -286,6 +288,10 @@ def _refuse_gone(found: Found, seen: Seen, base: LabelState, edits: Any, error: 
     for item in base.annotations.values():
         if (item["uuid"] in uuids or item["id"] in ids) and item["uuid"] not in found.state.annotations:
             raise Conflict(found.state.stream, seen.version or 0, [f"annotation:{item['uuid']}"]) from error
+    for kind in parts.plugged():
+        for key, piece in base.parts.get(kind.table, {}).items():
+            if (key in uuids or piece[kind.number] in ids) and key not in found.state.parts.get(kind.table, {}):
+                raise Conflict(found.state.stream, seen.version or 0, [f"{kind.name}:{key}"]) from error
 
 
 def _changes(
@@ -319,7 +325,8 @@ def _done(fact: Fact, state: LabelState) -> bool:
         case e.AnnotationLinkRemoved():
             links = state.annotations.get(fact.annotation, {}).get("links", [])
             return not any(link["to"] == fact.to for link in links)
-    return False
+    plugged = parts.of_fact(type(fact))
+    return plugged is not None and plugged.done(fact, state)
 
 
 def _append(

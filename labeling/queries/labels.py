@@ -15,7 +15,7 @@ from labeling import events as e
 from labeling.errors import NotFound
 from labeling.log import store, values
 from labeling.queries.datasets import JOIN_ROLE, ROLE
-from labeling.rules import label_state
+from labeling.rules import label_state, parts
 from labeling.rules.label_state import LabelState, label_stream
 
 JSON = dict[str, Any]
@@ -46,6 +46,24 @@ HEADER = (
 )  # fmt: skip
 STORED_JSON = {"scene", "classifications", "mask", "document"}
 
+# The pieces of apps above: a text to decode for each of their tables, in the order of `parts.plugged`.
+PIECES = """ARRAY[{}]::text[]"""
+PIECES_OF = """(SELECT json_agg(json_build_array({columns}, p.data))::text
+          FROM {table} p
+         WHERE p.label_id = l.id AND (%s OR p.uuid = ANY(%s::uuid[]) OR p.{number} = ANY(%s::bigint[])))"""
+
+
+def _pieces(*, wanted: bool = True) -> tuple[str, int]:
+    """(the expression for the pieces of a label, how often it takes whether all, uuids and numbers)."""
+    if not wanted:
+        return PIECES.format(", ".join("NULL" for _ in parts.plugged())), 0
+    found = [
+        PIECES_OF.format(table=kind.table, number=kind.number, columns=", ".join(f"p.{name}" for name in kind.columns))
+        for kind in parts.plugged()
+    ]
+    return PIECES.format(", ".join(found)), len(found)
+
+
 # One statement, so that header, annotations and head are of one moment. json_agg hands over one text to decode.
 FIND = f"""
 SELECT d.id, d.owner_id, d.task_type, d.public, {ROLE}, h.head, ls.id,
@@ -56,6 +74,7 @@ SELECT d.id, d.owner_id, d.task_type, d.public, {ROLE}, h.head, ls.id,
            a.uuid, a.id, a.category_id, a."order", a.version, a.last_offset, a.data))::text
           FROM labeling_annotation a
          WHERE a.label_id = l.id AND (%s OR a.uuid = ANY(%s::uuid[]) OR a.id = ANY(%s::bigint[]))),
+       {{pieces}},
        l.deleted, {", ".join(f"l.{name}" for name in HEADER)}, d.settings->>'accepted_label_edits'
   FROM labeling_sample s
   JOIN labeling_dataset d ON d.id = s.dataset_id AND NOT d.deleted
@@ -82,15 +101,17 @@ def find_label(
         check.
     """
     some = uuids is not None or ids is not None
+    pieces, times = _pieces()
+    wanted: list[Any] = [not some, uuids or [], ids or []]
     with connection.cursor() as cursor:
-        cursor.execute(FIND, [not some, uuids or [], ids or [], person, label_set, sample])
+        cursor.execute(FIND.format(pieces=pieces), [*wanted * (1 + times), person, label_set, sample])
         row = cursor.fetchone()
     if row is None:
         raise NotFound("The sample")
     dataset, owner, task_type, public, role, head, set_id = row[:7]
     if set_id is None:
         raise NotFound("The label set")
-    names = {key: name for key, name in zip((row[22], row[24], row[26]), row[7:10], strict=True) if key}
+    names = {key: name for key, name in zip((row[23], row[25], row[27]), row[7:10], strict=True) if key}
     return Found(
         dataset=dataset,
         owner=owner,
@@ -106,7 +127,8 @@ def find_label(
             label_stream(sample, set_id),
             orjson.loads(row[10]) if row[10] else None,
             row[11],
-            row[12:-1],
+            row[12],
+            row[13:-1],
             complete=not some,
         ),
         names=names,
@@ -115,7 +137,14 @@ def find_label(
 
 
 def _state(
-    dataset: uuid.UUID, stream: str, annotations: list[Any] | None, deleted: bool | None, header: Any, *, complete: bool
+    dataset: uuid.UUID,
+    stream: str,
+    annotations: list[Any] | None,
+    pieces: list[str | None],
+    deleted: bool | None,
+    header: Any,
+    *,
+    complete: bool,
 ) -> LabelState:
     """The state of a label from its header row, and its annotations as FIND and PAGE have them."""
     if deleted is None:
@@ -134,6 +163,10 @@ def _state(
         data["version"] = version
         data["last_offset"] = last_offset
         state.annotations[key] = data
+    for kind, text in zip(parts.plugged(), pieces, strict=True):
+        if text:
+            items = (data | dict(zip(kind.columns, columns, strict=True)) for *columns, data in orjson.loads(text))
+            state.parts[kind.table] = {item["uuid"]: item for item in items}
     return state
 
 
@@ -159,6 +192,14 @@ def used_before(dataset: uuid.UUID, stream: str, uuids: set[str]) -> set[str]:
     return found | (named & uuids)
 
 
+def attributes_of(sample: uuid.UUID) -> JSON:
+    """The attributes of the sample that a label belongs to."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT attributes FROM labeling_sample WHERE id = %s", [sample])
+        row = cursor.fetchone()
+    return values.load_stored(row[0]) if row else {}
+
+
 def names_of(people: set[uuid.UUID | None]) -> dict[uuid.UUID, str]:
     """{person: username} for those who still have an account."""
     with connection.cursor() as cursor:
@@ -178,6 +219,7 @@ SELECT l.sample_id, CASE WHEN %s THEN
        (SELECT json_agg(json_build_array(
            a.uuid, a.id, a.category_id, a."order", a.version, a.last_offset, a.data))::text
           FROM labeling_annotation a WHERE a.label_id = l.id) END,
+       {{pieces}},
        l.deleted, {", ".join(f"l.{name}" for name in HEADER)}
   FROM labeling_label l WHERE l.sample_id = ANY(%s) AND l.label_set_id = %s AND NOT l.deleted
 """
@@ -194,8 +236,10 @@ def labels_of_samples(
 ) -> dict[uuid.UUID, Found]:
     """{sample: its label in the label set} for those that have one; without annotations unless `full`."""
     found = {}
+    pieces, times = _pieces(wanted=full)
+    every: list[Any] = [True, [], []]
     with connection.cursor() as cursor:
-        cursor.execute(PAGE, [full, samples, label_set])
+        cursor.execute(PAGE.format(pieces=pieces), [full, *every * times, samples, label_set])
         rows = cursor.fetchall()
     annotations = orjson.loads(f"[{','.join(row[1] or 'null' for row in rows)}]")  # one text, because calls cost
     names: dict[uuid.UUID, str] = {}
@@ -210,7 +254,7 @@ def labels_of_samples(
             sample=row[0],
             label_set=label_set,
             label_set_name=label_set_name,
-            state=_state(dataset, label_stream(row[0], label_set), own, row[2], row[3:], complete=full),
+            state=_state(dataset, label_stream(row[0], label_set), own, row[2], row[3], row[4:], complete=full),
             names=names,
         )
     states = [item.state for item in found.values()]
@@ -222,10 +266,14 @@ def labels_of_samples(
 
 def bounded_by_bytes(samples: list[uuid.UUID], label_set: uuid.UUID, *, most_bytes: int) -> Iterator[list[uuid.UUID]]:
     """The samples that have a label in a label set, in groups whose stored labels are at most this large, or one."""
+    tables = ["labeling_annotation", *(kind.table for kind in parts.plugged())]
+    sizes_of = "".join(
+        f" + coalesce((SELECT sum(pg_column_size(a.data)) FROM {table} a WHERE a.label_id = l.id), 0)"
+        for table in tables
+    )
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT l.sample_id, coalesce(pg_column_size(l.document), 0) + coalesce((SELECT sum(pg_column_size(a.data))"
-            " FROM labeling_annotation a WHERE a.label_id = l.id), 0)"
+            f"SELECT l.sample_id, coalesce(pg_column_size(l.document), 0){sizes_of}"
             " FROM labeling_label l WHERE l.sample_id = ANY(%s) AND l.label_set_id = %s AND NOT l.deleted",
             [samples, label_set],
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from labeling.errors import AnnotationNotFound, InvalidValue, Refused, StaleBitm
 from labeling.geometry import bitmaps, rle, shapes
 from labeling.log import values
 from labeling.log.event import Fact
-from labeling.rules import label_state
+from labeling.rules import label_state, parts
 from labeling.rules.documents import attribute_changes, checked_int, checked_list, checked_object, checked_points
 from labeling.rules.fold import NOW, Place
 from labeling.rules.label_state import STATUSES, Annotation, LabelState
@@ -67,7 +67,7 @@ def references(edits: Any) -> tuple[list[str], list[int], bool]:
             continue
         if edit.get("op") in ("remove", "patch_bitmap", "set_order"):
             everything = True
-        for key in ("annotation", "to", "id", "uuid"):
+        for key in ("annotation", "to", "id", "uuid", *parts.referring()):
             value = edit.get(key)
             if type(value) is int:
                 ids.add(value)
@@ -101,7 +101,13 @@ def _uuid(text: str) -> str | None:
 
 
 class Editor:
-    """Applies edits one after the other to a working copy of the state, and collects the facts."""
+    """Applies edits one after the other to a working copy of the state, and collects the facts.
+
+    An app above has its own, with other operations. `sample` gives the attributes of the label's sample, read only when
+    they are asked for.
+    """
+
+    names = "annotation"  #: the field by which an edit names what it is about
 
     def __init__(
         self,
@@ -111,11 +117,13 @@ class Editor:
         has_mask: bool,
         pixels: Pixels,
         gone: frozenset[str] = frozenset(),
+        sample: Callable[[], JSON] = dict,
     ) -> None:
         self.state = state.copied()
         self.author = author
         self.has_mask = has_mask
         self.pixels = pixels
+        self.sample = sample
         self.gone = set(gone)  #: uuids of annotations that were here before, of those that the edits want to give
         self.outcome = Outcome()
         self.uuid_of = {item["id"]: item["uuid"] for item in state.annotations.values()}
@@ -125,6 +133,14 @@ class Editor:
                 self.linking.setdefault(link["to"], {})[item["uuid"]] = None
         self.cleared: list[int] = []  #: ids of removed objects whose pixels are still there
         self.cleared_at = 0  #: which fact the first of them is
+
+    def operations(self) -> Mapping[str, Operation]:
+        """What there is to do, and which fields each takes."""
+        return OPERATIONS
+
+    def named(self, about: JSON) -> JSON:
+        """How an answer names what an edit was about."""
+        return {"annotation": about["uuid"], "id": about["id"]}
 
     def tell(self, fact: Fact, at: int | None = None) -> None:
         """One fact: kept (in front of the fact `at`, or last), and seen by the edits that follow."""
@@ -159,22 +175,23 @@ class Editor:
             raise InvalidValue(where, "must hold at least one edit")
         if len(items) > MOST_EDITS:
             raise InvalidValue(where, f"holds more than {MOST_EDITS} edits; send several requests")
+        operations = self.operations()
         for index, item in enumerate(items):
             place = f"{where}[{index}]"
             edit = checked_object(item, place)
             op = edit.get("op")
-            known = OPERATIONS.get(op) if isinstance(op, str) else None
+            known = operations.get(op) if isinstance(op, str) else None
             if known is None:
-                raise InvalidValue(f"{place}.op", f"must be one of {', '.join(OPERATIONS)}")
+                raise InvalidValue(f"{place}.op", f"must be one of {', '.join(operations)}")
             handler, keys = known
             for key in edit:
-                if key not in keys and key not in ("op", "annotation"):
+                if key not in keys and key not in ("op", self.names):
                     raise InvalidValue(f"{place}.{_shown(key)}", f"is not a field of {op}")
             before = len(self.outcome.facts)
             about = handler(self, edit, place)
             result: JSON = {"changed": len(self.outcome.facts) > before}
             if about is not None:
-                result |= {"annotation": about["uuid"], "id": about["id"]}
+                result |= self.named(about)
             self.outcome.results.append(result)
         self.clear_pixels()
         return self.outcome
@@ -216,7 +233,7 @@ class Editor:
         if category_id is not None:
             checked_int(category_id, f"{place}.category_id")
         drawn = any(name in edit for name in ("geometry", "type", "points"))
-        geometry = {"type": "mask"} if self.has_mask and not drawn else self._geometry(edit, place)
+        geometry = {"type": "mask"} if self.has_mask and not drawn else drawn_geometry(edit, place)
         item: JSON = {
             "annotation": key,
             "id": number,
@@ -263,7 +280,7 @@ class Editor:
         item = self.find(edit, place)
         if item["geometry"]["type"] == "mask":
             raise Refused(f"{place}: the pixels of this object are in the label's bitmap; use patch_bitmap")
-        geometry = self._geometry(edit, place)
+        geometry = drawn_geometry(edit, place)
         if geometry["type"] == "orientation" and "orientation" not in item:
             raise InvalidValue(f"{place}.geometry.type", "needs an orientation of the object; set that first")
         if geometry != item["geometry"]:
@@ -469,18 +486,6 @@ class Editor:
 
     # --- shapes ------------------------------------------------------------------------------------------------
 
-    def _geometry(self, edit: JSON, place: str) -> JSON:
-        if "geometry" in edit:
-            geometry = shapes.checked_geometry(edit["geometry"], where=f"{place}.geometry", lenient=False)
-            if geometry["type"] == "mask":
-                raise InvalidValue(f"{place}.geometry.type", "a mask is painted with patch_bitmap")
-            return geometry
-        kind = edit.get("type")
-        if kind not in ("bbox", "polygon", "polyline", "point"):
-            raise InvalidValue(f"{place}.geometry", "is required (or type and points as the protocol has them)")
-        points = checked_points(edit.get("points"), f"{place}.points")
-        return shapes.checked_geometry(shapes.from_wire(kind, points), where=f"{place}.points", lenient=False)
-
     def _keypoints(self, edit: JSON, place: str, geometry: JSON) -> list[JSON]:
         if geometry["type"] not in ("bbox", "rbox", "polygon"):
             raise InvalidValue(f"{place}.keypoints", "belong on boxes and polygons only")
@@ -490,6 +495,24 @@ class Editor:
         if geometry["type"] not in ("bbox", "rbox", "polygon", "orientation"):
             raise InvalidValue(f"{place}.orientation", "belongs on boxes and polygons, or stands alone")
         return shapes.checked_orientation(edit.get("orientation"), f"{place}.orientation")
+
+
+def drawn_geometry(edit: JSON, place: str) -> JSON:
+    """The geometry of an edit: in our own form, or in the protocol's.
+
+    Raises:
+        InvalidValue: it is neither.
+    """
+    if "geometry" in edit:
+        geometry = shapes.checked_geometry(edit["geometry"], where=f"{place}.geometry", lenient=False)
+        if geometry["type"] == "mask":
+            raise InvalidValue(f"{place}.geometry.type", "a mask is painted with patch_bitmap")
+        return geometry
+    kind = edit.get("type")
+    if kind not in ("bbox", "polygon", "polyline", "point"):
+        raise InvalidValue(f"{place}.geometry", "is required (or type and points as the protocol has them)")
+    points = checked_points(edit.get("points"), f"{place}.points")
+    return shapes.checked_geometry(shapes.from_wire(kind, points), where=f"{place}.points", lenient=False)
 
 
 def _number(value: Any, where: str) -> float:
@@ -503,7 +526,7 @@ def _shown(key: str) -> str:
     return key if key.isidentifier() and len(key) <= 40 else "?"
 
 
-Operation = tuple[Callable[[Editor, JSON, str], JSON | None], tuple[str, ...]]
+Operation = tuple[Callable[[Any, JSON, str], JSON | None], tuple[str, ...]]
 OPERATIONS: dict[str, Operation] = {
     "add": (
         Editor.add,

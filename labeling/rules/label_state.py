@@ -11,6 +11,7 @@ from typing import Any
 from labeling import events as e
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
+from labeling.rules import parts
 from labeling.rules.fold import Moment, Place, place_of
 
 Annotation = dict[str, Any]
@@ -71,6 +72,7 @@ class LabelState:
     reviewed_at: Moment | None = None
     last_offset: int = 0
     annotations: dict[str, Annotation] = field(default_factory=dict)
+    parts: dict[str, dict[str, JSON]] = field(default_factory=dict)  #: table of an app above → uuid → piece
     complete: bool = True
 
     @property
@@ -90,7 +92,8 @@ class LabelState:
         return sorted(self.annotations.values(), key=lambda item: (item["order"], item["id"]))
 
     def copied(self) -> LabelState:
-        return replace(self, annotations=dict(self.annotations))
+        pieces = {table: dict(items) for table, items in self.parts.items()}
+        return replace(self, annotations=dict(self.annotations), parts=pieces)
 
 
 def fold(state: LabelState, events: list[Event]) -> LabelState:
@@ -106,7 +109,13 @@ def evolve(state: LabelState, fact: Fact, place: Place) -> None:
     if not state.exists and not isinstance(fact, e.LabelDeleted):
         state.exists = True
         state.created_by, state.created_at = place.author, place.at
-    HANDLERS[type(fact)](state, fact, place)
+    handler = HANDLERS.get(type(fact))
+    if handler is None:
+        plugged = parts.of_fact(type(fact))
+        if plugged is None:
+            raise KeyError(type(fact).__name__)
+        handler = plugged.handlers[type(fact)]
+    handler(state, fact, place)
     state.version = place.version
     state.updated_by, state.updated_at = place.author, place.at
     state.last_offset = place.offset
@@ -180,6 +189,15 @@ def difference(before: LabelState, after: LabelState) -> Rows:
         found.put["labeling_annotation"] = changed
     if gone:
         found.out["labeling_annotation"] = gone
+    for table in sorted({*before.parts, *after.parts}):
+        had, has = before.parts.get(table, {}), after.parts.get(table, {})
+        row = parts.of_table(table).row
+        put = [row(after, label, item) for key, item in has.items() if had.get(key) is not item]
+        out = [annotation_key(label, key) for key in had if key not in has]
+        if put:
+            found.put[table] = put
+        if out:
+            found.out[table] = out
     return found
 
 
@@ -328,7 +346,7 @@ def _deleted(state: LabelState, fact: e.LabelDeleted, place: Place) -> None:
     state.status = "UNLABELED"
     state.score = state.mask = state.document = state.default_classification = None
     state.reviewed_by = state.reviewed_at = None
-    state.scene, state.classifications, state.annotations = {}, [], {}
+    state.scene, state.classifications, state.annotations, state.parts = {}, [], {}, {}
 
 
 HANDLERS: dict[type[Fact], Handler] = {

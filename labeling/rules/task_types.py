@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from labeling import events as e
+from labeling.errors import Refused
 from labeling.log import values
 from labeling.log.event import Fact
 from labeling.rules import copies, documents
 from labeling.rules.documents import Changes, Document
+from labeling.rules.edits import Editor
 from labeling.rules.label_state import LabelState
 from labeling.rules.protocol.labels import LABELS, check_label
 
@@ -23,10 +25,11 @@ class TaskType(Protocol):
     """Parses a label document, turns its difference to a state into facts, and renders the document again.
 
     `copied` gives the facts that make the same label in another dataset, whole, with what the document cannot say.
+    `editor` applies lists of edits, or refuses where a label is set by whole documents.
     """
 
     name: str
-    by_annotation: bool  #: annotations are kept one by one, and can be edited one by one
+    by_annotation: bool  #: annotations are kept one by one
     has_mask: bool  #: the pixels of the objects are in one bitmap of the label
 
     def parse(self, document: JSON, where: str) -> Document: ...
@@ -40,6 +43,8 @@ class TaskType(Protocol):
     def render(self, state: LabelState) -> JSON: ...
 
     def copied(self, state: LabelState) -> list[Fact]: ...
+
+    def editor(self, state: LabelState, **keywords: Any) -> Editor: ...
 
 
 class AnnotationTask:
@@ -74,6 +79,9 @@ class AnnotationTask:
     def copied(self, state: LabelState) -> list[Fact]:
         return copies.copied_objects(state)
 
+    def editor(self, state: LabelState, **keywords: Any) -> Editor:
+        return Editor(state, has_mask=self.has_mask, **keywords)
+
 
 class VerbatimTask:
     """Documents without events of their own: one LabelDocumentSet a save; equality is equality of JSON."""
@@ -107,6 +115,9 @@ class VerbatimTask:
 
     def copied(self, state: LabelState) -> list[Fact]:
         return copies.copied_document(state)
+
+    def editor(self, state: LabelState, **keywords: Any) -> Editor:
+        raise Refused(f"Labels of a {self.name or 'custom'} dataset are set by whole documents; PUT the label.")
 
 
 _task_types: dict[str, TaskType] = {}

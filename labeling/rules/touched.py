@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from labeling import events as e
 from labeling.log.event import Fact
+from labeling.rules import parts
 from labeling.rules.label_state import LabelState
 
 #: The label as a whole: conflicts with everything.
@@ -13,7 +14,13 @@ WHOLE = "label"
 
 
 def touched(fact: Fact, state: LabelState) -> set[str]:
-    """Names of what `fact` touches. `state` tells which object an id of the bitmap belongs to."""
+    """Names of what `fact` touches; one that ends with a slash stands for all names that begin with it.
+
+    `state` tells which object an id of the bitmap belongs to.
+    """
+    plugged = parts.of_fact(type(fact))
+    if plugged is not None:
+        return plugged.touched(fact, state)
     match fact:
         case e.LabelImported() | e.LabelDocumentSet() | e.LabelDeleted():
             return {WHOLE}
@@ -50,6 +57,10 @@ def overlap(mine: Iterable[set[str]], theirs: Iterable[set[str]]) -> list[str]:
     if not ours or not others:
         return []
     both = ours & others
+    for one, two in ((ours, others), (others, ours)):
+        wholes = tuple(name for name in one if name.endswith("/"))
+        if wholes:
+            both |= {name for name in two if name.startswith(wholes)}
     if WHOLE in ours or WHOLE in others:
         both = both | {WHOLE}
     return sorted(both)

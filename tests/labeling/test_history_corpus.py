@@ -22,6 +22,7 @@ from labeling import events as e
 from labeling.log import values
 from labeling.log.event import Event, Intent, vocabulary
 from labeling.log.projector import kind_of
+from sequences.events import TRACK_EVENTS
 
 JSON = dict[str, Any]
 HERE = Path(__file__).parent / "corpus"
@@ -98,7 +99,8 @@ def test_the_streams_fold_to_the_rows_that_they_did():
 
 def test_every_type_of_a_stream_that_is_projected_is_handled_by_its_fold():
     """A type without a handler would stop a rebuild, or worse be passed over: each fold is asked for each type."""
-    folds = {"label": e.LABEL_EVENTS, "sample": e.SAMPLE_EVENTS, "dataset": e.DATASET_EVENTS, "asset": (e.AssetAdded,),
+    folds = {"label": (*e.LABEL_EVENTS, *TRACK_EVENTS),
+             "sample": e.SAMPLE_EVENTS, "dataset": e.DATASET_EVENTS, "asset": (e.AssetAdded,),
              "issue": e.ISSUE_EVENTS}  # fmt: skip
     seen: dict[str, set[str]] = {}
     for stored in STORED:

@@ -45,3 +45,30 @@ FORMS: dict[str, JSON] = {
     "cuboid": cuboid(1.0, yaw=0.5),
     "cuboid-sync": cuboid(1.0, yaw=0.5, type="cuboid-sync"),
 }
+
+
+def point(x: float) -> JSON:
+    return {"type": "point", "points": [[x, 0]]}
+
+
+def track(
+    keyframes: dict[int, Any], absent: tuple[int, ...] = (), kept: dict[int, Any] | None = None, **more: Any
+) -> JSON:
+    """A track as a state holds it; keyframes and kept frames are given by an x, a geometry or an entry."""
+
+    def entry(value: Any) -> JSON:
+        if isinstance(value, dict):
+            return value if "geometry" in value else {"geometry": value}
+        return {"geometry": point(value)}
+
+    entries = {frame: {"absent": True} for frame in absent}
+    entries |= {frame: entry(value) for frame, value in keyframes.items()}
+    entries |= {frame: entry(value) | {"kept": True} for frame, value in (kept or {}).items()}
+    return {
+        "uuid": "00000000-0000-4000-8000-000000000001",
+        "track_id": 1,
+        "sensor": None,
+        "category_id": 1,
+        "order": 1.0,
+        "entries": {str(frame): entries[frame] for frame in sorted(entries)},
+    } | more

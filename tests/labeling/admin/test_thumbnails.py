@@ -18,6 +18,7 @@ from labeling.errors import StorageUnavailable
 from labeling.geometry import png as bitmap_png
 from labeling.log.event import Intent
 from labeling.rules import task_types
+from labeling.rules.task_types import VerbatimTask
 from tests.labeling.admin.world import World, add_sample, png, upload
 
 
@@ -243,10 +244,12 @@ def test_of_a_sequence_the_first_frame_is_shown_with_its_boxes(world: World) -> 
 def test_a_verbatim_document_of_before_it_was_checked_may_hold_anything(
     world: World, monkeypatch: pytest.MonkeyPatch, document: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(task_types, "check_label", lambda *_: None)
     dataset = new_dataset(world, "image-vector-sequence")
     url = assets.url_of(upload(world.edda, png((0, 80, 0))))
     sample = add_sample(dataset, world.edda, "x", {"frames": [{"image": {"url": url}}]})
-    save(world, sample, document)
+    with monkeypatch.context() as before:
+        before.setattr(task_types, "check_label", lambda *_: None)
+        before.setitem(task_types._task_types, "image-vector-sequence", VerbatimTask("image-vector-sequence"))
+        save(world, sample, document)
 
     assert not is_card(thumbnail(world, sample))

@@ -263,18 +263,18 @@ def test_a_uuid_is_never_used_again_in_its_label(desk):
 
 
 def test_labels_of_other_task_types_are_set_by_whole_documents(make_desk):
-    desk = make_desk("image-vector-sequence")
+    desk = make_desk("pointcloud-cuboid")
     with pytest.raises(Refused, match="whole documents"):
         desk.edit({"op": "add", "geometry": FOUND})
 
 
 def test_a_verbatim_label_is_one_event_a_save(make_desk):
-    desk = make_desk("image-vector-sequence")
-    document: JSON = {"frames": [{"annotations": [], "odd": None}]}
+    desk = make_desk("pointcloud-cuboid")
+    document: JSON = {"annotations": [], "odd": None}
     desk.save(document, score=0.5, set_score=True)
-    desk.save({"frames": [{"annotations": [], "odd": None}]}, score=0.5, set_score=True)
+    desk.save({"annotations": [], "odd": None}, score=0.5, set_score=True)
     assert desk.names() == ["LabelDocumentSet", "LabelStatusChanged", "LabelScoreSet"]
-    desk.save({"frames": []})
+    desk.save({"annotations": []})
     assert desk.names(3) == ["LabelDocumentSet"]
     with pytest.raises(Conflict):
         desk.save(document | {"x": 1}, version=3, by=desk.ben)

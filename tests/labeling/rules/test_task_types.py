@@ -14,21 +14,23 @@ from tests.support.labels import after, annotation, label, no_label
 
 JSON = dict[str, Any]
 BY_ANNOTATION = ("vector", "bboxes", "keypoints", "segmentation-bitmap", "segmentation-bitmap-highres")
-CONTAINERS = {
+TRACKED = {
     "image-segmentation-sequence": "frames",
     "image-vector-sequence": "frames",
-    "pointcloud-cuboid": "annotations",
     "pointcloud-cuboid-sequence": "frames",
+    "pointcloud-vector-sequence": "frames",
+    "multisensor-sequence": "sensors",
+}
+CONTAINERS = {
+    "pointcloud-cuboid": "annotations",
     "pointcloud-segmentation": "annotations",
     "pointcloud-segmentation-sequence": "frames",
     "pointcloud-vector": "annotations",
-    "pointcloud-vector-sequence": "frames",
-    "multisensor-sequence": "sensors",
 }
 
 
 def test_every_task_type_of_the_protocol_is_known():
-    assert set(task_type_names()) == {*BY_ANNOTATION, *CONTAINERS, ""}
+    assert set(task_type_names()) == {*BY_ANNOTATION, *CONTAINERS, *TRACKED, ""}
 
 
 @pytest.mark.parametrize("name", BY_ANNOTATION)
@@ -43,7 +45,7 @@ def test_these_are_kept_as_they_came(name):
     assert (kind.name, kind.by_annotation, kind.has_mask) == (name, False, False)
 
 
-@pytest.mark.parametrize("name, container", CONTAINERS.items())
+@pytest.mark.parametrize("name, container", (CONTAINERS | TRACKED).items())
 def test_a_document_without_its_container_is_refused(name, container):
     for bad in ({}, {container: None}, {container: {}}, {container: "x"}):
         with pytest.raises(InvalidValue) as caught:

@@ -1,0 +1,57 @@
+"""What apps above keep of a label piece by piece: a row each in a table of theirs, and the facts that change them.
+
+A piece is a dict in `LabelState.parts[table]`, by its uuid; like an annotation it is never changed in place. Its row
+has the columns key, uuid, label_id, dataset_id, last_offset, version and data, a column with the number by which people
+call it, and any others. Pure.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labeling.log.event import Fact
+
+JSON = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One kind of pieces. `columns` are those of a row, beside `data`, that are read back into the piece."""
+
+    name: str  #: what one is called, in the names of what is touched
+    table: str
+    number: str  #: the column with the number that people see
+    columns: tuple[str, ...]
+    row: Callable[[Any, uuid.UUID, JSON], JSON]
+    handlers: Mapping[type[Fact], Callable[[Any, Any, Any], None]]
+    touched: Callable[[Any, Any], set[str]]
+    referring: tuple[str, ...]  #: fields of edits that name a piece
+    done: Callable[[Any, Any], bool]  #: (fact, state): somebody did the very same in the meantime
+
+
+_plugged: dict[str, Parts] = {}
+
+
+def register(parts: Parts) -> None:
+    """Plug in a kind of pieces, in the place of an earlier one in the same table."""
+    _plugged[parts.table] = parts
+
+
+def plugged() -> list[Parts]:
+    return list(_plugged.values())
+
+
+def of_table(table: str) -> Parts:
+    return _plugged[table]
+
+
+def referring() -> list[str]:
+    return [field for parts in _plugged.values() for field in parts.referring]
+
+
+def of_fact(fact: type[Fact]) -> Parts | None:
+    """The parts that a fact changes; None for labeling's own facts and for unknown ones."""
+    return next((parts for parts in _plugged.values() if fact in parts.handlers), None)

@@ -1,0 +1,108 @@
+"""Geometries of tracks on the wire: what the protocol shows of them, and when two of them are the same. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+from labeling.errors import InvalidValue
+from labeling.geometry import shapes
+from labeling.rules.documents import WIRE_TYPES
+from sequences.interpolation.blends import CUBOIDS
+from sequences.interpolation.numbers import (
+    PER_DEGREE,
+    PER_METRE,
+    PER_PIXEL,
+    PER_QUATERNION,
+    PER_RADIAN,
+    on_grid,
+)
+
+JSON = dict[str, Any]
+
+_CUBOID_KEYS = frozenset({"type", "position", "dimensions", "yaw", "rotation"})
+_SHAPE_KEYS = frozenset({"type", "points"})
+_EXACT_KEYS = _SHAPE_KEYS | {"geometry"}
+#: The grid of the numbers below a key; of a list of points their length decides.
+_GRIDS = {
+    "yaw": PER_RADIAN,
+    "rotation": PER_QUATERNION,
+    "position": PER_METRE,
+    "dimensions": PER_METRE,
+    "angle_deg": PER_DEGREE,
+}
+
+
+def from_wire(item: JSON, where: str) -> tuple[JSON, frozenset[str], bool]:
+    """(the geometry of an annotation, the keys that it was in, whether it came in our own form).
+
+    Raises:
+        InvalidValue: our own form beside the protocol's contradicts it.
+    """
+    kind = item.get("type")
+    if kind in CUBOIDS and "position" in item:
+        return (
+            {key: item[key] for key in ("type", "position", "dimensions", "yaw", "rotation") if key in item},
+            (_CUBOID_KEYS),
+            False,
+        )
+    if kind not in WIRE_TYPES or "points" not in item:
+        return {"type": "mask"}, frozenset(), False
+    geometry = item.get("geometry")
+    if isinstance(geometry, dict) and geometry.get("type") not in (None, "mask", "orientation"):
+        geometry = shapes.checked_geometry(geometry, where=f"{where}.geometry", lenient=True)
+        if shapes.to_wire(geometry) != (kind, item["points"]):
+            raise InvalidValue(
+                f"{where}.points", "must be those of the geometry; send the one of the two that you changed"
+            )
+        return geometry, _EXACT_KEYS, True
+    return shapes.from_wire(cast(str, kind), item["points"]), _SHAPE_KEYS, False
+
+
+def to_wire(geometry: JSON) -> JSON:
+    """What the protocol shows of a geometry, with our own form beside where that says more."""
+    kind = geometry["type"]
+    if kind in CUBOIDS:
+        return geometry
+    wire = shapes.to_wire(geometry)
+    if wire is None:
+        return {}
+    found: JSON = {"type": wire[0], "points": wire[1]}
+    if kind not in WIRE_TYPES or shapes.keeps(geometry):
+        found["geometry"] = geometry
+    return found
+
+
+def agree(ours: JSON, sent: JSON, *, exact: bool) -> bool:
+    """Whether a geometry that was sent is ours after rounding to the grid; as far as the protocol shows it, unless it
+    came in our own form (`exact`)."""
+    if ours == sent:
+        return True
+    if not exact and ours["type"] not in CUBOIDS and ours["type"] != "mask":
+        shown, wanted = shapes.to_wire(ours), shapes.to_wire(sent)
+        if shown is None or wanted is None or shown[0] != wanted[0]:
+            return False
+        return _near(shown[1], wanted[1], None)
+    return ours["type"] == sent["type"] and _near(ours, sent, None)
+
+
+def _near(one: Any, two: Any, grid: float | None) -> bool:
+    if isinstance(one, dict):
+        return (
+            isinstance(two, dict)
+            and one.keys() == two.keys()
+            and all(_near(value, two[key], _GRIDS.get(key, grid)) for key, value in one.items())
+        )
+    if isinstance(one, list):
+        if not isinstance(two, list) or len(one) != len(two):
+            return False
+        if one and grid is None and not isinstance(one[0], list | dict):
+            grid = PER_METRE if len(one) == 3 else PER_PIXEL
+        return all(_near(a, b, grid) for a, b in zip(one, two, strict=True))
+    if type(one) in (int, float) and type(two) in (int, float):
+        if one == two:
+            return True
+        a, b = on_grid(np.array([one, two], np.float64), grid or PER_PIXEL).tolist()
+        return bool(a == b)
+    return type(one) is type(two) and bool(one == two)
