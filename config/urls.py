@@ -12,5 +12,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("labeling.admin.accounts")),
     path("", include("labeling.api.urls")),
+    path("", include("sequences.api.urls")),
     path("", include("releases.api.urls")),
 ]

@@ -127,7 +127,7 @@ class TrackEditor(Editor):
         if category_id is not None:
             checked_int(category_id, f"{place}.category_id")
         frame = self.frame(edit, place, sensor)
-        entry: Entry = {"geometry": _geometry(edit, place)}
+        entry: Entry = {"geometry": track_geometry(edit, place)}
         if edit.get("attributes") is not None:
             entry["attributes"] = checked_attributes(edit["attributes"], f"{place}.attributes")
         origin = None if edit.get("origin") is None else checked_object(edit["origin"], f"{place}.origin")
@@ -234,7 +234,7 @@ class TrackEditor(Editor):
         drawn = any(name in edit for name in ("geometry", "type", "points"))
         if shown is None and not drawn:
             raise Refused(f"{place}: the object is not there at this frame; say where it is")
-        geometry = _geometry(edit, place) if drawn or shown is None else shown.geometry
+        geometry = track_geometry(edit, place) if drawn or shown is None else shown.geometry
         stepped = shown.entry if shown is not None else self._last(line, frame)
         entry: Entry = {"geometry": geometry} | {key: stepped[key] for key in _STEPPED if key in stepped}
         if "attributes" in edit:
@@ -352,8 +352,12 @@ class TrackEditor(Editor):
         return self.set_score(edit, place)
 
 
-def _geometry(edit: JSON, place: str) -> JSON:
-    """The geometry of an edit: in our own form, or in the protocol's."""
+def track_geometry(edit: JSON, place: str) -> JSON:
+    """The geometry of an edit: in our own form (cuboids too), or in the protocol's.
+
+    Raises:
+        InvalidValue: it is neither.
+    """
     if "geometry" in edit:
         geometry = checked_object(edit["geometry"], f"{place}.geometry")
         if geometry.get("type") in CUBOIDS:

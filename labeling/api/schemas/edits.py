@@ -189,10 +189,13 @@ _forms = {
     for op, (schema, example) in OPERATIONS.items()
 }
 EDIT = component("Edit", told_by("op", _forms), example={"op": "add", "category_id": 1, **_box})
+#: What an edit may be, and what an answer says of one; an app above adds its own.
+EDIT_KINDS: list[JSON] = [EDIT]
+EDIT_RESULTS: list[JSON] = [closed({"changed": FLAG}, {"annotation": UUID, "id": WHOLE})]
 EDITS = component(
     "Edits",
     closed(
-        {"edits": listed(EDIT, least=1, most=MOST_EDITS)},
+        {"edits": listed({"anyOf": EDIT_KINDS}, least=1, most=MOST_EDITS)},
         {
             "gesture": said(nullable(UUID), "What of several requests was one movement of the hand."),
             "reason": said(nullable(text(10_000)), "Why, in words; stored encrypted."),
@@ -216,8 +219,8 @@ EDITED = component(
             "label_status": STATUS,
             "rebased": said(FLAG, "Whether it was put on top of what others did since If-Match."),
             "edits": said(
-                listed(closed({"changed": FLAG}, {"annotation": UUID, "id": WHOLE})),
-                "For each edit whether it changed anything, and the annotation that it was about.",
+                listed({"anyOf": EDIT_RESULTS}),
+                "For each edit whether it changed anything, and what it was about.",
             ),
         },
         {"mask_hash": HASH},

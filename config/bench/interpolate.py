@@ -1,0 +1,183 @@
+"""`bench interpolate`: what it costs to compute what lies between keyframes: the kernels, and a label over HTTP.
+
+The peers are what others do: a Python loop that makes each frame's shape, and `numpy.interp` a coordinate. A target of
+20 ns a box is 50 million boxes a second on one core.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from config.bench import Row
+from config.bench.edit import Client, server_processes
+from config.bench.processor import processor_ms
+from sequences.interpolation.numbers import PER_METRE, PER_PIXEL, PER_QUATERNION, lerp, on_grid, slerp, track_lerp
+
+ROUNDS = 7
+TRACKS, FRAMES, STEP = 100, 1000, 10
+EDITS = 40
+
+
+def main() -> list[Row]:
+    """The kernels in this process, then a server without workers."""
+    from config.embedded import lease
+    from config.home import prepare
+    from config.serving import Serving, migrate
+
+    rows = kernels()
+    import django
+
+    home = prepare()
+    lease.attach(home)
+    django.setup()
+    migrate()
+    from labeling.commands import people
+
+    operator = people.operator("bench")
+    person = people.add_person(intent=operator, username="bench")
+    _, key = people.create_key(intent=operator, person=person)
+    serving = Serving(port=0, home=home, web_processes=1, threads=1, workers=0, log=home / "log" / "bench.log")
+    serving.take_port()
+    serving.start()
+    try:
+        serving.wait_ready()
+        return rows + over_http(Client(serving.base_url, key), home)
+    finally:
+        serving.stop()
+
+
+def best_ns(action: Callable[[], Any], count: int) -> float:
+    """Nanoseconds of processor time for one of `count`; the best of some rounds, because others disturb."""
+    found = []
+    action()
+    for _ in range(ROUNDS):
+        before = time.process_time_ns()
+        action()
+        found.append((time.process_time_ns() - before) / count)
+    return min(found)
+
+
+def kernels() -> list[Row]:
+    """Float64 on one core."""
+    chance = np.random.default_rng(5)
+    frames = np.arange(0, 10_001, STEP)
+    boxes = chance.uniform(0, 2000, (4, len(frames)))
+    every = np.arange(10_001)
+    ours = best_ns(lambda: track_lerp(frames, boxes, PER_PIXEL), len(every))
+    interp = best_ns(lambda: [np.interp(every, frames, row) for row in boxes], len(every))
+    loop = best_ns(lambda: looped(frames.tolist(), boxes.T.tolist()), len(every))
+    weights = np.arange(1, 100) / 100
+    first, last = chance.uniform(0, 2000, (2, 400))
+    vertices = len(weights) * 200
+    polygons = best_ns(lambda: lerp(first, last, weights, PER_PIXEL), vertices)
+    columns = list(zip(first.tolist(), last.tolist(), strict=True))
+    of_polygons = best_ns(lambda: [np.interp(weights, [0.0, 1.0], pair) for pair in columns], vertices)
+    one, two = chance.normal(size=(2, 4))
+    many = np.arange(1, 1000) / 1000
+    here, there = chance.uniform(0, 100, (2, 6))
+
+    def poses() -> None:
+        lerp(here, there, many, PER_METRE)
+        on_grid(slerp(one, two, many), PER_QUATERNION)
+
+    cuboids = best_ns(poses, len(many))
+    return [
+        Row("boxes of a track, against numpy.interp", "ns/box", ours, interp, 20),
+        Row("boxes of a track, against a loop a frame", "ns/box", ours, loop, 20),
+        Row("polygons of 200 vertices, against numpy.interp", "ns/vertex", polygons, of_polygons, 2),
+        Row("cuboid poses: place, size and rotation", "ns/pose", cuboids, None, 100),
+    ]
+
+
+def looped(frames: list[int], boxes: list[list[float]]) -> list[list[float]]:
+    """What a program without arrays does."""
+    found = []
+    for (a, one), (b, two) in zip(
+        zip(frames, boxes, strict=True), zip(frames[1:], boxes[1:], strict=False), strict=False
+    ):
+        for frame in range(a, b):
+            t = (frame - a) / (b - a)
+            found.append([x + (y - x) * t for x, y in zip(one, two, strict=True)])
+    return found
+
+
+def over_http(client: Client, home: Path) -> list[Row]:
+    """A label of 100 tracks over 1,000 frames with a keyframe every 10."""
+    client.call("POST", "/user/datasets/", json.dumps({"name": "bench", "task_type": "image-vector-sequence"}).encode())
+    frames = [{"image": {"url": ""}} for _ in range(FRAMES)]
+    body = json.dumps({"name": "walk", "attributes": {"frames": frames}}).encode()
+    sample = json.loads(client.call("POST", "/datasets/bench/bench/samples/", body))
+    label = f"/labels/{sample['uuid']}/ground-truth"
+    client.call("PUT", f"{label}/", document())
+    web, _ = server_processes(home)
+    turn = iter(range(1_000_000))
+
+    def move() -> None:
+        n = next(turn)
+        points = [[n % 97, 5], [n % 97 + 20, 30]]
+        edit = {"op": "set_keyframe", "track": n % TRACKS + 1, "frame": 500, "type": "bbox", "points": points}
+        client.call("POST", f"{label}/edits/", json.dumps({"edits": [edit]}).encode())
+
+    def price(action: Callable[[], Any], times: int) -> float:
+        action()
+        found = []
+        for _ in range(5):
+            before = processor_ms(web)
+            for _ in range(times):
+                action()
+            found.append((processor_ms(web) - before) / times)
+        return sorted(found)[len(found) // 2]
+
+    return [
+        Row("edit of a keyframe of 100 tracks x 1,000 frames: web", "ms CPU", price(move, EDITS), None, 5),
+        Row("all of its frames: web", "ms CPU", price(lambda: client.call("GET", f"{label}/frames/"), 2), None, 500),
+        Row(
+            "a window of 50 of its frames: web",
+            "ms CPU",
+            price(lambda: client.call("GET", f"{label}/frames/?from=475&to=525"), 5),
+            None,
+            40,
+        ),
+    ]
+
+
+def document() -> bytes:
+    """100 tracks that move in straight lines between keyframes."""
+    chance = np.random.default_rng(6)
+    places = chance.integers(0, 1000, (TRACKS, FRAMES // STEP + 1, 2)).tolist()
+    frames: list[dict[str, Any]] = []
+    for frame in range(FRAMES):
+        index, part = divmod(frame, STEP)
+        items = []
+        for number, place in enumerate(places, 1):
+            x, y = (a + (b - a) * part / STEP for a, b in zip(place[index], place[index + 1], strict=True))
+            points = [[x, y], [x + 20, y + 25]]
+            if frame > FRAMES - STEP:  # there is no keyframe behind the last ones
+                points = items_at(frames, number)
+            items.append(
+                {
+                    "id": number,
+                    "category_id": 1,
+                    "track_id": number,
+                    "type": "bbox",
+                    "points": points,
+                    "is_keyframe": part == 0,
+                }
+            )
+        frames.append({"annotations": items})
+    return json.dumps({"label_status": "PRELABELED", "attributes": {"frames": frames}}).encode()
+
+
+def items_at(frames: list[dict[str, Any]], number: int) -> Any:
+    return frames[FRAMES - STEP]["annotations"][number - 1]["points"]
+
+
+if __name__ == "__main__":
+    json.dump([row.as_json() for row in main()], sys.stdout)

@@ -1,0 +1,172 @@
+"""Tracks and frames over HTTP; every answer is compared with the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from labeling.api.schemas.edits import OPERATIONS as LABELINGS_EDITS
+from sequences.api.schemas import TRACK_EDITS
+from sequences.rules.edits import TRACK_OPERATIONS
+from tests.labeling.api.conftest import caller, make_street  # noqa: F401 - fixtures
+from tests.sequences.rules.test_documents import box, frames
+from tests.sequences.support import bbox
+
+JSON = dict[str, Any]
+
+WALK = frames(
+    box(0, keyframe=True), box(1), [box(2), box(5, 2)], [box(3, keyframe=True), box(5, 2)], box(3), format_version="0.2"
+)
+
+
+@pytest.fixture
+def walk(make_street: Any) -> Any:  # noqa: F811
+    street = make_street("image-vector-sequence")
+    assert street.ana.put(f"{street.label}/", {"attributes": WALK}).status == 201
+    return street
+
+
+def test_the_documented_track_edits_are_those_that_there_are():
+    documented = {op: {*required, *optional} for op, (required, optional, _) in TRACK_EDITS.items()}
+    assert documented.keys() | {"set_score", "set_status"} == TRACK_OPERATIONS.keys()
+    for op, fields in documented.items():
+        assert fields | {"sensor"} == set(TRACK_OPERATIONS[op][1]), op
+    assert not documented.keys() & LABELINGS_EDITS.keys()
+
+
+def test_tracks_say_when_each_is_there_and_what_was_set(walk):
+    answer = walk.ben.get(f"{walk.label}/tracks/")
+    assert answer.status == 200 and answer.headers["ETag"] == '"2"'
+    one, two = answer.json
+    assert (one["track_id"], one["presence"], one["keyframes"], one["remove_keyframes"]) == (1, [[0, 5]], [0, 3], [])
+    assert (two["track_id"], two["presence"], two["keyframes"], two["remove_keyframes"]) == (2, [[2, 4]], [2], [4])
+    assert (one["frames"], one["kept"], one["merged"], one["sensor"]) == (5, [], [], None)
+
+
+def test_attributes_are_told_as_steps(walk):
+    walk.edit({"op": "set_keyframe_attributes", "track": 1, "frame": 2, "attributes": {"colour": "red"}})
+    (one, _) = walk.ana.get(f"{walk.label}/tracks/").json
+    assert one["attributes"] == [
+        {"frame": 0, "attributes": None},
+        {"frame": 2, "attributes": {"colour": "red"}},
+        {"frame": 3, "attributes": None},
+    ]
+
+
+def test_frames_are_dense_in_any_window_or_only_keyframes(walk):
+    whole = walk.ana.get(f"{walk.label}/frames/").json
+    assert [{key: value for key, value in frame.items() if key != "frame"} for frame in whole] == WALK["frames"]
+    assert [frame["frame"] for frame in whole] == [0, 1, 2, 3, 4]
+    assert walk.ana.get(f"{walk.label}/frames/?from=1&to=3").json == whole[1:3]
+    assert walk.ana.get(f"{walk.label}/frames/?from=4&to=99").json == whole[4:]
+    assert walk.ana.get(f"{walk.label}/frames/?from=3&to=1").json == []
+    only = walk.ana.get(f"{walk.label}/frames/?keyframes=only").json
+    assert [(frame["frame"], [item["track_id"] for item in frame["annotations"]]) for frame in only] == [
+        (0, [1]), (2, [2]), (3, [1]),
+    ]  # fmt: skip
+    assert walk.ana.get(f"{walk.label}/frames/?keyframes=only&from=1&to=3").json == only[1:2]
+
+
+@pytest.mark.parametrize("query, field", [("from=x", "from"), ("to=-1", "to"), ("keyframes=all", "keyframes")])
+def test_a_window_that_makes_no_sense_is_refused(walk, query, field):
+    answer = walk.ana.get(f"{walk.label}/frames/?{query}")
+    assert (answer.status, answer.json["field"]) == (400, field)
+
+
+def test_a_keyframe_moves_its_frames_and_the_past_stays(walk):
+    then = walk.head
+    before = walk.ana.get(f"{walk.label}/frames/").json
+    edit = {"op": "set_keyframe", "track": 1, "frame": 3, "type": "bbox", "points": [[30, 0], [32, 2]]}
+    answer = walk.edit(edit)
+    assert answer.status == 200 and answer.json["edits"][0]["track_id"] == 1
+    after = walk.ana.get(f"{walk.label}/frames/").json
+    assert [frame["annotations"][0]["points"][0][0] for frame in after] == [0, 10, 20, 30, 30]
+    assert walk.ana.get(f"{walk.label}/frames/?at={then}").json == before
+    assert walk.ana.get(f"{walk.label}/tracks/?at={then}").headers["ETag"] == '"2"'
+    assert walk.ana.get(f"{walk.label}/tracks/?at=1").status == 404
+
+
+def test_the_second_on_the_same_keyframe_gets_the_conflict_and_where_to_read_what_it_missed(walk):
+    edit = {"op": "set_keyframe", "track": 1, "frame": 3, "type": "bbox", "points": [[30, 0], [32, 2]]}
+    assert walk.edit(edit, If_Match='"2"').status == 200
+    answer = walk.edit(edit | {"points": [[31, 0], [32, 2]]}, by=walk.ben, If_Match='"2"')
+    assert answer.status == 409 and "after_version=2" in answer.json["missed"]
+    other = {"op": "set_keyframe", "track": 2, "frame": 3, "type": "bbox", "points": [[30, 0], [32, 2]]}
+    assert walk.edit(other, by=walk.ben, If_Match='"2"').json["rebased"] is True
+
+
+def test_a_refused_edit_says_why(walk):
+    answer = walk.edit({"op": "delete_keyframe", "track": 2, "frame": 2})
+    assert answer.status == 409 and "at least one keyframe" in answer.detail
+    answer = walk.edit({"op": "split_track", "track": 1, "frame": 77})
+    assert (answer.status, answer.json["field"]) == (400, "edits[0].frame")
+
+
+def test_a_label_of_another_task_type_has_no_tracks(make_street):  # noqa: F811
+    street = make_street()
+    street.ana.put(f"{street.label}/", {"attributes": {"annotations": []}})
+    for path in ("tracks", "frames"):
+        assert street.ana.get(f"{street.label}/{path}/").status == 404
+
+
+def test_frames_of_several_sensors_are_asked_for_by_sensor(make_street):  # noqa: F811
+    street = make_street("multisensor-sequence")
+    sensors = [
+        {"name": "left", "task_type": "image-vector-sequence", "attributes": WALK},
+        {"name": "right", "task_type": "image-segmentation-sequence", "attributes": []},
+    ]
+    assert street.ana.put(f"{street.label}/", {"attributes": {"sensors": sensors}}).status == 201
+    assert len(street.ana.get(f"{street.label}/frames/?sensor=0").json) == 5
+    for query in ("", "?sensor=1", "?sensor=9"):
+        answer = street.ana.get(f"{street.label}/frames/{query}")
+        assert (answer.status, answer.json["field"]) == (400, "sensor")
+    assert {track["sensor"] for track in street.ana.get(f"{street.label}/tracks/").json} == {0}
+
+
+# --- previews ------------------------------------------------------------------------------------------------------
+
+
+def seen(*items: tuple[Any, float]) -> JSON:
+    return {"objects": [{"id": name, "geometry": bbox(x, 0, x + 2, 2), "featureHash": "f"} for name, x in items]}
+
+
+def test_a_preview_fills_the_frames_between_and_saves_nothing(walk):
+    head = walk.head
+    body = {"key_frames": {"2": seen(("a", 0), ("b", 7)), "6": seen(("a", 8))}, "objects_to_interpolate": ["a", "gone"]}
+    found = walk.ben.post("/interpolate/", body).json
+    assert list(found) == ["2", "3", "4", "5", "6"]
+    xs = [{item["id"]: item["geometry"]["points"][0][0] for item in found[f]["objects"]} for f in found]
+    assert xs == [{"b": 7, "a": 0}, {"a": 2}, {"a": 4}, {"a": 6}, {"a": 8}]
+    assert found["3"]["objects"][0]["featureHash"] == "f" and walk.head == head
+    by_time = walk.ben.post("/interpolate/", body | {"times": [0, 0, 0, 3, 4, 5, 8]}).json
+    assert by_time["3"]["objects"][0]["geometry"]["points"][0][0] == 3
+
+
+@pytest.mark.parametrize(
+    "body, status, field",
+    [
+        ({"key_frames": {}, "objects_to_interpolate": ["a"]}, 400, "key_frames"),
+        ({"key_frames": {"0": seen(("a", 0))}, "objects_to_interpolate": []}, 400, "objects_to_interpolate"),
+        ({"key_frames": {"x": seen(("a", 0))}, "objects_to_interpolate": ["a"]}, 400, "key_frames"),
+        ({"key_frames": {"0": {}}, "objects_to_interpolate": ["a"]}, 400, "key_frames.0.objects"),
+        ({"key_frames": {"0": {"objects": [{}]}}, "objects_to_interpolate": ["a"]}, 400, "key_frames.0.objects[0].id"),
+        (
+            {"key_frames": {"0": {"objects": [{"id": 1}]}}, "objects_to_interpolate": [1]},
+            400,
+            "key_frames.0.objects[0].geometry",
+        ),
+        ({"key_frames": {"0": seen(("a", 0), ("a", 1))}, "objects_to_interpolate": ["a"]}, 400,
+         "key_frames.0.objects[1].id"),
+        ({"key_frames": {"0": seen(("a", 0))}, "objects_to_interpolate": ["a"], "times": ["x"]}, 400, "times[0]"),
+        ({"key_frames": {"0": seen(("a", 0))}, "objects_to_interpolate": ["a"], "x": 1}, 400, "body"),
+        ({"key_frames": {"0": seen(("a", 0)), "999999": seen(("a", 0))}, "objects_to_interpolate": ["a"]}, 413, None),
+    ],
+)  # fmt: skip
+def test_a_preview_that_does_not_fit_is_refused_by_the_name_of_its_field(walk, body, status, field):
+    answer = walk.ana.post("/interpolate/", body)
+    assert (answer.status, answer.json.get("field")) == (status, field)
+
+
+def test_nobody_gets_a_preview_without_a_key(caller, walk):  # noqa: F811
+    assert caller().post("/interpolate/", {}).status == 401
