@@ -29,10 +29,10 @@ JSON = dict[str, Any]
 
 
 def read_sequence(request: Request, sample: str, label_set: str) -> tuple[LabelState, int]:
-    """(the label with its tracks, the offset that it is read at).
+    """(the label with its tracks, the offset that it is read at). A label of another task type has none, and no frames.
 
     Raises:
-        NotFound: there is no such label, or its objects are not tracks.
+        NotFound: there is no such label.
     """
     found = find(request, sample, label_set)
     state, offset, at = found.state, found.head, at_of(request)
@@ -41,9 +41,9 @@ def read_sequence(request: Request, sample: str, label_set: str) -> tuple[LabelS
         offset = queries.as_offset(found.dataset, at, found.head)
         state = queries.label_at(found.dataset, state.stream, offset)
     kind = task_type(found.task_type)
-    if not state.exists or not isinstance(kind, SequenceTask):
+    if not state.exists:
         raise NotFound
-    return kind.opened(state)[0], offset
+    return kind.opened(state)[0] if isinstance(kind, SequenceTask) else state, offset
 
 
 def shown(state: LabelState, track: Track) -> JSON:

@@ -68,6 +68,8 @@ def _key_frames(value: Any) -> dict[int, list[JSON]]:
             if name in seen:
                 raise InvalidValue(f"{where}.id", "is used by another object of this frame")
             seen.add(name)
+            if "geometry" not in item:
+                raise InvalidValue(f"{where}.geometry", "is required")
             track_geometry(item, where)
         found[int(frame)] = items
     return found

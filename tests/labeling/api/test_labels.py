@@ -243,7 +243,7 @@ def test_times_of_a_client_are_stored_to_the_microsecond(street):
 
 
 def test_labels_of_other_task_types_cannot_be_edited_one_by_one(make_street):
-    street = make_street("image-vector-sequence")
+    street = make_street("pointcloud-cuboid")
     answer = street.edit({"op": "add", "geometry": FOUND})
     assert (answer.status, answer.json["code"]) == (409, "refused")
 

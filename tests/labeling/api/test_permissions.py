@@ -149,6 +149,16 @@ ROWS: dict[tuple[str, str], Row] = {
     ("label_edit", "reject"): Row(verb("reject"), action="review"),
     ("label_edit", "override"): Row(verb("override", status="SKIPPED"), action="override"),
     ("label_events", ""): Row(),
+    ("label_tracks", ""): Row(),
+    ("label_tracks", "at"): Row(query="at=99", action="history"),
+    ("label_frames", ""): Row(),
+    ("label_frames", "at"): Row(query="at=99", action="history"),
+    ("interpolate", ""): Row(
+        {
+            "key_frames": {"0": {"objects": [{"id": 1, "geometry": {"type": "point", "points": [[1, 2]]}}]}},
+            "objects_to_interpolate": [1],
+        }
+    ),
     # --- issues, raised by olga
     ("issues", ""): Row(),
     ("issues", "at"): Row(query="at=99", action="history"),

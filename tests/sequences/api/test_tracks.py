@@ -106,6 +106,8 @@ def test_a_refused_edit_says_why(walk):
 def test_a_label_of_another_task_type_has_no_tracks(make_street):  # noqa: F811
     street = make_street()
     street.ana.put(f"{street.label}/", {"attributes": {"annotations": []}})
+    assert street.ana.get(f"{street.label}/tracks/").json == street.ana.get(f"{street.label}/frames/").json == []
+    street.ana.delete(f"{street.label}/")
     for path in ("tracks", "frames"):
         assert street.ana.get(f"{street.label}/{path}/").status == 404
 
@@ -153,6 +155,14 @@ def test_a_preview_fills_the_frames_between_and_saves_nothing(walk):
         ({"key_frames": {"0": {"objects": [{}]}}, "objects_to_interpolate": ["a"]}, 400, "key_frames.0.objects[0].id"),
         (
             {"key_frames": {"0": {"objects": [{"id": 1}]}}, "objects_to_interpolate": [1]},
+            400,
+            "key_frames.0.objects[0].geometry",
+        ),
+        (
+            {
+                "key_frames": {"0": {"objects": [{"id": 1, "type": "point", "points": [[1, 2]]}]}},
+                "objects_to_interpolate": [1],
+            },
             400,
             "key_frames.0.objects[0].geometry",
         ),
