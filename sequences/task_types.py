@@ -50,7 +50,7 @@ class SequenceTask:
 
     def parse(self, document: JSON, where: str) -> Document:
         check_label(self.name, document, where)
-        return parse_tracks(document, where, sensors=self.has_sensors)
+        return parse_tracks(document, where, task_type=self.name)
 
     def first(
         self, state: LabelState, document: Document, status: str, score: float | None, mask: JSON | None
@@ -80,7 +80,7 @@ class SequenceTask:
         return [*imported(tracks, skeleton), *_head(state.status, state.score)]
 
     def editor(self, state: LabelState, **keywords: Any) -> Editor:
-        return TrackEditor(state, has_mask=False, open=self.begun, **keywords)
+        return TrackEditor(state, has_mask=False, task_type=self.name, open=self.begun, **keywords)
 
     def begun(self, state: LabelState, sample: Callable[[], JSON]) -> list[Fact]:
         """The facts in front of the first edit of a track: a label that has no frames yet gets those of its sample."""
@@ -118,9 +118,9 @@ class SequenceTask:
             return state, []
         try:
             check_label(self.name, state.document, "attributes")
-            parsed = parse_tracks(state.document or {}, "attributes", sensors=self.has_sensors)
+            parsed = parse_tracks(state.document or {}, "attributes", task_type=self.name)
         except (InvalidValue, ValueError):
-            parsed = parse_tracks(self.empty()["skeleton"], "attributes", sensors=self.has_sensors)
+            parsed = parse_tracks(self.empty()["skeleton"], "attributes", task_type=self.name)
         facts = opening(state, parsed)
         opened = state.copied()
         for number, fact in enumerate(facts, 1):

@@ -9,6 +9,7 @@ grid; a number that both keyframes have in common is passed on as it is.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -39,6 +40,14 @@ def on_grid(values: Array, per_unit: float) -> Array:
     return np.rint(values * per_unit) / per_unit + 0.0
 
 
+def _round(values: Array, per_unit: float) -> None:
+    """`on_grid` in place, of numbers that are known not to be too large."""
+    values *= per_unit
+    np.rint(values, out=values)
+    values /= per_unit
+    values += 0.0
+
+
 def lerp(first: Array, last: Array, weights: Array, per_unit: float) -> Array:
     """Straight from `first` to `last` (both (C,)): (F, C). Exact where both are equal; finite for finite input."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -50,38 +59,70 @@ def lerp(first: Array, last: Array, weights: Array, per_unit: float) -> Array:
         else:
             mixed = np.multiply.outer(weights, span)
             mixed += first
-    mixed = on_grid(mixed, per_unit)
+    if len(first) and max(np.abs(first).max(), np.abs(last).max()) < 2.0**52 / per_unit:
+        _round(mixed, per_unit)
+    else:
+        mixed = on_grid(mixed, per_unit)
     same = first == last
     if same.any():
         mixed[:, same] = first[same]
     return mixed
 
 
-def track_lerp(frames: Array, keys: Array, per_unit: float) -> Array:
+def track_lerp(frames: Array, keys: Array, per_unit: float, weights: Array | None = None) -> Array:
     """All frames from frames[0] to frames[-1] of one object whose keys are (C, K), planar: (C, N).
 
-    `frames` (K,) are strictly increasing. It is `lerp` for every pair of neighbours at once; the rows of keyframes are
-    the keys themselves. K = 1 gives that one frame.
+    `frames` (K,) are strictly increasing. It is `lerp` for every pair of neighbours at once, to the last bit; the
+    keyframes' own columns are the keys. `weights` (N,) are how far each frame is on the way between its neighbours, by
+    its number unless said. K = 1 gives that one frame.
     """
     lengths = np.diff(frames)
     if len(lengths) == 0:
         return np.array(keys, np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        spans = np.diff(keys, axis=1)
+    if not np.isfinite(spans).all():
+        return _one_by_one(frames, keys, per_unit, weights)
     count = int(frames[-1] - frames[0]) + 1
-    slopes = np.diff(keys, axis=1) / lengths
+    still = spans == 0
+    large = not np.abs(keys).max() < 2.0**52 / per_unit
+    if weights is None and not large and not still.any() and (lengths == lengths[0]).all():
+        # Evenly spaced, as most are that a program set: the same numbers without looking each up.
+        steps = spans[:, :, None] * (np.arange(lengths[0]) / lengths[0])
+        steps += keys[:, :-1, None]
+        _round(steps, per_unit)
+        steps[:, :, 0] = keys[:, :-1]
+        return np.concatenate([steps.reshape(len(keys), -1), keys[:, -1:]], axis=1)
+    index = np.repeat(np.arange(len(lengths)), lengths)
+    if weights is None:
+        weights = (np.arange(count - 1) - (frames[:-1] - frames[0])[index]) / lengths[index]
     found = np.empty((keys.shape[0], count))
-    steps = np.arange(count - 1, dtype=np.float64)
-    steps -= np.repeat(frames[:-1] - frames[0], lengths)
-    for row, key, slope in zip(found, keys, slopes, strict=True):
-        line = np.repeat(slope, lengths)
-        line *= steps
-        line += np.repeat(key[:-1], lengths)
-        line *= per_unit
-        np.rint(line, out=line)
-        line /= per_unit
+    for row, key, span, same in zip(found, keys, spans, still, strict=True):
+        line = span[index]
+        line *= weights[: count - 1]
+        line += key[index]
+        if large:
+            line = on_grid(line, per_unit)
+        else:
+            _round(line, per_unit)
+        if same.any():
+            held = same[index]
+            line[held] = key[index][held]
         row[:-1] = line
-        row[-1] = key[-1]
         row[(frames - frames[0]).astype(np.intp)] = key
     return found
+
+
+def _one_by_one(frames: Array, keys: Array, per_unit: float, weights: Array | None) -> Array:
+    """track_lerp where a way is longer than the largest float."""
+    parts = []
+    for number, (first, last) in enumerate(pairwise(frames.tolist())):
+        start = first - int(frames[0])
+        share = np.arange(last - first) / (last - first) if weights is None else weights[start : start + last - first]
+        part = lerp(keys[:, number], keys[:, number + 1], share, per_unit).T
+        part[:, 0] = keys[:, number]
+        parts.append(part)
+    return np.concatenate([*parts, keys[:, -1:]], axis=1)
 
 
 def shortest_arc(first: float, last: float, turn: float) -> float:

@@ -69,6 +69,7 @@ class Place(NamedTuple):
     """The frames of one sensor, or of the whole document."""
 
     sensor: int | None
+    task_type: str
     frames: list[JSON]
     where: str
 
@@ -76,15 +77,15 @@ class Place(NamedTuple):
 # --- parsing -------------------------------------------------------------------------------------------------------
 
 
-def parse_tracks(document: JSON, where: str, *, sensors: bool) -> SequenceDocument:
-    """The tracks of a document whose fields were checked; `sensors` says that it has several, each with frames.
+def parse_tracks(document: JSON, where: str, *, task_type: str) -> SequenceDocument:
+    """The tracks of a document of a task type, whose fields were checked.
 
     Raises:
         InvalidValue: a geometry of ours contradicts the protocol's beside it.
     """
     found = SequenceDocument(verbatim=document)
-    found.skeleton = _bare(document, sensors=sensors)
-    for place in _places(document, where, sensors=sensors):
+    found.skeleton = _bare(document, sensors=task_type == SEVERAL)
+    for place in _places(document, where, task_type):
         lists: list[list[int]] = []
         for frame, content in enumerate(place.frames):
             numbers: list[int] = []
@@ -92,21 +93,23 @@ def parse_tracks(document: JSON, where: str, *, sensors: bool) -> SequenceDocume
                 spot = f"{place.where}.frames[{frame}].annotations[{index}]"
                 nth = numbers.count(item["track_id"])
                 sightings = found.sightings.setdefault(Key(place.sensor, item["track_id"], nth), {})
-                sightings[frame] = _sighting(item, spot)
+                sightings[frame] = _sighting(item, spot, drawn=place.task_type != BITMAPS)
                 numbers.append(item["track_id"])
             lists.append(numbers)
         found.listed[place.sensor] = lists
     return found
 
 
-def _places(document: JSON, where: str, *, sensors: bool) -> Iterator[Place]:
+def _places(document: JSON, where: str, task_type: str) -> Iterator[Place]:
     """Where a document has frames with objects; sensors of other kinds are not looked into."""
-    if not sensors:
-        yield Place(None, document["frames"], where)
+    if task_type != SEVERAL:
+        yield Place(None, task_type, document["frames"], where)
         return
     for number, sensor in enumerate(document["sensors"]):
         if _has_tracks(sensor):
-            yield Place(number, sensor["attributes"]["frames"], f"{where}.sensors[{number}].attributes")
+            yield Place(
+                number, sensor["task_type"], sensor["attributes"]["frames"], f"{where}.sensors[{number}].attributes"
+            )
 
 
 def _bare(document: JSON, *, sensors: bool) -> JSON:
@@ -126,8 +129,8 @@ def _bare(document: JSON, *, sensors: bool) -> JSON:
     return {key: items, "rest": rest} if rest else {key: items}
 
 
-def _sighting(item: JSON, where: str) -> Sighting:
-    geometry, keys, exact = from_wire(item, where)
+def _sighting(item: JSON, where: str, *, drawn: bool) -> Sighting:
+    geometry, keys, exact = from_wire(item, where) if drawn else ({"type": "mask"}, frozenset[str](), False)
     rest: JSON = {"attributes": item["attributes"]} if "attributes" in item else {}
     none = item["category_id"] == 0 and "category" in item and item["category"] is None
     extra = {
@@ -203,6 +206,10 @@ def entries_for(track: Track, sightings: dict[int, Sighting], clock: Clock) -> d
     is the very entry that was there."""
     before = Timeline.of(track)
     shown = {item.frame: item for item in before.shown(clock)}
+    if shown.keys() == sightings.keys() and all(
+        _agrees(track, shown[frame], seen) for frame, seen in sightings.items()
+    ):
+        return dict(track["entries"])
     # What is set behind the last frame stays: the document cannot show it.
     marks: dict[int, Entry] = {frame: entry for frame, entry in before.entries.items() if frame >= clock.frames}
     for frame, seen in sightings.items():
@@ -501,6 +508,8 @@ def opening(state: LabelState, parsed: SequenceDocument) -> list[Fact]:
     return first_tracks(state, parsed, name)
 
 
+SEVERAL = "multisensor-sequence"
+BITMAPS = "image-segmentation-sequence"  #: the pixels of its objects are in a bitmap of each frame
 #: Task types of sensors whose objects are tracks.
 SENSORS = {
     "image-vector-sequence",

@@ -19,12 +19,17 @@ from labeling.rules.protocol.forms import check
 from labeling.rules.protocol.labels import LABELS, checked_attributes
 from sequences import events as e
 from sequences.interpolation.blends import CUBOIDS
-from sequences.rules.documents import clock_of, skeleton_of
+from sequences.rules.documents import BITMAPS, clock_of, skeleton_of
 from sequences.rules.timeline import Clock, Entry, Timeline, Track
 from sequences.rules.track_state import tracks_of
 
 JSON = dict[str, Any]
 
+#: The forms of geometry of a task type; where none are said, all but cuboids.
+FORMS = {
+    "pointcloud-cuboid-sequence": CUBOIDS,
+    "pointcloud-vector-sequence": (*CUBOIDS, "polygon", "polyline", "point"),
+}
 #: What stays as it was when somebody sets a keyframe without saying it.
 _STEPPED = ("attributes", "category_id", "object_id", "extra")
 
@@ -34,8 +39,9 @@ class TrackEditor(Editor):
 
     names = "track"
 
-    def __init__(self, *arguments: Any, open: Callable[..., list[Fact]], **keywords: Any) -> None:
+    def __init__(self, *arguments: Any, task_type: str, open: Callable[..., list[Fact]], **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
+        self.task_type = task_type
         self._open: Callable[..., list[Fact]] | None = open
         self._opened = 0
 
@@ -112,6 +118,20 @@ class TrackEditor(Editor):
     def order(self) -> float:
         return float(int(self.state.last_order)) + 1.0
 
+    def geometry(self, edit: JSON, place: str, sensor: int | None) -> JSON:
+        """The geometry of an edit, in a form that the sensor's labels have."""
+        kind = self.task_type if sensor is None else skeleton_of(self.state)["sensors"][sensor]["task_type"]
+        if kind == BITMAPS:
+            for name in ("geometry", "type", "points"):
+                if name in edit:
+                    raise InvalidValue(f"{place}.{name}", "is not known here: the pixels are in a bitmap of the frame")
+            return {"type": "mask"}
+        geometry = track_geometry(edit, place)
+        forms = FORMS.get(kind)
+        if geometry["type"] not in forms if forms else geometry["type"] in CUBOIDS:
+            raise InvalidValue(f"{place}.geometry.type", f"must be one that labels of {kind} have")
+        return geometry
+
     # --- tracks ------------------------------------------------------------------------------------------------
 
     def add_track(self, edit: JSON, place: str) -> JSON:
@@ -127,7 +147,7 @@ class TrackEditor(Editor):
         if category_id is not None:
             checked_int(category_id, f"{place}.category_id")
         frame = self.frame(edit, place, sensor)
-        entry: Entry = {"geometry": track_geometry(edit, place)}
+        entry: Entry = {"geometry": self.geometry(edit, place, sensor)}
         if edit.get("attributes") is not None:
             entry["attributes"] = checked_attributes(edit["attributes"], f"{place}.attributes")
         origin = None if edit.get("origin") is None else checked_object(edit["origin"], f"{place}.origin")
@@ -232,9 +252,9 @@ class TrackEditor(Editor):
         line = Timeline.of(track)
         shown = line.at(frame, self.clock(track["sensor"]))
         drawn = any(name in edit for name in ("geometry", "type", "points"))
-        if shown is None and not drawn:
+        if shown is None and not drawn and line.entries[line.keyframes()[0]]["geometry"]["type"] != "mask":
             raise Refused(f"{place}: the object is not there at this frame; say where it is")
-        geometry = track_geometry(edit, place) if drawn or shown is None else shown.geometry
+        geometry = self.geometry(edit, place, track["sensor"]) if drawn or shown is None else shown.geometry
         stepped = shown.entry if shown is not None else self._last(line, frame)
         entry: Entry = {"geometry": geometry} | {key: stepped[key] for key in _STEPPED if key in stepped}
         if "attributes" in edit:

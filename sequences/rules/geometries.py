@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import numpy as np
-
 from labeling.errors import InvalidValue
 from labeling.geometry import shapes
 from labeling.rules.documents import WIRE_TYPES
@@ -16,7 +14,6 @@ from sequences.interpolation.numbers import (
     PER_PIXEL,
     PER_QUATERNION,
     PER_RADIAN,
-    on_grid,
 )
 
 JSON = dict[str, Any]
@@ -63,6 +60,8 @@ def from_wire(item: JSON, where: str) -> tuple[JSON, frozenset[str], bool]:
 def to_wire(geometry: JSON) -> JSON:
     """What the protocol shows of a geometry, with our own form beside where that says more."""
     kind = geometry["type"]
+    if kind == "bbox" or kind == "point":  # most of all, and there may be a million
+        return {"type": kind, "points": geometry["points"]}
     if kind in CUBOIDS:
         return geometry
     wire = shapes.to_wire(geometry)
@@ -79,12 +78,33 @@ def agree(ours: JSON, sent: JSON, *, exact: bool) -> bool:
     came in our own form (`exact`)."""
     if ours == sent:
         return True
+    if ours["type"] == sent["type"] and "points" in ours and ours["type"] != "skeleton":
+        return _same_points(ours["points"], sent["points"])
     if not exact and ours["type"] not in CUBOIDS and ours["type"] != "mask":
         shown, wanted = shapes.to_wire(ours), shapes.to_wire(sent)
         if shown is None or wanted is None or shown[0] != wanted[0]:
             return False
-        return _near(shown[1], wanted[1], None)
+        return _same_points(shown[1], wanted[1])
     return ours["type"] == sent["type"] and _near(ours, sent, None)
+
+
+def _same_points(one: list[list[float]], two: list[list[float]]) -> bool:
+    if len(one) != len(two):
+        return False
+    for p, q in zip(one, two, strict=True):
+        if p != q:
+            if len(p) != len(q):
+                return False
+            grid = PER_METRE if len(p) == 3 else PER_PIXEL
+            for a, b in zip(p, q, strict=True):
+                if a != b and _rounded(a, grid) != _rounded(b, grid):
+                    return False
+    return True
+
+
+def _rounded(number: float, per_unit: float) -> float:
+    """The steps of the grid that a number is at: `on_grid` of one number, which takes numpy fifty times as long."""
+    return round(number * per_unit) if abs(number) < 2.0**52 / per_unit else number
 
 
 def _near(one: Any, two: Any, grid: float | None) -> bool:
@@ -103,6 +123,5 @@ def _near(one: Any, two: Any, grid: float | None) -> bool:
     if type(one) in (int, float) and type(two) in (int, float):
         if one == two:
             return True
-        a, b = on_grid(np.array([one, two], np.float64), grid or PER_PIXEL).tolist()
-        return bool(a == b)
+        return _rounded(one, grid or PER_PIXEL) == _rounded(two, grid or PER_PIXEL)
     return type(one) is type(two) and bool(one == two)

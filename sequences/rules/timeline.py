@@ -10,11 +10,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from sequences.interpolation import blended, continued
+from sequences.interpolation import PER_METRE, PER_PIXEL, blended, continued, track_lerp
 
 JSON = dict[str, Any]
 Track = dict[str, Any]
@@ -103,12 +104,58 @@ class Timeline:
     def shown(self, clock: Clock, start: int = 0, end: int | None = None) -> Iterator[Shown]:
         """The object at each of the frames start … end - 1 at which it is there, in their order."""
         end = clock.frames if end is None else min(end, clock.frames)
-        for index, first in enumerate(self.frames):
-            until = self.frames[index + 1] if index + 1 < len(self.frames) else clock.frames
-            if until <= start or first >= end or self.entries[first].get("absent"):
+        index = max(bisect_right(self.frames, start) - 1, 0)
+        while index < len(self.frames) and self.frames[index] < end:
+            run = self._run(clock, index, end)
+            if run > index:
+                yield from self._at_once(clock, index, run, start, end)
+                index = run
                 continue
-            low, high = max(start, first), min(end, until)
-            yield from self._segment(clock, index, low, high)
+            first = self.frames[index]
+            until = self.frames[index + 1] if index + 1 < len(self.frames) else clock.frames
+            if until > start and not self.entries[first].get("absent"):
+                yield from self._segment(clock, index, max(start, first), min(end, until))
+            index += 1
+
+    def _run(self, clock: Clock, index: int, end: int) -> int:
+        """The last of the keyframes from `index` on, in front of `end` or the first behind it, that are points in one
+        number, so that all between them is computed at once; `index` where there are none."""
+        run = index
+        shape = _shape_of(self.entries[self.frames[index]])
+        while (
+            shape is not None
+            and self.frames[run] < end
+            and run + 1 < len(self.frames)
+            and _shape_of(self.entries[self.frames[run + 1]]) == shape
+        ):
+            run += 1
+        return run
+
+    def _at_once(self, clock: Clock, index: int, run: int, start: int, end: int) -> Iterator[Shown]:
+        """The frames from the keyframe `index` up to `run`, exclusive, as far as they are wanted."""
+        frames = self.frames[index : run + 1]
+        keys = np.array([self.entries[frame]["geometry"]["points"] for frame in frames], np.float64)
+        weights = None
+        if clock.times is not None:
+            weights = np.concatenate([clock.weights(a, b, a, b) for a, b in pairwise(frames)])
+        flat = keys.reshape(len(frames), -1).T
+        grid = PER_METRE if keys.shape[2] == 3 else PER_PIXEL
+        points = track_lerp(np.array(frames), flat, grid, weights).T.reshape(-1, *keys.shape[1:]).tolist()
+        entries, kept, offset = self.entries, self.kept, frames[0]
+        entry = entries[offset]
+        geometry = entry["geometry"]
+        for frame in range(offset, min(frames[-1], end)):
+            mine = entries.get(frame)
+            if mine is not None:
+                entry, geometry = mine, mine["geometry"]
+            if frame < start:
+                continue
+            if frame in kept:
+                yield Shown(frame, kept[frame]["geometry"], kept[frame], True)
+            elif mine is not None:
+                yield Shown(frame, geometry, entry, True)
+            else:
+                yield Shown(frame, geometry | {"points": points[frame - offset]}, entry, False)
 
     def at(self, frame: int, clock: Clock) -> Shown | None:
         """The object at one frame, or None where it is absent."""
@@ -144,3 +191,13 @@ class Timeline:
         before = self.frames[index - 1]
         past = np.maximum(clock.weights(before, first, low, high), 1.0)
         return continued(self.entries[before]["geometry"], geometry, past)
+
+
+def _shape_of(entry: Entry) -> tuple[str, int, int] | None:
+    """(type, number of points, their length) of a box or points, which are all computed alike; None for others."""
+    geometry = entry.get("geometry")
+    if geometry is None or geometry["type"] not in ("bbox", "point"):
+        return None
+    points = geometry["points"]
+    lengths = set(map(len, points))
+    return (geometry["type"], len(points), lengths.pop()) if len(lengths) == 1 else None

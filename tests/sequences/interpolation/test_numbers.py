@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -91,6 +92,23 @@ def test_a_whole_track_is_the_line_of_each_of_its_segments():
     keys = np.array([[0.0, 10.0, 5.0], [1 / 3, 7.25, 1 / 7]])
     found = track_lerp(np.array([2, 5, 6]), keys, PER_PIXEL)
     np.testing.assert_array_equal(found[:, 1:3].T, lerp(keys[:, 0], keys[:, 1], np.array([1, 2]) / 3, PER_PIXEL))
+
+
+@given(
+    keys=st.lists(st.lists(finite | pixels, min_size=2, max_size=2), min_size=2, max_size=5),
+    lengths=st.lists(st.integers(1, 6), min_size=4, max_size=4),
+    repeat=st.booleans(),
+)
+def test_all_segments_at_once_are_to_the_last_bit_what_each_is_alone(keys, lengths, repeat):
+    if repeat:
+        keys[-1] = keys[-2]
+    frames = np.cumsum([3, *lengths])[: len(keys)]
+    planar = np.array(keys, np.float64).T
+    found = track_lerp(frames, planar, PER_PIXEL)
+    for index, (first, last) in enumerate(pairwise(frames)):
+        alone = lerp(planar[:, index], planar[:, index + 1], np.arange(1, last - first) / (last - first), PER_PIXEL)
+        np.testing.assert_array_equal(found[:, first - 3 + 1 : last - 3].T, alone)
+    np.testing.assert_array_equal(found[:, frames - 3], planar)
 
 
 @pytest.mark.parametrize(

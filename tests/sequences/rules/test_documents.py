@@ -112,6 +112,14 @@ def test_strange_documents_come_back_word_for_word_and_saved_again_are_nothing(d
     assert facts_of(state, VECTOR.render(state)) == []
 
 
+def test_what_stands_beside_the_objects_of_bitmaps_is_kept_whatever_it_is():
+    kind: Any = task_type("image-segmentation-sequence")
+    item = {"id": 1, "category_id": 1, "track_id": 1, "type": "bbox", "points": "abc", "geometry": 7}
+    document = frames(item, item | {"points": [[1], 2]}, {**item, "type": "cuboid", "position": None})
+    state = saved(document, kind=kind)
+    assert values.same(kind.render(state), document) and facts_of(state, document, kind) == []
+
+
 def test_a_label_without_a_document_has_no_frames():
     assert VECTOR.render(label()) == {"frames": []}
     assert task_type("multisensor-sequence").render(label()) == {"sensors": []}

@@ -312,6 +312,42 @@ def test_where_several_sensors_have_the_same_number_the_sensor_says_which():
     assert [len(sensor["attributes"]["frames"][1]["annotations"]) for sensor in shown] == [1, 1]
 
 
+@pytest.mark.parametrize(
+    "kind, geometry, fits",
+    [
+        ("image-vector-sequence", cuboid(), False),
+        ("image-vector-sequence", point(1), True),
+        ("pointcloud-cuboid-sequence", cuboid(), True),
+        ("pointcloud-cuboid-sequence", point(1), False),
+        ("pointcloud-vector-sequence", cuboid(), True),
+        ("pointcloud-vector-sequence", point(1), True),
+        ("pointcloud-vector-sequence", {"type": "bbox", "points": [[0, 0], [1, 1]]}, False),
+        ("image-segmentation-sequence", point(1), False),
+    ],
+)
+def test_a_track_has_only_forms_that_labels_of_its_task_type_have(kind, geometry, fits):
+    new = {"op": "add_track", "frame": 0, "geometry": geometry}
+    if fits:
+        state = after(no_label(), *run(no_label(), new, kind=task_type(kind)).facts)
+        shown = task_type(kind).render(state)
+        assert task_type(kind).changes(state, task_type(kind).parse(shown, "x")).facts == []
+    else:
+        with pytest.raises(InvalidValue, match="geometry"):
+            run(no_label(), new, kind=task_type(kind))
+
+
+def test_a_track_of_bitmaps_is_there_without_a_geometry():
+    bitmaps = task_type("image-segmentation-sequence")
+    edits = [
+        {"op": "add_track", "frame": 2, "category_id": 1},
+        {"op": "set_remove_keyframe", "track": 1, "frame": 4},
+        {"op": "set_keyframe", "track": 1, "frame": 6},
+    ]
+    state = after(no_label(), *run(no_label(), *edits, kind=bitmaps).facts)
+    there = [len(frame["annotations"]) for frame in bitmaps.render(state)["frames"]]
+    assert there == [0, 0, 1, 1, 0, 0, 1, 1, 1, 1]
+
+
 # --- what they touch ----------------------------------------------------------------------------------------------
 
 MINE: dict[str, Any] = {
