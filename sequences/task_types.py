@@ -21,6 +21,7 @@ from sequences import events as e
 from sequences.rules.documents import (
     SENSORS,
     SequenceDocument,
+    clock_said,
     first_tracks,
     imported,
     is_verbatim,
@@ -56,6 +57,7 @@ class SequenceTask:
         self, state: LabelState, document: Document, status: str, score: float | None, mask: JSON | None
     ) -> list[Fact]:
         assert isinstance(document, SequenceDocument)
+        document.skeleton |= clock_said(state.settings)
         return [*first_tracks(state, document), *_head(status, score)]
 
     def changes(self, state: LabelState, document: Document) -> Changes:
@@ -86,7 +88,7 @@ class SequenceTask:
         """The facts in front of the first edit of a track: a label that has no frames yet gets those of its sample."""
         if state.document is not None:
             return self.opened(state)[1]
-        return [e.SequenceDocumentSet(document=self._frames_of(sample()))]
+        return [e.SequenceDocumentSet(document=self._frames_of(sample()) | clock_said(state.settings))]
 
     def _frames_of(self, sample: JSON) -> JSON:
         """The skeleton for a sample: as many frames as it has, with their times."""

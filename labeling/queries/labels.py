@@ -75,7 +75,7 @@ SELECT d.id, d.owner_id, d.task_type, d.public, {ROLE}, h.head, ls.id,
           FROM labeling_annotation a
          WHERE a.label_id = l.id AND (%s OR a.uuid = ANY(%s::uuid[]) OR a.id = ANY(%s::bigint[]))),
        {{pieces}},
-       l.deleted, {", ".join(f"l.{name}" for name in HEADER)}, d.settings->>'accepted_label_edits'
+       l.deleted, {", ".join(f"l.{name}" for name in HEADER)}, d.settings
   FROM labeling_sample s
   JOIN labeling_dataset d ON d.id = s.dataset_id AND NOT d.deleted
   JOIN log_head h ON h.log = d.id
@@ -112,6 +112,17 @@ def find_label(
     if set_id is None:
         raise NotFound("The label set")
     names = {key: name for key, name in zip((row[23], row[25], row[27]), row[7:10], strict=True) if key}
+    settings = values.load_stored(row[-1])
+    state = _state(
+        dataset,
+        label_stream(sample, set_id),
+        orjson.loads(row[10]) if row[10] else None,
+        row[11],
+        row[12],
+        row[13:-1],
+        complete=not some,
+    )
+    state.settings = settings
     return Found(
         dataset=dataset,
         owner=owner,
@@ -122,17 +133,9 @@ def find_label(
         sample=sample,
         label_set=set_id,
         label_set_name=label_set,
-        state=_state(
-            dataset,
-            label_stream(sample, set_id),
-            orjson.loads(row[10]) if row[10] else None,
-            row[11],
-            row[12],
-            row[13:-1],
-            complete=not some,
-        ),
+        state=state,
         names=names,
-        accepted_edits=row[-1],
+        accepted_edits=settings.get("accepted_label_edits"),
     )
 
 

@@ -74,6 +74,8 @@ class LabelState:
     annotations: dict[str, Annotation] = field(default_factory=dict)
     parts: dict[str, dict[str, JSON]] = field(default_factory=dict)  #: table of an app above → uuid → piece
     complete: bool = True
+    #: The dataset's settings as they are now, for rules that record what they decided by; a fold knows none.
+    settings: JSON = field(default_factory=dict, compare=False)
 
     @property
     def id(self) -> uuid.UUID:

@@ -81,6 +81,14 @@ TRACK_EDITS: dict[str, tuple[JSON, JSON, JSON]] = {
         {"attributes": ATTRIBUTES, "cleared": _cleared},
         {"frame": 10, "attributes": {"occluded": True}},
     ),
+    "set_interpolation": (
+        {"by": said(one_of("times", "frames"), "What counts between two keyframes.")},
+        {
+            "extrapolate": said(FLAG, "Whether a cuboid goes on past its last keyframe."),
+            "hold": said(FLAG, "Whether each keyframe is held until the next, and nothing computed."),
+        },
+        {"by": "times"},
+    ),
     "set_remove_keyframe": ({"frame": FRAME}, {}, {"frame": 20}),
     "move_remove_keyframe": ({"frame": FRAME, "to": FRAME}, {}, {"frame": 20, "to": 22}),
     "delete_remove_keyframe": ({"frame": FRAME}, {}, {"frame": 20}),
@@ -89,10 +97,11 @@ TRACK_EDITS: dict[str, tuple[JSON, JSON, JSON]] = {
 
 def _form(op: str) -> JSON:
     required, optional, example = TRACK_EDITS[op]
-    named = {} if op == "add_track" else {"track": NAMED}
-    schema = closed(named | required, {"sensor": _SENSOR} | optional)
+    named = {} if op in ("add_track", "set_interpolation") else {"track": NAMED}
+    of_sensor = {} if op == "set_interpolation" else {"sensor": _SENSOR}
+    schema = closed(named | required, of_sensor | optional)
     name = "".join(word.capitalize() for word in op.split("_")) + "Edit"
-    shown = {"op": op} | ({} if op == "add_track" else {"track": 1}) | example
+    shown = {"op": op} | ({"track": 1} if named else {}) | example
     return component(name, tagged("op", op, schema), example=shown)
 
 

@@ -8,9 +8,10 @@ On the wire each frame lists every object in it. In the log there are keyframes.
 - the first frame of an absence is a remove-keyframe.
 What was an entry is rendered exactly as it was uploaded, the rest within a step of the grid.
 
-`LabelState.document` is {"skeleton": the document without its objects} (see `_bare`). A frame whose objects are not
-listed in the order of the tracks has their numbers in the place of its `annotations`. A label that was saved before
-there were tracks holds its document verbatim, and is opened (`opening`) by the first command that changes it.
+`LabelState.document` is {"skeleton": the document without its objects} (see `_bare`, `clock_said`). A frame whose
+objects are not listed in the order of the tracks has their numbers in the place of its `annotations`. A label that was
+saved before there were tracks holds its document verbatim, and is opened (`opening`) by the first command that changes
+it.
 """
 
 from __future__ import annotations
@@ -270,7 +271,40 @@ def _new_track(key: Key, sightings: dict[int, Sighting], clock: Clock, name: str
 
 
 def clock_of(skeleton: JSON, sensor: int | None) -> Clock:
-    return Clock(len(frames_of(skeleton, sensor)))
+    """By what time goes on between the keyframes of a sensor; the skeleton's `clock` says it."""
+    frames, said = frames_of(skeleton, sensor), skeleton.get("clock", {})
+    times = times_of(frames) if said.get("by") == "times" else None
+    return Clock(len(frames), times, bool(said.get("extrapolate")), bool(said.get("hold")))
+
+
+def times_of(frames: list[JSON]) -> list[int | float] | None:
+    """The times of frames as numbers; None where one of them has none."""
+    found: list[int | float] = []
+    for frame in frames:
+        time = frame.get("timestamp")
+        if isinstance(time, dict):
+            time = time.get(values.TAG)  # nanoseconds, which are stored as text
+        if isinstance(time, str):
+            if not time.isascii() or not time.removeprefix("-").isdigit() or len(time) > 30:
+                return None
+            time = int(time)
+        if type(time) is not int and type(time) is not float:
+            return None
+        found.append(time)
+    return found
+
+
+def clock_said(settings: JSON) -> JSON:
+    """The `clock` of a label that begins now, as the dataset's settings say; kept, so that a later change of a setting
+    changes no label. Nothing where frames count by their numbers."""
+    said: JSON = {}
+    if settings.get("use_timestamps_for_interpolation"):
+        said["by"] = "times"
+    if settings.get("enable_extrapolation"):
+        said["extrapolate"] = True
+    if settings.get("enable_interpolation") is False:
+        said["hold"] = True
+    return {"clock": said} if said else {}
 
 
 def new_name(key: Key) -> str:
@@ -309,6 +343,7 @@ def imported(tracks: list[JSON], skeleton: JSON | None) -> list[Fact]:
 def track_changes(state: LabelState, document: SequenceDocument) -> Changes:
     """The facts that turn the tracks of `state`, which is opened, into those of `document`; none without a change."""
     changes = Changes()
+    document.skeleton |= {key: value for key, value in skeleton_of(state).items() if key == "clock"}
     had: dict[Key, Track] = {}
     for track in in_order(state):
         nth = 0

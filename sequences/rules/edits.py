@@ -368,6 +368,24 @@ class TrackEditor(Editor):
         self.tell(e.RemoveKeyframeDeleted(track=track["uuid"], frame=frame))
         return track
 
+    def set_interpolation(self, edit: JSON, place: str) -> None:
+        """By what time goes on between keyframes: the frames' times, or their numbers."""
+        self.open()
+        skeleton = skeleton_of(self.state)
+        said: JSON = {}
+        if edit.get("by") not in ("times", "frames"):
+            raise InvalidValue(f"{place}.by", "must be times or frames")
+        if edit["by"] == "times":
+            said["by"] = "times"
+        for key in ("extrapolate", "hold"):
+            if type(edit.get(key, False)) is not bool:
+                raise InvalidValue(f"{place}.{key}", "must be true or false")
+            if edit.get(key):
+                said[key] = True
+        if said != skeleton.get("clock", {}):
+            rest = {key: value for key, value in skeleton.items() if key != "clock"}
+            self.tell(e.SequenceDocumentSet(document=rest | ({"clock": said} if said else {})))
+
     def set_label_score(self, edit: JSON, place: str) -> JSON | None:
         return self.set_score(edit, place)
 
@@ -429,6 +447,7 @@ TRACK_OPERATIONS: dict[str, Operation] = {
     "set_remove_keyframe": (TrackEditor.set_remove_keyframe, _AT),
     "move_remove_keyframe": (TrackEditor.move_remove_keyframe, (*_AT, "to")),
     "delete_remove_keyframe": (TrackEditor.delete_remove_keyframe, _AT),
+    "set_interpolation": (TrackEditor.set_interpolation, ("by", "extrapolate", "hold")),
     "set_score": (TrackEditor.set_label_score, ("score",)),
     "set_status": OPERATIONS["set_status"],
 }

@@ -29,6 +29,7 @@ class Clock:
     frames: int
     times: Sequence[int | float] | None = None
     extrapolate: bool = False  #: a cuboid goes on past its last keyframe
+    hold: bool = False  #: nothing is computed: each keyframe is held until the next
 
     def weights(self, first: int, last: int, start: int, end: int) -> np.ndarray:
         """How far the frames start … end - 1 are on the way from `first` (0) to `last` (1); beyond it, above 1.
@@ -106,7 +107,7 @@ class Timeline:
         end = clock.frames if end is None else min(end, clock.frames)
         index = max(bisect_right(self.frames, start) - 1, 0)
         while index < len(self.frames) and self.frames[index] < end:
-            run = self._run(clock, index, end)
+            run = index if clock.hold else self._run(index, end)
             if run > index:
                 yield from self._at_once(clock, index, run, start, end)
                 index = run
@@ -117,7 +118,7 @@ class Timeline:
                 yield from self._segment(clock, index, max(start, first), min(end, until))
             index += 1
 
-    def _run(self, clock: Clock, index: int, end: int) -> int:
+    def _run(self, index: int, end: int) -> int:
         """The last of the keyframes from `index` on, in front of `end` or the first behind it, that are points in one
         number, so that all between them is computed at once; `index` where there are none."""
         run = index
@@ -180,6 +181,8 @@ class Timeline:
         """The computed geometries of low … high - 1; None where the keyframe's own is held."""
         first = self.frames[index]
         geometry = self.entries[first]["geometry"]
+        if clock.hold:
+            return None
         if index + 1 < len(self.frames):
             last = self.frames[index + 1]
             other = self.entries[last]

@@ -31,7 +31,8 @@ def test_the_documented_track_edits_are_those_that_there_are():
     documented = {op: {*required, *optional} for op, (required, optional, _) in TRACK_EDITS.items()}
     assert documented.keys() | {"set_score", "set_status"} == TRACK_OPERATIONS.keys()
     for op, fields in documented.items():
-        assert fields | {"sensor"} == set(TRACK_OPERATIONS[op][1]), op
+        sensor = set() if op == "set_interpolation" else {"sensor"}
+        assert fields | sensor == set(TRACK_OPERATIONS[op][1]), op
     assert not documented.keys() & LABELINGS_EDITS.keys()
 
 
@@ -94,6 +95,28 @@ def test_the_second_on_the_same_keyframe_gets_the_conflict_and_where_to_read_wha
     assert answer.status == 409 and "after_version=2" in answer.json["missed"]
     other = {"op": "set_keyframe", "track": 2, "frame": 3, "type": "bbox", "points": [[30, 0], [32, 2]]}
     assert walk.edit(other, by=walk.ben, If_Match='"2"').json["rebased"] is True
+
+
+def test_between_keyframes_the_times_of_the_frames_count_as_the_dataset_said_when_the_label_began(make_street):  # noqa: F811
+    late = frames(box(0, keyframe=True), box(0), box(0), box(8, keyframe=True))
+    for frame, time in zip(late["frames"], (0, 1, 6, 8), strict=True):
+        frame["timestamp"] = time
+    for by_time, wanted in ((True, [0, 1, 6, 8]), (False, [0, 8 / 3, 16 / 3, 8])):
+        street = make_street("image-vector-sequence", use_timestamps_for_interpolation=by_time)
+        street.ana.put(f"{street.label}/", {"attributes": late})
+        for frame in (1, 2):  # what was uploaded other than computed is kept until somebody edits it
+            street.edit(
+                {"op": "set_keyframe", "track": 1, "frame": frame},
+                {"op": "delete_keyframe", "track": 1, "frame": frame},
+            )
+        shown = street.ana.get(f"{street.label}/frames/").json
+        xs = [frame["annotations"][0]["points"][0][0] for frame in shown]
+        assert xs == pytest.approx(wanted, abs=1e-3)
+        street.edit({"op": "set_interpolation", "by": "frames", "hold": True})
+        shown = street.ana.get(f"{street.label}/frames/").json
+        assert [frame["annotations"][0]["points"][0][0] for frame in shown] == [0, 0, 0, 8]
+        answer = street.edit({"op": "set_interpolation", "by": "wat"})
+        assert (answer.status, answer.json["field"]) == (400, "edits[0].by")
 
 
 def test_a_refused_edit_says_why(walk):

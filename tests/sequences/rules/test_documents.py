@@ -14,6 +14,7 @@ from labeling.errors import InvalidValue
 from labeling.log import values
 from labeling.rules.task_types import VerbatimTask, task_type
 from sequences import events as e
+from sequences.rules.documents import times_of
 from sequences.rules.geometries import agree, from_wire
 from sequences.rules.timeline import Timeline
 from sequences.rules.track_state import TABLE
@@ -22,6 +23,7 @@ from tests.sequences.support import cuboid
 from tests.support.labels import ANA, BEN, after, label, no_label
 
 JSON = dict[str, Any]
+NS = 1_700_000_000_000_000_000
 VECTOR: Any = task_type("image-vector-sequence")
 TYPES = (
     "image-vector-sequence",
@@ -123,6 +125,23 @@ def test_what_stands_beside_the_objects_of_bitmaps_is_kept_whatever_it_is():
 def test_a_label_without_a_document_has_no_frames():
     assert VECTOR.render(label()) == {"frames": []}
     assert task_type("multisensor-sequence").render(label()) == {"sensors": []}
+
+
+@pytest.mark.parametrize(
+    "stamps, wanted",
+    [
+        ([0, 1, 2], [0, 1, 2]),
+        ([{"$int": "1700000000000000001"}, {"$int": "1700000000000000005"}], [NS + 1, NS + 5]),
+        (["00001", "-2"], [1, -2]),
+        ([0.5, 1.5], [0.5, 1.5]),
+        ([0, None], None),
+        ([0, "now"], None),
+        ([0, True], None),
+        ([], []),
+    ],
+)
+def test_the_times_of_frames_are_numbers_or_none_at_all(stamps, wanted):
+    assert times_of([{} if stamp is None else {"timestamp": stamp} for stamp in stamps]) == wanted
 
 
 # --- what becomes an event -----------------------------------------------------------------------------------------

@@ -397,5 +397,5 @@ def test_two_people_conflict_where_they_touched_the_same_frame_or_one_of_them_al
 
 
 def test_every_operation_was_tried():
-    tried = {change["op"] for change, *_ in [*DONE, *REFUSED]} - {"add"} | {"set_status"}
+    tried = {change["op"] for change, *_ in [*DONE, *REFUSED]} - {"add"} | {"set_status", "set_interpolation"}
     assert tried == set(TRACK_OPERATIONS)
