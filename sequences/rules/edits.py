@@ -261,7 +261,20 @@ class TrackEditor(Editor):
             entry["attributes"] = checked_attributes(edit["attributes"], f"{place}.attributes")
         if not values.same(track["entries"].get(str(frame)), entry):
             self.tell(e.KeyframeSet(track=track["uuid"], frame=frame, entry=entry))
+            if self.state.settings.get("enable_same_dimensions_track_constraint"):
+                self._resize(track, frame, geometry)
         return track
+
+    def _resize(self, track: Track, frame: int, geometry: JSON) -> None:
+        """Give all keyframes of a cuboid the size of one, where the dataset wants it."""
+        size = geometry.get("dimensions")
+        others = {
+            at: entry | {"geometry": entry["geometry"] | {"dimensions": size}}
+            for at, entry in track["entries"].items()
+            if size is not None and at != str(frame) and entry.get("geometry", {}).get("dimensions", size) != size
+        }
+        if others:
+            self.tell(e.TrackFramesSet(track=track["uuid"], entries=others))
 
     def _last(self, line: Timeline, frame: int) -> Entry:
         """What an object that comes back takes along: the entry of its last keyframe before, or of its first."""

@@ -348,6 +348,18 @@ def test_a_track_of_bitmaps_is_there_without_a_geometry():
     assert there == [0, 0, 1, 1, 0, 0, 1, 1, 1, 1]
 
 
+@pytest.mark.parametrize("wanted, lengths", [(True, [6.0, 6.0, 6.0]), (False, [4.0, 6.0, 4.0])])
+def test_all_keyframes_of_a_cuboid_get_its_size_where_the_dataset_wants_it(wanted, lengths):
+    clouds = task_type("pointcloud-cuboid-sequence")
+    state = with_tracks(track({0: cuboid(0.0), 5: cuboid(5.0), 9: cuboid(9.0)}, (7,)))
+    state.settings = {"enable_same_dimensions_track_constraint": wanted}
+    outcome = run(state, edit("set_keyframe", 5, geometry=cuboid(5.0, length=6.0)), kind=clouds)
+    (item,) = after(state, *outcome.facts).parts[TABLE].values()
+    entries = [entry for entry in item["entries"].values() if not entry.get("absent")]
+    assert [entry["geometry"]["dimensions"]["x"] for entry in entries] == lengths
+    assert [entry["geometry"]["position"]["x"] for entry in entries] == [0.0, 5.0, 9.0]
+
+
 # --- what they touch ----------------------------------------------------------------------------------------------
 
 MINE: dict[str, Any] = {
