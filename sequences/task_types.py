@@ -19,19 +19,17 @@ from labeling.rules.label_state import LabelState, evolve
 from labeling.rules.protocol.labels import check_label
 from sequences import events as e
 from sequences.rules.documents import (
-    SENSORS,
     SequenceDocument,
-    clock_said,
     first_tracks,
     imported,
     is_verbatim,
     opening,
     parse_tracks,
     render_tracks,
-    skeleton_of,
     track_changes,
 )
 from sequences.rules.edits import TrackEditor
+from sequences.rules.skeletons import SENSORS, clock_said, skeleton_of
 from sequences.rules.track_state import in_order
 
 JSON = dict[str, Any]

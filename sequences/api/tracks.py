@@ -19,8 +19,9 @@ from labeling.rules import access
 from labeling.rules.label_state import LabelState
 from labeling.rules.task_types import task_type
 from sequences.api import schemas
-from sequences.rules.documents import annotation, clock_of, frames_of, rendered_frames, sensors_of, skeleton_of
+from sequences.rules.documents import annotation, rendered_frames
 from sequences.rules.previews import filled
+from sequences.rules.skeletons import clock_of, frames_of, sensors_of, skeleton_of
 from sequences.rules.timeline import Timeline, Track
 from sequences.rules.track_state import in_order
 from sequences.task_types import SequenceTask

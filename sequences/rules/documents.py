@@ -8,7 +8,7 @@ On the wire each frame lists every object in it. In the log there are keyframes.
 - the first frame of an absence is a remove-keyframe.
 What was an entry is rendered exactly as it was uploaded, the rest within a step of the grid.
 
-`LabelState.document` is {"skeleton": the document without its objects} (see `_bare`, `clock_said`). A frame whose
+`LabelState.document` is {"skeleton": the document without its objects} (see `bare`, `clock_said`). A frame whose
 objects are not listed in the order of the tracks has their numbers in the place of its `annotations`. A label that was
 saved before there were tracks holds its document verbatim, and is opened (`opening`) by the first command that changes
 it.
@@ -17,7 +17,7 @@ it.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -30,6 +30,17 @@ from labeling.rules.documents import PART_BYTES, Changes, Document
 from labeling.rules.label_state import LabelState
 from sequences import events as e
 from sequences.rules.geometries import agree, from_wire, to_wire
+from sequences.rules.skeletons import (
+    BITMAPS,
+    SEVERAL,
+    bare,
+    clock_of,
+    frames_of,
+    has_tracks,
+    places,
+    sensors_of,
+    skeleton_of,
+)
 from sequences.rules.timeline import Clock, Entry, Shown, Timeline, Track
 from sequences.rules.track_state import ABSENT, in_order
 
@@ -66,15 +77,6 @@ class SequenceDocument(Document):
     listed: dict[int | None, list[list[int]]] = field(default_factory=dict)  #: sensor → frame → numbers, as listed
 
 
-class Place(NamedTuple):
-    """The frames of one sensor, or of the whole document."""
-
-    sensor: int | None
-    task_type: str
-    frames: list[JSON]
-    where: str
-
-
 # --- parsing -------------------------------------------------------------------------------------------------------
 
 
@@ -85,8 +87,8 @@ def parse_tracks(document: JSON, where: str, *, task_type: str) -> SequenceDocum
         InvalidValue: a geometry of ours contradicts the protocol's beside it.
     """
     found = SequenceDocument(verbatim=document)
-    found.skeleton = _bare(document, sensors=task_type == SEVERAL)
-    for place in _places(document, where, task_type):
+    found.skeleton = bare(document, sensors=task_type == SEVERAL)
+    for place in places(document, where, task_type):
         lists: list[list[int]] = []
         for frame, content in enumerate(place.frames):
             numbers: list[int] = []
@@ -99,35 +101,6 @@ def parse_tracks(document: JSON, where: str, *, task_type: str) -> SequenceDocum
             lists.append(numbers)
         found.listed[place.sensor] = lists
     return found
-
-
-def _places(document: JSON, where: str, task_type: str) -> Iterator[Place]:
-    """Where a document has frames with objects; sensors of other kinds are not looked into."""
-    if task_type != SEVERAL:
-        yield Place(None, task_type, document["frames"], where)
-        return
-    for number, sensor in enumerate(document["sensors"]):
-        if _has_tracks(sensor):
-            yield Place(
-                number, sensor["task_type"], sensor["attributes"]["frames"], f"{where}.sensors[{number}].attributes"
-            )
-
-
-def _bare(document: JSON, *, sensors: bool) -> JSON:
-    """The skeleton: `frames` or `sensors` without their objects, and all other keys below `rest`."""
-    items: list[JSON]
-    key = "sensors" if sensors else "frames"
-    if sensors:
-        items = [
-            sensor | {"attributes": _bare(sensor["attributes"], sensors=False)} if _has_tracks(sensor) else sensor
-            for sensor in document["sensors"]
-        ]
-    else:
-        items = [
-            {name: value for name, value in frame.items() if name != "annotations"} for frame in document["frames"]
-        ]
-    rest = {name: value for name, value in document.items() if name != key}
-    return {key: items, "rest": rest} if rest else {key: items}
 
 
 def _sighting(item: JSON, where: str, *, drawn: bool) -> Sighting:
@@ -270,43 +243,6 @@ def _new_track(key: Key, sightings: dict[int, Sighting], clock: Clock, name: str
 # --- facts ---------------------------------------------------------------------------------------------------------
 
 
-def clock_of(skeleton: JSON, sensor: int | None) -> Clock:
-    """By what time goes on between the keyframes of a sensor; the skeleton's `clock` says it."""
-    frames, said = frames_of(skeleton, sensor), skeleton.get("clock", {})
-    times = times_of(frames) if said.get("by") == "times" else None
-    return Clock(len(frames), times, bool(said.get("extrapolate")), bool(said.get("hold")))
-
-
-def times_of(frames: list[JSON]) -> list[int | float] | None:
-    """The times of frames as numbers; None where one of them has none."""
-    found: list[int | float] = []
-    for frame in frames:
-        time = frame.get("timestamp")
-        if isinstance(time, dict):
-            time = time.get(values.TAG)  # nanoseconds, which are stored as text
-        if isinstance(time, str):
-            if not time.isascii() or not time.removeprefix("-").isdigit() or len(time) > 30:
-                return None
-            time = int(time)
-        if type(time) is not int and type(time) is not float:
-            return None
-        found.append(time)
-    return found
-
-
-def clock_said(settings: JSON) -> JSON:
-    """The `clock` of a label that begins now, as the dataset's settings say; kept, so that a later change of a setting
-    changes no label. Nothing where frames count by their numbers."""
-    said: JSON = {}
-    if settings.get("use_timestamps_for_interpolation"):
-        said["by"] = "times"
-    if settings.get("enable_extrapolation"):
-        said["extrapolate"] = True
-    if settings.get("enable_interpolation") is False:
-        said["hold"] = True
-    return {"clock": said} if said else {}
-
-
 def new_name(key: Key) -> str:
     return str(uuid.uuid4())
 
@@ -443,34 +379,6 @@ def _position(numbers: list[int] | None) -> Callable[[int], int]:
 # --- rendering -----------------------------------------------------------------------------------------------------
 
 
-def skeleton_of(state: LabelState) -> JSON:
-    """The document without its objects; empty where there is none yet."""
-    found: JSON = (state.document or {}).get("skeleton", {})
-    return found
-
-
-def sensors_of(skeleton: JSON) -> list[int | None]:
-    """The sensors with tracks; one None where there are no sensors."""
-    if "sensors" not in skeleton:
-        return [None]
-    return [number for number, sensor in enumerate(skeleton["sensors"]) if _has_tracks(sensor)]
-
-
-def _has_tracks(sensor: JSON) -> bool:
-    """Whether the objects of a sensor are tracks; a sensor without a label has an empty list for its attributes."""
-    return isinstance(sensor["attributes"], dict) and sensor.get("task_type") in SENSORS
-
-
-def frames_of(skeleton: JSON, sensor: int | None) -> list[JSON]:
-    """The frames of the skeleton, without their objects."""
-    if sensor is None:
-        return list(skeleton.get("frames", ()))
-    sensors = skeleton.get("sensors", ())
-    if sensor >= len(sensors) or not _has_tracks(sensors[sensor]):
-        return []
-    return list(sensors[sensor]["attributes"]["frames"])
-
-
 def annotation(track: Track, shown: Shown) -> JSON:
     """An object at a frame, as the protocol shows it."""
     entry = shown.entry
@@ -520,7 +428,7 @@ def render_tracks(state: LabelState) -> JSON:
         return rest | {"frames": rendered_frames(state, None)}
     sensors = [
         sensor | {"attributes": sensor["attributes"].get("rest", {}) | {"frames": rendered_frames(state, number)}}
-        if _has_tracks(sensor)
+        if has_tracks(sensor)
         else sensor
         for number, sensor in enumerate(skeleton["sensors"])
     ]
@@ -541,14 +449,3 @@ def opening(state: LabelState, parsed: SequenceDocument) -> list[Fact]:
         return str(uuid.uuid5(state.id, f"{state.version}/{key.sensor}/{key.number}/{key.nth}"))
 
     return first_tracks(state, parsed, name)
-
-
-SEVERAL = "multisensor-sequence"
-BITMAPS = "image-segmentation-sequence"  #: the pixels of its objects are in a bitmap of each frame
-#: Task types of sensors whose objects are tracks.
-SENSORS = {
-    "image-vector-sequence",
-    "image-segmentation-sequence",
-    "pointcloud-cuboid-sequence",
-    "pointcloud-vector-sequence",
-}

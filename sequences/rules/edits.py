@@ -19,7 +19,7 @@ from labeling.rules.protocol.forms import check
 from labeling.rules.protocol.labels import LABELS, checked_attributes
 from sequences import events as e
 from sequences.interpolation.blends import CUBOIDS
-from sequences.rules.documents import BITMAPS, clock_of, skeleton_of
+from sequences.rules.skeletons import BITMAPS, clock_of, skeleton_of
 from sequences.rules.timeline import Clock, Entry, Timeline, Track
 from sequences.rules.track_state import tracks_of
 

@@ -14,8 +14,8 @@ from labeling.errors import InvalidValue
 from labeling.log import values
 from labeling.rules.task_types import VerbatimTask, task_type
 from sequences import events as e
-from sequences.rules.documents import times_of
 from sequences.rules.geometries import agree, from_wire
+from sequences.rules.skeletons import times_of
 from sequences.rules.timeline import Timeline
 from sequences.rules.track_state import TABLE
 from tests.e2e.documents import label_attributes
