@@ -184,7 +184,7 @@ def _joined(rings: list[Ring], vertices: int) -> NDArray[np.float64]:
                 raise BadOutline("A vertex is a pair of numbers.")
             return np.fromiter(chain.from_iterable(pairs), np.float64, 2 * vertices).reshape(vertices, 2)
         points = np.concatenate([ring for ring in rings if len(ring)]).astype(np.float64, copy=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise BadOutline("A vertex is a pair of numbers.") from error
     if points.ndim != 2 or points.shape[1] != 2:
         raise BadOutline("A vertex is a pair of numbers.")

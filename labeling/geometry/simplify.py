@@ -236,35 +236,33 @@ def _within(u: tuple[int, int], v: tuple[int, int], w: tuple[int, int]) -> bool:
 
 
 def _surroundings(outline: _Outline, sections: _Sections, witness: Numbers) -> NDArray[np.uint64]:
-    """(R,): a sum that tells by which other rings each witness is surrounded."""
-    found = np.zeros(witness.size, dtype=np.uint64)
-    if witness.size < 2:
-        return found
+    """(R,): a sum that tells by which other rings each witness is surrounded.
+
+    On every line with a witness the sections that cross it are put in order, and each one's ring is added (exclusive
+    or) to what surrounds all that is to the right of it. Crossings that differ at all do so by 2**-24, which float64 holds.
+    """
     marks = np.random.default_rng(0).integers(1, 2**63, witness.size, np.uint64)
-    x0, y0, x1, y1 = (part[places] for places in sections for part in (outline.x, outline.y))
     ring = outline.ring[sections.start]
-    low, high = np.minimum(y0, y1), np.maximum(y0, y1)
-    by_low = np.argsort(low, kind="stable")
-    low, high, ring = low[by_low], high[by_low], ring[by_low]
-    x0, y0, x1, y1 = x0[by_low], y0[by_low], x1[by_low], y1[by_low]
-    tallest = int((high - low).max())
-    px, py = outline.x[witness], outline.y[witness]
-    first = np.searchsorted(low, py - tallest, side="left")
-    after = np.searchsorted(low, py, side="right")
-    reached = np.cumsum(after - first)
-    begin = 0
-    while begin < witness.size:
-        cut = max(begin + 1, int(np.searchsorted(reached, (reached[begin - 1] if begin else 0) + _PAIRS)))
-        sizes = (after - first)[begin:cut]
-        who = np.repeat(np.arange(begin, cut), sizes)
-        side = np.arange(who.size) - np.repeat(np.cumsum(sizes) - sizes - first[begin:cut], sizes)
-        crossed = (high[side] > py[who]) & (ring[side] != who)
-        who, side = who[crossed], side[crossed]
-        turn = _turn((x0[side], y0[side]), (x1[side], y1[side]), (px[who], py[who]))
-        left = np.where(y1[side] > y0[side], turn < 0, turn > 0)
-        np.bitwise_xor.at(found, who[left], marks[ring[side[left]]])
-        begin = cut
-    return found
+    x0, y0, x1, y1 = (part[places].astype(np.float64) for places in sections for part in (outline.x, outline.y))
+    px, py = outline.x[witness].astype(np.float64), outline.y[witness].astype(np.float64)
+    lines, line = np.unique(py, return_inverse=True)
+    first = np.searchsorted(lines, np.minimum(y0, y1), side="left")
+    counts = np.searchsorted(lines, np.maximum(y0, y1), side="left") - first
+    side = np.repeat(np.arange(ring.size), counts)
+    on = np.arange(side.size) - np.repeat(np.cumsum(counts) - counts - first, counts)
+    crossing = x0[side] + (lines[on] - y0[side]) * (x1[side] - x0[side]) / (y1[side] - y0[side])
+    of = ring[side]
+    # witnesses first, so that of equal places theirs is before the sections'
+    order = np.lexsort((np.concatenate([px, crossing]), np.concatenate([line, on])))
+    sums = np.bitwise_xor.accumulate(np.concatenate([np.zeros_like(marks), marks[of]])[order])
+    found = np.empty_like(sums)
+    found[order] = sums
+    ends = np.searchsorted(np.concatenate([line, on])[order], np.arange(lines.size), side="left")
+    before = np.concatenate([np.zeros(1, np.uint64), sums])[ends]
+    own = (on == line[of]) & (crossing < px[of])
+    odd = (np.bincount(of[own], minlength=witness.size) & 1).astype(bool)
+    result: NDArray[np.uint64] = found[: witness.size] ^ before[line] ^ np.where(odd, marks, np.uint64(0))
+    return result
 
 
 def _swept(outline: _Outline, sections: _Sections, witness: Numbers, moved: Flags) -> Flags:

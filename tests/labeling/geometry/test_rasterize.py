@@ -172,6 +172,8 @@ def test_an_outline_far_around_the_image_fills_it() -> None:
         ["ab", "cd"],
         [0, 1, 2, 3],
         [[[0, 1]]],
+        [[0, 10**400], [1, 1], [2, 0]],
+        [[0, None], [1, 1], [2, 0]],
     ],
 )
 def test_what_is_no_pair_of_finite_numbers_is_refused(ring: Ring) -> None:

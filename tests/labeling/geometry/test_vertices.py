@@ -36,7 +36,7 @@ H, W = 60, 80
 def _nothing_given_is_changed() -> Any:
     before = copy.deepcopy([POLYGON, LINE])
     yield
-    assert [POLYGON, LINE] == before
+    assert before == [POLYGON, LINE]
 
 
 def test_a_vertex_is_put_in_moved_and_taken_away() -> None:
