@@ -38,7 +38,10 @@ def encode(mask: Mask, *, compressed: bool = False) -> dict[str, Any]:
     counts = np.diff(_toggles(mask.astype(bool, copy=False)), prepend=0, append=height * width)
     if counts[-1] == 0:
         counts = counts[:-1]
-    return {"size": [height, width], "counts": _texts(counts, [counts.size])[0] if compressed else counts.tolist()}
+    return {
+        "size": [height, width],
+        "counts": _texts(counts, np.array([counts.size]))[0] if compressed else counts.tolist(),
+    }
 
 
 def of_spans(spans: Spans, objects: int, height: int, width: int, *, compressed: bool = False) -> list[dict[str, Any]]:
@@ -64,7 +67,7 @@ def of_spans(spans: Spans, objects: int, height: int, width: int, *, compressed:
     sizes = sizes - 1 - (counts[lasts] == 0)
     counts = counts[kept]
     if compressed:
-        return [{"size": [height, width], "counts": text} for text in _texts(counts, sizes.tolist())]
+        return [{"size": [height, width], "counts": text} for text in _texts(counts, sizes)]
     ends = np.cumsum(sizes).tolist()
     listed = counts.tolist()
     return [
@@ -170,20 +173,21 @@ def _toggles(mask: Mask) -> Counts:
     return np.delete(places, np.concatenate([doubled, doubled + 1])) if doubled.size else places
 
 
-def _texts(counts: Counts, sizes: list[int]) -> list[str]:
-    """The packed text of each of several masks, whose counts follow each other; `sizes` is how many each has."""
-    if not sizes:
+def _texts(counts: Counts, sizes: Counts) -> list[str]:
+    """The packed texts of masks whose counts follow each other; `sizes` is how many each has, one at least."""
+    if not sizes.size:
         return []
-    heads = np.cumsum([0, *sizes[:-1]])
-    nth = np.arange(counts.size) - np.repeat(heads, sizes)
     # from the fourth on, a count is stored as its difference from the last but one
     rest = counts.copy()
-    later = np.flatnonzero(nth >= 3)
-    rest[later] -= counts[later - 2]
+    rest[2:] -= counts[:-2]
+    tails = np.cumsum(sizes)
+    for nth in range(3):
+        first = (tails - sizes)[sizes > nth] + nth
+        rest[first] = counts[first]
     # five bits a character, the last one's uppermost being the sign
-    magnitude = rest ^ (rest >> 63)
+    magnitude = np.maximum(rest, ~rest)
     lengths = np.ones(rest.size, dtype=np.int64)
-    limit, largest = 16, int(magnitude.max(initial=0))
+    limit, largest = 16, int(magnitude.max())
     while limit <= largest:
         lengths += magnitude >= limit
         limit <<= 5
@@ -194,7 +198,7 @@ def _texts(counts: Counts, sizes: list[int]) -> list[str]:
     digits |= 0x20
     digits[ends - 1] &= 0x1F
     text = str((digits + 48).astype(np.uint8).tobytes(), "ascii")
-    cuts = [0, *np.append(0, ends)[np.cumsum(sizes)].tolist()]
+    cuts = [0, *ends[tails - 1].tolist()]
     return [text[first:after] for first, after in pairwise(cuts)]
 
 

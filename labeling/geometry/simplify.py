@@ -238,8 +238,8 @@ def _within(u: tuple[int, int], v: tuple[int, int], w: tuple[int, int]) -> bool:
 def _surroundings(outline: _Outline, sections: _Sections, witness: Numbers) -> NDArray[np.uint64]:
     """(R,): a sum that tells by which other rings each witness is surrounded.
 
-    On every line with a witness the sections that cross it are put in order, and each one's ring is added
-    (exclusive or) to what surrounds all that is to its right. Crossings that differ at all do so by 2**-24, which float64 holds.
+    On every line with a witness the sections that cross it are put in order, and each one's ring is added, by exclusive
+    or, to what surrounds all that is to its right. Crossings that differ at all do so by 2**-24, which float64 holds.
     """
     marks = np.random.default_rng(0).integers(1, 2**63, witness.size, np.uint64)
     ring = outline.ring[sections.start]

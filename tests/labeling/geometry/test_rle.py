@@ -87,7 +87,7 @@ def test_empty_runs_between_others_are_read() -> None:
 def test_a_run_longer_than_32_bits_is_packed_and_read() -> None:
     size = [100_000, 100_000]
     for counts in ([9_999_999_999, 1], [0, 10**10], [5, 1, 9_999_999_000, 2, 992]):
-        text = rle._texts(np.array(counts), [len(counts)])[0]
+        text = rle._texts(np.array(counts), np.array([len(counts)]))[0]
         assert rle.counts_of({"size": size, "counts": text}, max_pixels=10**10).tolist() == counts
 
 
