@@ -42,7 +42,7 @@ MAX_COORDINATE = 2.0**21
 MAX_CROSSINGS = 1 << 28
 GRID = 256
 _HALF = GRID // 2
-_PIECE = 1 << 15  # crossings and lines that fit the processor's cache
+_PIECE = 1 << 16  # crossings and lines that fit the processor's cache
 _BAND = 1 << 20
 _TRUE = np.ones(1, dtype=bool)
 

@@ -20,6 +20,9 @@ Counts = NDArray[np.int64]
 #: As many as the largest image has.
 MAX_PIXELS = 65535 * 65535
 
+#: Runs that are turned into counts at a time.
+_RUNS = 1 << 16
+
 # Enough 5-bit digits for any count below 2**34, few enough that sums of them stay within int64.
 _MAX_DIGITS = 7
 
@@ -49,31 +52,39 @@ def of_spans(spans: Spans, objects: int, height: int, width: int, *, compressed:
 
     Runs may overlap and touch, as those of an object's parts do; an object without runs is an empty mask.
     """
-    places = height * width
-    owner, start, stop = united(spans, places)
-    runs = np.bincount(owner, minlength=objects)
+    found: list[dict[str, Any]] = []
+    before = np.searchsorted(spans.owner, np.arange(objects + 1))
+    first = 0
+    while first < objects:
+        # so many objects at a time that memory stays small
+        after = max(first + 1, int(np.searchsorted(before, before[first] + _RUNS, side="right")) - 1)
+        piece = slice(before[first], before[after])
+        some = Spans(spans.owner[piece] - first, spans.start[piece], spans.stop[piece])
+        counts, sizes = _counts_of_spans(united(some, height * width), after - first, height * width)
+        if compressed:
+            found += [{"size": [height, width], "counts": text} for text in _texts(counts, sizes)]
+        else:
+            listed, ends = counts.tolist(), np.cumsum(sizes).tolist()
+            found += [{"size": [height, width], "counts": listed[begin:end]} for begin, end in pairwise([0, *ends])]
+        first = after
+    return found
+
+
+def _counts_of_spans(runs: Spans, objects: int, places: int) -> tuple[Counts, Counts]:
+    """(counts of all objects one after the other, how many each has) of runs that neither touch nor overlap."""
     # of each object: 0, its starts and stops in turn, the end of the image
-    sizes = 2 * runs + 2
+    sizes = 2 * np.bincount(runs.owner, minlength=objects) + 2
     heads = np.cumsum(sizes) - sizes
     bounds = np.zeros(int(sizes.sum()), dtype=np.int64)
     bounds[heads + sizes - 1] = places
-    at = 2 * np.arange(owner.size) + 2 * owner + 1
-    bounds[at], bounds[at + 1] = start, stop
+    at = 2 * np.arange(runs.owner.size) + 2 * runs.owner + 1
+    bounds[at], bounds[at + 1] = runs.start, runs.stop
     counts = np.diff(bounds)
     kept = np.ones(counts.size, dtype=bool)
     kept[heads[1:] - 1] = False
     lasts = heads + sizes - 2
     kept[lasts[counts[lasts] == 0]] = False
-    sizes = sizes - 1 - (counts[lasts] == 0)
-    counts = counts[kept]
-    if compressed:
-        return [{"size": [height, width], "counts": text} for text in _texts(counts, sizes)]
-    ends = np.cumsum(sizes).tolist()
-    listed = counts.tolist()
-    return [
-        {"size": [height, width], "counts": listed[end - size : end]}
-        for size, end in zip(sizes.tolist(), ends, strict=True)
-    ]
+    return counts[kept], sizes - 1 - (counts[lasts] == 0)
 
 
 def decode(rle: Mapping[str, Any], *, max_pixels: int) -> Mask:

@@ -155,7 +155,11 @@ def test_arbitrary_text_is_refused_or_read_as_a_whole_mask(text: str, height: in
     assert np.array_equal(mask, peer.decode({"size": [height, width], "counts": text.encode()}).astype(bool))
 
 
-def test_run_lengths_of_many_objects_at_once_are_those_of_each_mask() -> None:
+@pytest.mark.parametrize("at_a_time", [1, 5, 1 << 16])
+def test_run_lengths_of_many_objects_at_once_are_those_of_each_mask(
+    at_a_time: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rle, "_RUNS", at_a_time)
     chance = np.random.default_rng(8)
     for _ in range(40):
         height, width = chance.integers(1, 9, 2).tolist()
