@@ -7,6 +7,8 @@ Conventions, for every file here:
 - Boxes are half-open, `[x0, y0, x1, y1]`: a pixel box holds the columns x0 <= c < x1 and the rows y0 <= r < y1.
 - Arrays are row-major and indexed [row, col]: a mask is bool (H, W), an id map uint32 (H, W) where 0 is void, no id.
   Run lengths alone are column-major, because COCO's are.
+- Which pixels an outline covers is defined in `rasterize`, and nowhere else. Outer rings that we make run clockwise on
+  the screen, holes against it; what others send may run either way.
 - Sizes are [h, w] where COCO says so, and named `_wh` otherwise.
 - Angles are degrees; positive turns the x axis towards the y axis (clockwise on a screen).
 - Coordinates that were sent are never changed; derived ones are rounded to 1/1024 px.
