@@ -81,6 +81,7 @@ class Site(NamedTuple):
     workers: list[LiveServer]
     variables: dict[str, str]
     broker_url: str
+    key: str  #: of Ada, who runs the installation
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +103,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, database_url: str, broker_url
         for machine in (*webs, *workers):
             machine.start()
             started.append(machine)
-        yield Site(webs, workers, variables, broker_url)
+        key = webs[0].manage("apikey", "ada", "--create", "--superuser").split()[-1]
+        yield Site(webs, workers, variables, broker_url, key)
     finally:
         for machine in started:
             machine.stop()
@@ -130,7 +132,7 @@ def released(client: SegmentsClient, dataset: str, name: str) -> dict[str, objec
 
 
 def test_machines_work_as_one_and_may_die(site: Site, tell: Callable[[str], None]) -> None:
-    key = site.webs[0].manage("apikey", "ada", "--create", "--superuser").split()[-1]
+    key = site.key
     here, there = (client_of(server, key) for server in site.webs)
     assert requests.get(f"{site.webs[0].url}/readyz", timeout=30).json()["status"] == "ok"
 
@@ -158,8 +160,7 @@ def test_machines_work_as_one_and_may_die(site: Site, tell: Callable[[str], None
 
 
 def test_what_the_broker_loses_or_repeats_does_not_matter(site: Site) -> None:
-    server = site.webs[1]
-    key = server.manage("apikey", "ada").split()[-1]
+    server, key = site.webs[1], site.key
     client = client_of(server, key)
     dataset = client.add_dataset("lanes", task_type="vector")
     log = next(iter(Wire(server.url, key).events("ada/lanes")))
@@ -197,7 +198,7 @@ def test_without_its_broker_an_installation_takes_edits_and_catches_up(
     server = LiveServer(tmp_path / "lonely", "--workers", "0", "--web-processes", "1", **lonely)
     server.start()
     try:
-        key = server.manage("apikey", "ada").split()[-1]
+        key = site.key
         client = client_of(server, key)
         client.add_dataset("paths", task_type="vector")
         sample = client.add_sample("ada/paths", "a.png", {"image": {"url": ""}})
