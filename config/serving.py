@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 WATCH_S = 0.25
 READY_LIMIT_S = 120.0
 DRAIN_LIMIT_S = 40.0  # the web server gives requests under way 30 seconds, the workers give jobs 20
-LONG_LIFE_S = 10.0
-RESTART_PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+LONG_LIFE_S = 5.0
+RESTART_PAUSES_S = (0.0, 0.5, 1.0, 2.0, 5.0)
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
