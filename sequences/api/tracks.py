@@ -107,10 +107,10 @@ class FramesView(View):
         return answer(found, headers=headers_of(state, offset))
 
     def _sensor(self, request: Request, state: LabelState) -> int | None:
+        sensor = number_of(request, "sensor", -1)  # also where there is only one, so that nonsense is told there too
         sensors = sensors_of(skeleton_of(state))
         if sensors == [None]:
             return None
-        sensor = number_of(request, "sensor", -1)
         if sensor not in sensors:
             raise InvalidValue("sensor", "must be the place of a sensor with tracks in the list of sensors")
         return sensor

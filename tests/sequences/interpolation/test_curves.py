@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shapely.geometry import LineString, Polygon
+from shapely.geometry import LinearRing, LineString, Polygon
 
 from sequences.interpolation.curves import matched_lines, matched_rings, pairs
 
@@ -45,7 +45,8 @@ def test_both_key_shapes_are_drawn_with_all_their_corners(one, two):
     assert a[0].tolist() == one[0].tolist(), "it begins where the first ring does"
     for drawn, shape in ((a, one), (b, two)):
         assert {tuple(p) for p in shape.tolist()} <= {tuple(p) for p in drawn.tolist()}
-        assert Polygon(drawn).symmetric_difference(Polygon(shape)).area < 1e-6
+        # By distance and not by area: a corner put on an edge is a rounding beside it, and may cross a thin neighbour.
+        assert LinearRing(drawn).hausdorff_distance(LinearRing(shape)) < 1e-6
 
 
 @given(one=rings, x=st.integers(-500, 500), y=st.integers(-500, 500), start=st.integers(0, 11))
