@@ -31,7 +31,7 @@ from tests.e2e.wire import Wire, wait_until
 from tests.support.real_parts import require
 from tests.support.s3 import KEY, REGION, SECRET, StandIn
 
-pytestmark = pytest.mark.needs_rabbitmq
+pytestmark = [pytest.mark.needs_rabbitmq, pytest.mark.full]  # several minutes of starting and stopping
 
 SERVER = "postgresql://postgres@127.0.0.1:5432"
 RABBIT = "amqp://guest:guest@127.0.0.1:5672"
