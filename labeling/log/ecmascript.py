@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from decimal import Decimal
 
-_STRING = re.compile(rb'("(?:[^"\\]++|\\.)*+")')
+#: Put behind the repetition of a group, so that it costs no memory for going back. Before Python 3.11.5 such a group
+#: loses its place (gh-106052); there it is repeated as ever, which reads the same. Behind a single class it is sound.
+POSSESSIVE = "+" if sys.version_info >= (3, 11, 5) else ""
+_STRING = re.compile(rf'("(?:[^"\\]++|\\.)*{POSSESSIVE}")'.encode())
 _EXPONENT = re.compile(rb"e[+-]?[0-9]++")
 
 

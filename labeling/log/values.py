@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from labeling.log.ecmascript import respelled, spelled_number
+from labeling.log.ecmascript import POSSESSIVE, respelled, spelled_number
 
 MAX_DEPTH = 64
 MAX_INTEGER = 2**53 - 1
@@ -237,9 +237,11 @@ def _is_suspect(raw: bytes, survey: _Survey) -> bool:
 
 
 _ITEM = r'(?:-?[0-9]{1,15}(?:\.[0-9]++)?|"[^"\\\x00]*+"|true|false|null)'
-# possessive, so that a long body costs no backtracking; a run of plain items is one token, for speed
+# A run of plain items is one token, for speed; bounded, for memory.
 _TOKEN = re.compile(
-    rf'(?P<run>(?:[ \n\r\t]*+{_ITEM}[ \n\r\t]*+,)++)|[{{}}\[\],:]|"(?:[^"\\]++|\\.)*+"?|[^\s{{}}\[\],:"]++', re.DOTALL
+    rf'(?P<run>(?:[ \n\r\t]*+{_ITEM}[ \n\r\t]*+,){{1,1000}}{POSSESSIVE})|[{{}}\[\],:]'
+    rf'|"(?:[^"\\]++|\\.)*{POSSESSIVE}"?|[^\s{{}}\[\],:"]++',
+    re.DOTALL,
 )
 _RUN_ITEM = re.compile(rf"{_ITEM}\s*+,")
 _INTEGER = re.compile(r"-?[0-9]++")

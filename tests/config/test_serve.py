@@ -91,7 +91,7 @@ class Serve:
 
     def child(self, module: str) -> int | None:
         """The process id of the child that runs a module."""
-        listing = subprocess.run(["ps", "-Ao", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+        listing = subprocess.run(["ps", "-wwAo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
         for line in listing.splitlines():
             pid, parent, arguments = line.split(maxsplit=2)
             if int(parent) == self.process.pid and f"-m {module} " in arguments:

@@ -23,7 +23,7 @@ class Process(NamedTuple):
 
 def processes() -> list[Process]:
     """Every process of the machine."""
-    listing = subprocess.run(["ps", "-Ao", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(["ps", "-wwAo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     split = (line.split(maxsplit=2) for line in listing.splitlines())
     return [Process(int(each[0]), int(each[1]), each[2]) for each in split if len(each) == 3]
 
