@@ -46,7 +46,7 @@ def clear_leftovers(data: Path, wait: Callable[[float], None]) -> None:
 def _servers_in(data: Path) -> Iterator[int]:
     """Yield the postgres processes that work in this data directory, whoever their parent is."""
     if not LINUX:
-        listing = subprocess.run(["ps", "-axo", "pid=,command="], capture_output=True, text=True, check=False).stdout
+        listing = subprocess.run(["ps", "-axwwo", "pid=,command="], capture_output=True, text=True, check=False).stdout
         for line in listing.splitlines():
             pid, _, command = line.strip().partition(" ")
             if f"-D {data} " in f"{command} " and "postgres" in command and pid.isdigit():
