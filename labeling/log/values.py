@@ -239,7 +239,7 @@ def _is_suspect(raw: bytes, survey: _Survey) -> bool:
 _ITEM = r'(?:-?[0-9]{1,15}(?:\.[0-9]++)?|"[^"\\\x00]*+"|true|false|null)'
 # A run of plain items is one token, for speed; bounded, for memory.
 _TOKEN = re.compile(
-    rf'(?P<run>(?:[ \n\r\t]*+{_ITEM}[ \n\r\t]*+,){{1,1000}}{POSSESSIVE})|[{{}}\[\],:]'
+    rf"(?P<run>(?:[ \n\r\t]*+{_ITEM}[ \n\r\t]*+,){{1,1000}}{POSSESSIVE})|[{{}}\[\],:]"
     rf'|"(?:[^"\\]++|\\.)*{POSSESSIVE}"?|[^\s{{}}\[\],:"]++',
     re.DOTALL,
 )
