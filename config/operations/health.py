@@ -20,7 +20,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from config.operations.metrics import queued
-from labeling.log import projector
 
 logger = logging.getLogger(__name__)
 
@@ -98,5 +97,4 @@ def _files() -> str:
 
 def _queue() -> str:
     queued()
-    projector.behind()
     return "ok"

@@ -14,7 +14,6 @@ from labeling.admin.jobs import queue_state
 from labeling.admin.places import Places
 from labeling.admin.rights import is_superuser, visible_datasets
 from labeling.log.browse import Headline
-from labeling.models import Sample
 from labeling.queries import datasets as queries
 
 JSON = dict[str, Any]
@@ -38,7 +37,7 @@ def overview(request: HttpRequest) -> JSON:
         "datasets": [_dataset(row, stats[row.id]) for row in rows],
         "dataset_count": shown.count(),
         "totals": display.legend(totals),
-        "sample_count": Sample.objects.filter(dataset_id__in=shown.values("id"), archived=False).count(),
+        "sample_count": sum(queries.sample_counts(shown.values_list("id", flat=True)).values()),
         "lines": lines_of(words.together(headlines)[:MOST_LINES], names),
         "queue": queue_state() if is_superuser(request) else None,
     }

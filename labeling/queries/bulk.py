@@ -10,6 +10,7 @@ from django.db import connection
 
 from labeling.models import Label, LabelSet
 from labeling.queries.datasets import JOIN_ROLE, ROLE
+from labeling.queries.labels import HEADER
 from labeling.rules.bulk import Now
 from labeling.rules.dataset_state import GROUND_TRUTH
 from labeling.rules.label_state import LabelState, label_stream
@@ -61,9 +62,3 @@ def headers_of(dataset: uuid.UUID, label_set: uuid.UUID, samples: Sequence[uuid.
             state.exists = not row.deleted
         found[sample] = state
     return found
-
-
-HEADER = (
-    "version", "status", "score", "scene", "classifications", "default_classification", "mask", "document", "last_id",
-    "last_order", "created_by", "created_at", "updated_by", "updated_at", "reviewed_by", "reviewed_at", "last_offset",
-)  # fmt: skip

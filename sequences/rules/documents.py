@@ -17,6 +17,7 @@ it.
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -92,10 +93,12 @@ def parse_tracks(document: JSON, where: str, *, task_type: str) -> SequenceDocum
         lists: list[list[int]] = []
         for frame, content in enumerate(place.frames):
             numbers: list[int] = []
+            times: Counter[int] = Counter()
             for index, item in enumerate(content["annotations"]):
                 spot = f"{place.where}.frames[{frame}].annotations[{index}]"
-                nth = numbers.count(item["track_id"])
-                sightings = found.sightings.setdefault(Key(place.sensor, item["track_id"], nth), {})
+                key = Key(place.sensor, item["track_id"], times[item["track_id"]])
+                times[item["track_id"]] += 1
+                sightings = found.sightings.setdefault(key, {})
                 sightings[frame] = _sighting(item, spot, drawn=place.task_type != BITMAPS)
                 numbers.append(item["track_id"])
             lists.append(numbers)
