@@ -30,7 +30,8 @@ def touched(fact: Fact, state: LabelState) -> set[str]:
         case e.LabelScoreSet():
             return {"score"}
         case e.SceneAttributesSet():
-            return {f"scene:{key}" for key in fact.scene}
+            # In quotes, because a client's name may end with a slash, and would stand for others.
+            return {f'scene:"{key}"' for key in fact.scene}
         case e.ClassificationAssigned() | e.ClassificationRemoved():
             return {f"classification:{fact.category_id}"}
         case e.DefaultClassificationSet():

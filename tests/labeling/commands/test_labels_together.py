@@ -151,7 +151,7 @@ REFUSED: list[tuple[str, list[JSON], Any, list[str]]] = [
         "the same image attribute",
         [edit("set_scene_attributes", attributes={"a": 2})],
         document(box(1), box(2), box(3), a=3),
-        ["scene:a"],
+        ['scene:"a"'],
     ),
     (
         "a new one of the same id",

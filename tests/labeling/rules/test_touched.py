@@ -29,7 +29,7 @@ CASES = [
     (e.LabelStatusChanged(before=None, after="LABELED", verb="submit"), {WHOLE}),
     (e.LabelStatusChanged(before=None, after="LABELING_IN_PROGRESS", verb="save"), {"status"}),
     (e.LabelScoreSet(score=0.5), {"score"}),
-    (e.SceneAttributesSet(scene={"weather": 1, "time": None}), {"scene:weather", "scene:time"}),
+    (e.SceneAttributesSet(scene={"weather": 1, "time": None}), {'scene:"weather"', 'scene:"time"'}),
     (e.ClassificationAssigned(category_id=3), {"classification:3"}),
     (e.ClassificationRemoved(category_id=3), {"classification:3"}),
     (e.DefaultClassificationSet(category_id=None), {"default-classification"}),
@@ -93,3 +93,10 @@ def test_every_fact_of_a_label_touches_something_that_can_be_named(fact_type):
 )
 def test_what_both_touched(mine, theirs, both):
     assert overlap(mine, theirs) == both
+
+
+def test_the_name_of_a_scene_attribute_never_stands_for_others():
+    """A name of ours that ends with a slash does."""
+    one, two = (touched(e.SceneAttributesSet(scene={key: 1}), state()) for key in ("a/", "a/b"))
+    assert overlap([one], [two]) == []
+    assert overlap([one], [one]) != []
