@@ -49,7 +49,7 @@ def ours(size: int, log: str, staged: bool) -> Writer:
     from labeling.rules import label_state
     from labeling.rules.label_state import LabelState
 
-    store.STAGED_FROM = 1 if staged else 1_000_000
+    store.appending.STAGED_FROM = 1 if staged else 1_000_000
     label = label_state.label_stream(uuid.uuid4(), uuid.uuid4())
     state = LabelState(uuid.UUID(log), label)
     names = [str(uuid.uuid4()) for _ in range(size)]

@@ -125,7 +125,7 @@ def test_the_times_of_one_person_add_up_to_what_passed_by_the_clock_of_the_log(w
 def test_pages_of_any_size_give_the_same_rows(worked, monkeypatch, page):
     projector.catch_up(worked.id)
     whole = worked.rows()
-    monkeypatch.setattr(store, "PAGE", page)
+    monkeypatch.setattr(store.reading, "PAGE", page)
     projector.rebuild_catch_up(WorkUnits(), worked.id)
     assert worked.rows() == whole
 

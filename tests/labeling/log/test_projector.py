@@ -74,7 +74,7 @@ def checkpoint(log: uuid.UUID, name: str = "recorder") -> int | None:
 
 @pytest.mark.parametrize("page", [1, 3, 10, 1000])
 def test_catching_up_sees_every_event_once_in_order(recorder, log, monkeypatch, page):
-    monkeypatch.setattr(store, "PAGE", page)
+    monkeypatch.setattr(store.reading, "PAGE", page)
     assert projector.catch_up(log) == 10
     assert recorder.seen(log) == list(range(1, 11)) and checkpoint(log) == 10
 
@@ -88,7 +88,7 @@ def test_catching_up_again_does_nothing_until_there_is_something_new(recorder, l
 
 
 def test_a_projector_that_falls_over_loses_only_its_page(recorder, log, monkeypatch):
-    monkeypatch.setattr(store, "PAGE", 4)
+    monkeypatch.setattr(store.reading, "PAGE", 4)
     recorder.fail_at = 6
     with pytest.raises(RuntimeError):
         projector.catch_up(log)
@@ -111,7 +111,7 @@ def test_a_missing_event_stops_the_projector_in_front_of_it(recorder, log):
 
 def test_a_rebuild_starts_again_from_the_first_event(recorder, log, monkeypatch):
     projector.catch_up(log)
-    monkeypatch.setattr(store, "PAGE", 3)
+    monkeypatch.setattr(store.reading, "PAGE", 3)
     assert projector.rebuild_catch_up(recorder, log) == 10
     assert recorder.seen(log) == list(range(1, 11)) and checkpoint(log) == 10
 
@@ -171,7 +171,7 @@ def test_contributions_do_not_depend_on_how_the_log_was_paged(log, monkeypatch):
     projector.catch_up(log)
     whole = list(Contribution.objects.filter(dataset_id=log).order_by("id").values())
     for page in (1, 3):
-        monkeypatch.setattr(store, "PAGE", page)
+        monkeypatch.setattr(store.reading, "PAGE", page)
         projector.rebuild_catch_up(Contributions(), log)
         assert list(Contribution.objects.filter(dataset_id=log).order_by("id").values()) == whole
 

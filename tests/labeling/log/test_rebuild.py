@@ -101,7 +101,7 @@ def test_a_rebuild_leaves_other_datasets_alone(labelled, dataset, person, sample
 
 def test_rebuilding_in_small_batches_gives_the_same(labelled, monkeypatch):
     monkeypatch.setattr(rebuild, "BATCH", 1)
-    monkeypatch.setattr(store, "PAGE", 2)
+    monkeypatch.setattr(store.reading, "PAGE", 2)
     before = rows_of(labelled)
     rebuild.rebuild(labelled)
     assert rows_of(labelled) == before

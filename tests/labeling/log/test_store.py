@@ -26,7 +26,7 @@ AUTHOR = uuid.UUID("11111111-1111-4111-8111-111111111111")
 @pytest.fixture(autouse=True, params=["in the call", "copied before"])
 def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything holds for an edit, whose events are in the call, and for a bulk, whose events are copied before it."""
-    monkeypatch.setattr(store, "STAGED_FROM", 1 if request.param == "copied before" else 1_000_000)
+    monkeypatch.setattr(store.appending, "STAGED_FROM", 1 if request.param == "copied before" else 1_000_000)
 
 
 @pytest.fixture
@@ -367,7 +367,7 @@ def test_reading_a_page_with_every_filter(ten):
 
 def test_pages_are_contiguous_whatever_their_size(ten, monkeypatch):
     for size in (1, 3, 10, 100):
-        monkeypatch.setattr(store, "PAGE", size)
+        monkeypatch.setattr(store.reading, "PAGE", size)
         assert [number for page in store.pages(ten) for number in offsets(page)] == list(range(1, 11))
         assert [number for page in store.pages(ten, after=4, up_to=9) for number in offsets(page)] == [5, 6, 7, 8, 9]
 
@@ -377,10 +377,10 @@ def test_pages_end_where_the_data_grow_large(log, monkeypatch):
         # Random digits, because what compresses well is stored small.
         text = "".join(random.Random(number).choices("0123456789abcdef", k=20_000))
         append(log, ("person/a", number, key(text)))
-    monkeypatch.setattr(store, "PAGE_BYTES", 25_000)
+    monkeypatch.setattr(store.reading, "PAGE_BYTES", 25_000)
     sizes = [len(page) for page in store.pages(log)]
     assert sum(sizes) == 6 and len(sizes) > 1 and max(sizes) < 6
-    monkeypatch.setattr(store, "PAGE_BYTES", 1)
+    monkeypatch.setattr(store.reading, "PAGE_BYTES", 1)
     assert [len(page) for page in store.pages(log)] == [1] * 6, "one event is a page, however large it is"
     assert [len(events) for _, events in store.read_streams(log)] == [6]
 
@@ -405,7 +405,7 @@ def test_a_stream_is_read_by_version_and_by_offset(ten):
 def test_streams_come_whole_and_sorted_whatever_the_page(ten, monkeypatch):
     append(ten, ("sample/1", 0, key()))
     for size in (1, 2, 5, 100):
-        monkeypatch.setattr(store, "PAGE", size)
+        monkeypatch.setattr(store.reading, "PAGE", size)
         found = {stream: [event.version for event in events] for stream, events in store.read_streams(ten)}
         assert found == {"person/a": [1, 2, 3, 4, 5], "person/b": [1, 2, 3, 4, 5], "sample/1": [1]}
         assert list(found) == sorted(found)

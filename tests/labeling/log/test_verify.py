@@ -67,9 +67,9 @@ def test_progress_ends_at_the_number_of_events(log):
 
 
 def test_small_pages_give_the_same_result(log, monkeypatch):
-    monkeypatch.setattr(store, "PAGE", 3)
+    monkeypatch.setattr(store.reading, "PAGE", 3)
     assert verify_log(log) == []
-    monkeypatch.setattr(store, "PAGE_BYTES", 1)
+    monkeypatch.setattr(store.reading, "PAGE_BYTES", 1)
     assert verify_log(log) == []
 
 

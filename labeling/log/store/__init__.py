@@ -1,0 +1,75 @@
+"""The log in the database: the only code that touches the event table. `appending` writes it, `reading` reads it.
+
+The whole append, with its projected rows, is one call of the SQL function `log_append` (log/sql/append.sql), in one
+round trip and one transaction. The counter row of a log is its only lock, so offset order = commit order = visibility
+order, without a gap (measured alternatives: an identity column without a lock lost 75 % of the events to a tailing
+reader; an xid horizon stalls every reader behind any open transaction of the cluster). No Python runs under the lock.
+
+Streams. Besides a label's own stream and the dataset's, samples, assets and releases have streams of their own: a
+million samples in one stream would make each a rival of all others, and a sample's history a scan.
+"""
+
+from labeling.log.store import appending, reading
+from labeling.log.store.appending import (
+    APP_VERSION,
+    ATTEMPTS,
+    Appended,
+    CommandReused,
+    LogBusy,
+    Stale,
+    append,
+    decide,
+    earlier_answer,
+    new_events,
+    observers,
+)
+from labeling.log.store.reading import (
+    COLUMNS,
+    LogGap,
+    chain_at,
+    head,
+    head_and_chain,
+    logs,
+    naming,
+    offset_at,
+    page_of_rows,
+    pages,
+    read,
+    read_stream,
+    read_streams,
+    sizes,
+    unpacked,
+    version,
+)
+
+__all__ = [
+    "APP_VERSION",
+    "ATTEMPTS",
+    "COLUMNS",
+    "Appended",
+    "CommandReused",
+    "LogBusy",
+    "LogGap",
+    "Stale",
+    "append",
+    "appending",
+    "chain_at",
+    "decide",
+    "earlier_answer",
+    "head",
+    "head_and_chain",
+    "logs",
+    "naming",
+    "new_events",
+    "observers",
+    "offset_at",
+    "page_of_rows",
+    "pages",
+    "read",
+    "read_stream",
+    "read_streams",
+    "reading",
+    "sizes",
+    "unpacked",
+    "version",
+]
