@@ -169,7 +169,7 @@ def test_only_what_cannot_be_computed_is_an_entry(document, wanted):
 
 
 def test_a_huge_label_is_imported_in_parts(monkeypatch):
-    monkeypatch.setattr("sequences.rules.documents.PART_BYTES", 500)
+    monkeypatch.setattr("sequences.rules.documents.changes.PART_BYTES", 500)
     document = frames([box(n, n) for n in range(1, 21)])
     facts = VECTOR.first(no_label(), VECTOR.parse(document, "x"), "LABELED", 0.5, None)
     parts = [fact for fact in facts if isinstance(fact, e.TracksImported)]

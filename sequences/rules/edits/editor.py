@@ -1,0 +1,46 @@
+"""All edits of tracks, by the name of their operation. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from labeling.rules.edits import OPERATIONS, Operation
+from sequences.rules.edits.keyframes import KeyframeEdits
+from sequences.rules.edits.tracks import TrackEdits
+
+JSON = dict[str, Any]
+
+
+class TrackEditor(TrackEdits, KeyframeEdits):
+    """Applies edits of tracks one after the other."""
+
+    def operations(self) -> Mapping[str, Operation]:
+        return TRACK_OPERATIONS
+
+    def set_label_score(self, edit: JSON, place: str) -> JSON | None:
+        return self.set_score(edit, place)
+
+
+_SHAPE = ("geometry", "type", "points")
+_AT = ("sensor", "frame")
+TRACK_OPERATIONS: dict[str, Operation] = {
+    "add_track": (TrackEditor.add_track, (*_AT, *_SHAPE, "track_id", "category_id", "attributes", "origin")),
+    "remove_track": (TrackEditor.remove_track, ("sensor",)),
+    "recategorize_track": (TrackEditor.recategorize_track, ("sensor", "category_id")),
+    "renumber_track": (TrackEditor.renumber_track, ("sensor", "track_id")),
+    "order_track": (TrackEditor.order_track, ("sensor", "to")),
+    "merge_tracks": (TrackEditor.merge_tracks, ("sensor", "source")),
+    "split_track": (TrackEditor.split_track, (*_AT, "track_id")),
+    "set_track_attributes": (TrackEditor.set_track_attributes, ("sensor", "attributes", "cleared")),
+    "set_keyframe": (TrackEditor.set_keyframe, (*_AT, *_SHAPE, "attributes")),
+    "move_keyframe": (TrackEditor.move_keyframe, (*_AT, "to")),
+    "delete_keyframe": (TrackEditor.delete_keyframe, _AT),
+    "set_keyframe_attributes": (TrackEditor.set_keyframe_attributes, (*_AT, "attributes", "cleared")),
+    "set_remove_keyframe": (TrackEditor.set_remove_keyframe, _AT),
+    "move_remove_keyframe": (TrackEditor.move_remove_keyframe, (*_AT, "to")),
+    "delete_remove_keyframe": (TrackEditor.delete_remove_keyframe, _AT),
+    "set_interpolation": (TrackEditor.set_interpolation, ("by", "extrapolate", "hold")),
+    "set_score": (TrackEditor.set_label_score, ("score",)),
+    "set_status": OPERATIONS["set_status"],
+}
