@@ -13,7 +13,7 @@ from labeling.log import values
 from labeling.log.event import Fact
 from labeling.rules import copies
 from labeling.rules.documents import Changes, Document
-from labeling.rules.edits import Editor
+from labeling.rules.edits.editor import Editor
 from labeling.rules.fold import NOW, Place
 from labeling.rules.label_state import LabelState, evolve
 from labeling.rules.protocol.labels import check_label

@@ -21,7 +21,8 @@ from labeling.queries import labels as queries
 from labeling.queries.labels import Found
 from labeling.rules import access, label_state, parts
 from labeling.rules.documents import Document
-from labeling.rules.edits import Outcome, given_uuids, references, verbs
+from labeling.rules.edits.editor import Outcome
+from labeling.rules.edits.mentions import given_uuids, references, verbs
 from labeling.rules.fold import NOW
 from labeling.rules.label_state import STATUSES, LabelState
 from labeling.rules.task_types import TaskType, task_type

@@ -14,7 +14,8 @@ from labeling.log import values
 from labeling.log.event import Fact
 from labeling.rules import copies, documents
 from labeling.rules.documents import Changes, Document
-from labeling.rules.edits import Editor
+from labeling.rules.edits.editor import Editor
+from labeling.rules.edits.operations import AnnotationEditor
 from labeling.rules.label_state import LabelState
 from labeling.rules.protocol.labels import LABELS, check_label
 
@@ -80,7 +81,7 @@ class AnnotationTask:
         return copies.copied_objects(state)
 
     def editor(self, state: LabelState, **keywords: Any) -> Editor:
-        return Editor(state, has_mask=self.has_mask, **keywords)
+        return AnnotationEditor(state, has_mask=self.has_mask, **keywords)
 
 
 class VerbatimTask:

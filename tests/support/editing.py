@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from labeling.geometry import bitmaps, rle
-from labeling.rules.edits import Editor, Outcome
+from labeling.rules.edits.editor import Outcome
+from labeling.rules.edits.operations import AnnotationEditor
 from labeling.rules.label_state import LabelState
 from tests.support.labels import BEN, KEYPOINTS, ORIENTATION, annotation, key, label
 
@@ -39,7 +40,7 @@ class Memory:
 
 
 def run(state: LabelState, *items: Any, has_mask: bool = False, pixels: Memory | None = None) -> Outcome:
-    editor = Editor(state, author=BEN, has_mask=has_mask, pixels=pixels or Memory())
+    editor = AnnotationEditor(state, author=BEN, has_mask=has_mask, pixels=pixels or Memory())
     return editor.run(list(items))
 
 

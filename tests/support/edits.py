@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from labeling.geometry import bitmaps
-from labeling.rules.edits import Editor
+from labeling.rules.edits.operations import AnnotationEditor
 from labeling.rules.label_state import Annotation, LabelState
 
 JSON = dict[str, Any]
@@ -138,9 +138,11 @@ def empty_label() -> LabelState:
     return LabelState(DATASET, STREAM)
 
 
-def editor_of(state: LabelState, *, author: uuid.UUID = ANA, has_mask: bool = False, pixels: Any = None) -> Editor:
+def editor_of(
+    state: LabelState, *, author: uuid.UUID = ANA, has_mask: bool = False, pixels: Any = None
+) -> AnnotationEditor:
     """An editor on a copy of the state."""
-    return Editor(state, author=author, has_mask=has_mask, pixels=pixels or Pixels())
+    return AnnotationEditor(state, author=author, has_mask=has_mask, pixels=pixels or Pixels())
 
 
 @st.composite

@@ -29,7 +29,9 @@ from labeling.api.schemas.geometry import GEOMETRY, KEYPOINTS, ORIENTATION, PAIR
 from labeling.api.schemas.labels import SETTABLE, STATUS
 from labeling.api.schemas.task_attributes import ATTRIBUTES, VERSION
 from labeling.geometry.bitmaps import MAX_ID
-from labeling.rules.edits import MOST_EDITS, MOST_ORDER, VERBS
+from labeling.rules.edits.editor import MOST_EDITS
+from labeling.rules.edits.mentions import VERBS
+from labeling.rules.edits.objects import MOST_ORDER
 
 JSON = dict[str, Any]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from labeling.rules.edits import OPERATIONS, Operation
+from labeling.rules.edits.editor import Operation
+from labeling.rules.edits.objects import set_score
+from labeling.rules.edits.whole_label import set_status
 from sequences.rules.edits.keyframes import KeyframeEdits
 from sequences.rules.edits.tracks import TrackEdits
 
@@ -17,9 +19,6 @@ class TrackEditor(TrackEdits, KeyframeEdits):
 
     def operations(self) -> Mapping[str, Operation]:
         return TRACK_OPERATIONS
-
-    def set_label_score(self, edit: JSON, place: str) -> JSON | None:
-        return self.set_score(edit, place)
 
 
 _SHAPE = ("geometry", "type", "points")
@@ -41,6 +40,6 @@ TRACK_OPERATIONS: dict[str, Operation] = {
     "move_remove_keyframe": (TrackEditor.move_remove_keyframe, (*_AT, "to")),
     "delete_remove_keyframe": (TrackEditor.delete_remove_keyframe, _AT),
     "set_interpolation": (TrackEditor.set_interpolation, ("by", "extrapolate", "hold")),
-    "set_score": (TrackEditor.set_label_score, ("score",)),
-    "set_status": OPERATIONS["set_status"],
+    "set_score": (set_score, ("score",)),
+    "set_status": (set_status, ("verb", "status")),
 }

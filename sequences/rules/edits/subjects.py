@@ -9,7 +9,8 @@ from labeling.errors import AnnotationNotFound, InvalidValue
 from labeling.log import values
 from labeling.log.event import Fact
 from labeling.rules.documents import checked_int, checked_list, checked_object
-from labeling.rules.edits import Editor, Outcome, drawn_geometry
+from labeling.rules.edits.editor import Editor, Outcome
+from labeling.rules.edits.outlines import drawn_geometry
 from labeling.rules.protocol.forms import check
 from labeling.rules.protocol.labels import LABELS, checked_attributes
 from sequences.interpolation.blends import CUBOIDS

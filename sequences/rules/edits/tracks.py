@@ -8,7 +8,7 @@ from typing import Any
 from labeling.errors import InvalidValue, Refused
 from labeling.log import values
 from labeling.rules.documents import checked_int, checked_object
-from labeling.rules.edits import MOST_ORDER
+from labeling.rules.edits.objects import MOST_ORDER
 from labeling.rules.protocol.labels import checked_attributes
 from sequences import events as e
 from sequences.rules.edits.subjects import STEPPED, Subjects, changed, names_in

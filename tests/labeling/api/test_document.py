@@ -16,7 +16,7 @@ from labeling.api.schemas import COMPONENTS
 from labeling.api.schemas.edits import OPERATIONS as DOCUMENTED_EDITS
 from labeling.api.schemas.errors import REFUSALS
 from labeling.api.schemas.labels import BY_TASK_TYPE
-from labeling.rules.edits import OPERATIONS as EDITS
+from labeling.rules.edits.operations import OPERATIONS as EDITS
 from labeling.rules.task_types import task_type_names
 from tests.support import conformity
 

@@ -15,7 +15,7 @@ from labeling.log import store
 from labeling.models import Label
 from labeling.rules.access import ON_ACCEPTED, REVIEWERS, VERBS
 from labeling.rules.dataset_state import ROLES
-from labeling.rules.edits import VERBS as STATUS_OF
+from labeling.rules.edits.mentions import VERBS as STATUS_OF
 
 JSON = dict[str, Any]
 BOX: JSON = {"op": "add", "category_id": 1, "geometry": {"type": "bbox", "points": [[8, 8], [40, 32]]}}

@@ -10,7 +10,7 @@ import pytest
 from labeling.errors import NotFound, NotPermitted
 from labeling.rules import access
 from labeling.rules.dataset_state import ROLES
-from labeling.rules.edits import VERBS
+from labeling.rules.edits.mentions import VERBS
 from labeling.rules.label_state import STATUSES
 
 DATASET = uuid.UUID("dddddddd-dddd-4ddd-8ddd-dddddddddddd")

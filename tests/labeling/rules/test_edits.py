@@ -9,7 +9,9 @@ import pytest
 
 from labeling import events as e
 from labeling.log.event import Fact
-from labeling.rules.edits import MOST_EDITS, OPERATIONS, references
+from labeling.rules.edits.editor import MOST_EDITS
+from labeling.rules.edits.mentions import references
+from labeling.rules.edits.operations import OPERATIONS
 from labeling.rules.label_state import LabelState
 from tests.support.editing import ALONE, CLASSIFIED, FRONT, LINKED, POLYLINE, RICH, TWO, facts, run
 from tests.support.labels import (

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from labeling.errors import AnnotationNotFound, InvalidValue, PalimpsestError, Refused
 from labeling.log.values import MAX_INTEGER, BadValue
-from labeling.rules.edits import MOST_EDITS, OPERATIONS, Editor
+from labeling.rules.edits.editor import MOST_EDITS
+from labeling.rules.edits.operations import OPERATIONS, AnnotationEditor
 from labeling.rules.label_state import LabelState
 from tests.support.editing import ALONE, POLYLINE, TWO, Memory, painted, part, run
 from tests.support.labels import BEN, BOX, KEYPOINTS, ORIENTATION, after, annotation, key, label
@@ -138,7 +139,7 @@ def test_an_edit_that_does_not_fit_is_refused_by_its_field(state, edit, where):
 @pytest.mark.parametrize("items", [None, {}, "remove", 5, []])
 def test_edits_are_a_list_that_is_not_empty(items):
     with pytest.raises(InvalidValue) as caught:
-        Editor(TWO, author=BEN, has_mask=False, pixels=Memory()).run(items)
+        AnnotationEditor(TWO, author=BEN, has_mask=False, pixels=Memory()).run(items)
     assert caught.value.field == "edits"
 
 
