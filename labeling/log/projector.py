@@ -8,6 +8,7 @@ harm.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,11 @@ class StreamKind:
 
 
 class CatchUp(Protocol):
-    """A projection that actors bring up to date."""
+    """A projection that actors bring up to date.
+
+    One whose work takes more than moments says so by a field `most_streams`: it has an actor and a queue of its own, so
+    that it holds up no other, and gets no more events at once than of so many streams, so that no transaction is long.
+    """
 
     name: str
     tables: dict[str, str]  #: table → the column that holds the log
@@ -82,8 +87,14 @@ def kind_of(stream: str) -> StreamKind | None:
     return _kinds.get(stream.split("/", 1)[0])
 
 
-def catch_ups() -> list[CatchUp]:
-    return list(_catch_ups.values())
+def catch_ups(*, heavy: bool | None = None) -> list[CatchUp]:
+    """All of them, or only the heavy ones, or only the others."""
+    return [each for each in _catch_ups.values() if heavy is None or heavy == (_most_streams(each) is not None)]
+
+
+def _most_streams(projector: CatchUp) -> int | None:
+    found: int | None = getattr(projector, "most_streams", None)
+    return found
 
 
 def projected_tables() -> dict[str, str]:
@@ -99,15 +110,16 @@ def define_projections() -> None:
             cursor.execute("SELECT log_define_projection(%s) WHERE to_regclass(%s) IS NOT NULL", [table, table])
 
 
-def behind() -> list[uuid.UUID]:
-    """The logs of datasets in which some catch-up projection has not folded the newest event."""
-    names = [projector.name for projector in catch_ups()]
+def behind(log: uuid.UUID | None = None, *, heavy: bool | None = None) -> list[uuid.UUID]:
+    """The logs of datasets (or this one) in which some catch-up projection has not folded the newest event."""
+    names = [projector.name for projector in catch_ups(heavy=heavy)]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT h.log FROM log_head h CROSS JOIN unnest(%s::text[]) AS p(name)"
             " LEFT JOIN log_checkpoint c ON c.log = h.log AND c.projection = p.name"
-            " WHERE h.kind = 'dataset' AND h.head > coalesce(c.\"offset\", 0) GROUP BY h.log ORDER BY h.log",
-            [names],
+            " WHERE h.kind = 'dataset' AND h.head > coalesce(c.\"offset\", 0) AND (%s::uuid IS NULL OR h.log = %s)"
+            " GROUP BY h.log ORDER BY h.log",
+            [names, log, log],
         )
         return [row[0] for row in cursor.fetchall()]
 
@@ -125,9 +137,12 @@ def lags() -> dict[str, tuple[int, int]]:
         return {name: (int(events), logs) for name, events, logs in cursor.fetchall()}
 
 
-def catch_up(log: uuid.UUID) -> int:
-    """Bring every catch-up projection of one log up to its head; returns how many events were folded."""
-    return sum(_catch_up(projector, log) for projector in catch_ups())
+def catch_up(log: uuid.UUID, *, heavy: bool | None = None, for_s: float | None = None) -> int:
+    """Bring every catch-up projection of one log (only the heavy ones, or only the others) up to its head, or for so
+    many seconds nearer to it; returns how many events were folded.
+    """
+    until_s = None if for_s is None else time.monotonic() + for_s
+    return sum(_catch_up(projector, log, until_s=until_s) for projector in catch_ups(heavy=heavy))
 
 
 def bring_up(name: str, log: uuid.UUID, *, most: int) -> int:
@@ -149,9 +164,9 @@ def checkpoint(name: str, log: uuid.UUID) -> int:
     return row[0] if row else 0
 
 
-def _catch_up(projector: CatchUp, log: uuid.UUID, *, wait: bool = False) -> int:
+def _catch_up(projector: CatchUp, log: uuid.UUID, *, wait: bool = False, until_s: float | None = None) -> int:
     folded = 0
-    while True:
+    while until_s is None or time.monotonic() < until_s:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
                 'INSERT INTO log_checkpoint (projection, log, "offset") VALUES (%s, %s, 0) ON CONFLICT DO NOTHING',
@@ -168,12 +183,24 @@ def _catch_up(projector: CatchUp, log: uuid.UUID, *, wait: bool = False) -> int:
             page = next(store.pages(log, after=row[0]), None)
             if page is None:
                 return folded
+            page = _cut(page, _most_streams(projector))
             projector.project(log, page)
             cursor.execute(
                 'UPDATE log_checkpoint SET "offset" = %s WHERE projection = %s AND log = %s',
                 [page[-1].offset, projector.name, log],
             )
             folded += len(page)
+    return folded
+
+
+def _cut(page: list[Event], most_streams: int | None) -> list[Event]:
+    """The page up to where it would be about more streams than so many."""
+    seen: set[str] = set()
+    for number, event in enumerate(page):
+        seen.add(event.stream)
+        if most_streams is not None and len(seen) > most_streams:
+            return page[:number]
+    return page
 
 
 def rebuild_catch_up(projector: CatchUp, log: uuid.UUID, *, up_to: int | None = None) -> int:

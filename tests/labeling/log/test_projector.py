@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Sequence
 
 import pytest
 from django.db import connection, transaction
 
+from labeling import actors
 from labeling.commands import datasets
 from labeling.log import projector, store
 from labeling.log.event import Event, Intent
@@ -181,3 +183,70 @@ def test_a_kind_is_found_by_what_stands_before_the_first_slash():
     kind = projector.kind_of("dataset")
     assert kind is not None and kind.prefix == "dataset"
     assert projector.kind_of("labels/a") is None and projector.kind_of("") is None
+
+
+class Heavy(Recorder):
+    """A recorder that is no light work: two streams at once."""
+
+    name = "heavy"
+    most_streams = 2
+
+    def __init__(self) -> None:
+        self.fail_at = None  # its table is there already
+        self.pages: list[int] = []
+
+    def project(self, log: uuid.UUID, events: Sequence[Event]) -> None:
+        self.pages.append(len({event.stream for event in events}))
+        super().project(log, events)
+
+
+def test_heavy_work_is_not_done_with_the_others_and_gets_few_streams_at_once(recorder, log, sample, person):
+    heavy = Heavy()
+    projector.register_catch_up(heavy)
+    for _ in range(5):
+        sample(log, person("ana"))
+    head = store.head(log)
+    assert projector.catch_up(log, heavy=False) == head and projector.checkpoint("heavy", log) == 0
+    assert projector.behind(log, heavy=False) == [] and projector.behind(log, heavy=True) == [log]
+    assert projector.behind(log) == [log]
+
+    assert projector.catch_up(log, heavy=True) == head
+    assert max(heavy.pages) == 2 and len(heavy.pages) >= 3
+    assert heavy.seen(log).count(head) == 2, "every event once by each"
+    assert projector.behind(log) == []
+
+
+def test_heavy_work_stops_when_its_time_is_over_and_goes_on_later(recorder, log, sample, person, monkeypatch):
+    heavy = Heavy()
+    projector.register_catch_up(heavy)
+    for _ in range(5):
+        sample(log, person("ana"))
+    moments = iter([0.0, 1.0, 3.0])
+    monkeypatch.setattr(projector.time, "monotonic", lambda: next(moments))
+    done = projector.catch_up(log, heavy=True, for_s=2.0)
+    monkeypatch.undo()
+    assert len(heavy.pages) == 1 and 0 < done < store.head(log)
+
+
+def test_the_light_actor_asks_for_the_heavy_one_which_goes_on_until_all_is_done(recorder, log, monkeypatch):
+    heavy = Heavy()
+    projector.register_catch_up(heavy)
+    sent: list[str] = []
+    monkeypatch.setattr(actors.catch_up_heavy, "send", sent.append)
+    actors.catch_up.fn(str(log))
+    assert sent == [str(log)] and heavy.pages == []
+    monkeypatch.setattr(actors, "HEAVY_S", 0.0)
+    actors.catch_up_heavy.fn(str(log))
+    assert heavy.pages == [], "no time at all, and so it does not ask for itself for ever"
+    monkeypatch.setattr(actors, "HEAVY_S", 60.0)
+    actors.catch_up_heavy.fn(str(log))
+    assert projector.behind(log) == [] and sent == [str(log)]
+
+
+def test_no_more_heavy_work_than_leaves_threads_for_the_rest(recorder, log, monkeypatch):
+    heavy = Heavy()
+    projector.register_catch_up(heavy)
+    monkeypatch.setattr(actors, "_heavy", threading.BoundedSemaphore(1))
+    with actors._heavy:
+        actors.catch_up_heavy.fn(str(log))
+    assert heavy.pages == []
