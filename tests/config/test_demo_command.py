@@ -53,7 +53,9 @@ class Demo:
         process = self.start("--once", "--port", "0")
         out, errors = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, f"{out}\n{errors}"
-        assert errors == ""
+        # On a busy machine the database takes longer than a person would wait without a word.
+        said = [line for line in errors.splitlines() if not line.startswith("Waiting for the embedded PostgreSQL")]
+        assert said == []
         return out
 
 
