@@ -7,7 +7,7 @@ import uuid
 
 import dramatiq
 
-from releases import builds
+from releases import builds, exports
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,26 @@ def build_release(release: str) -> None:
     builds.build(uuid.UUID(release))
 
 
+@dramatiq.actor(
+    max_retries=2 * builds.MOST_TRIES,
+    min_backoff=1_000,
+    max_backoff=60_000,
+    time_limit=TIME_LIMIT_MS,
+    notify_shutdown=True,
+)
+def build_export(export: str) -> None:
+    """Write a release in a format of others."""
+    exports.build(uuid.UUID(export))
+
+
+def send_export(export: uuid.UUID) -> None:
+    """Ask for an export. No failure reaches the caller: the sweeper finds what was not asked for."""
+    try:
+        build_export.send(str(export))
+    except Exception:
+        logger.warning("the queue took no message for export %s; the sweeper will find it", export, exc_info=True)
+
+
 def send_build(release: uuid.UUID) -> None:
     """Ask for the file of a release. No failure reaches the caller: the sweeper finds what was not asked for."""
     try:
@@ -42,4 +62,9 @@ def sweep() -> int:
         builds.forget(release)
     for release in waiting:
         build_release.send(str(release))
-    return len(gone) + len(waiting)
+    unwanted, unmade = exports.left_behind(), exports.claim_waiting()
+    for release in unwanted:
+        exports.forget(release)
+    for export in unmade:
+        build_export.send(str(export))
+    return len(gone) + len(waiting) + len(unwanted) + len(unmade)

@@ -37,7 +37,7 @@ def build(release: uuid.UUID) -> None:
     Raises:
         Exception: something failed that may pass (the database, the storage); call again.
     """
-    with _alone(release) as alone:
+    with alone_at(release) as alone:
         if alone:
             _build(release)
 
@@ -176,9 +176,9 @@ def _fail(release: uuid.UUID, reason: str) -> None:
 
 
 @contextmanager
-def _alone(release: uuid.UUID) -> Iterator[bool]:
-    """True while no other worker holds the release. It ends with the connection: a killed worker leaves none."""
-    key = int.from_bytes(release.bytes[:8], signed=True)
+def alone_at(build: uuid.UUID) -> Iterator[bool]:
+    """True while no other worker is at this release or export. It ends with the connection: killed ones leave none."""
+    key = int.from_bytes(build.bytes[:8], signed=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
         got = bool(cursor.fetchone()[0])

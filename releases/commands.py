@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -13,7 +14,9 @@ from labeling.log import store
 from labeling.log.event import Fact, Intent
 from labeling.queries import datasets
 from labeling.rules import access
-from releases import actors, builds, queries, rules
+from labeling.rules.dataset_state import GROUND_TRUTH
+from releases import actors, builds, exports, queries, rules
+from releases.models import ExportBuild, Release
 from releases.rules import ReleaseState, release_stream
 
 
@@ -56,6 +59,7 @@ def withdraw_release(*, intent: Intent, dataset: uuid.UUID, name: str) -> None:
         state = queries.state_of(release)
         _append(state, rules.withdraw(state), intent)
         transaction.on_commit(lambda: builds.forget(release.id), robust=True)
+        transaction.on_commit(lambda: exports.forget(release.id), robust=True)
 
     decide(attempt)
 
@@ -64,6 +68,33 @@ def build_again(*, release: uuid.UUID) -> None:
     """Have the file made once more, because it failed or is lost. The bytes will be the same, so there is no event."""
     builds.reset(release)
     transaction.on_commit(lambda: actors.send_build(release))
+
+
+def export_release(
+    *,
+    release: Release,
+    format_name: str | None,
+    label_set: str = GROUND_TRUTH,
+    options: Mapping[str, str] | None = None,
+) -> ExportBuild:
+    """Have a release written in a format of others; it is made in the background, once, and kept. Nothing is changed,
+    so there is no event, and whoever may read the dataset may ask.
+
+    Raises:
+        InvalidValue: no such format, option or label set; the error lists those that there are.
+    """
+    kind, parsed = exports.checked(format_name, options or {})
+    job, is_new = exports.asked(release, label_set, kind, parsed)
+    if is_new:
+        transaction.on_commit(lambda: actors.send_export(job.id))
+        job.refresh_from_db()
+    return job
+
+
+def export_again(*, export: uuid.UUID) -> None:
+    """Have an export made once more, because it failed or its archive is lost. The bytes will be the same."""
+    exports.reset(export)
+    transaction.on_commit(lambda: actors.send_export(export))
 
 
 def _require(dataset: uuid.UUID, intent: Intent) -> None:

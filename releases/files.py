@@ -24,32 +24,32 @@ FOLDER = "exports"
 INCOMING = f"{FOLDER}/incoming"
 
 
-def path_of(sha256: str) -> str:
+def path_of(sha256: str, ending: str = ".json") -> str:
     """Where the file with this hash is in storage."""
-    return f"{FOLDER}/{sha256[:2]}/{sha256}.json"
+    return f"{FOLDER}/{sha256[:2]}/{sha256}{ending}"
 
 
 @contextmanager
-def incoming(release: uuid.UUID) -> Iterator[IO[bytes]]:
+def incoming(build: uuid.UUID) -> Iterator[IO[bytes]]:
     """A file to write to, beside the kept ones where storage is a file system; gone at the end unless it was kept.
 
-    What an earlier, killed build of the same release left is removed, so there must be one build of it at a time.
+    What an earlier, killed build of the same release or export left is removed, so there must be one of it at a time.
     """
     # For a bucket it is written in the data directory first: the system's directory for such files may be memory.
     folder = local_path(INCOMING) or settings.EXPORTS_ROOT / "incoming"
     folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob(f"{release}-*"):
+    for left in folder.glob(f"{build}-*"):
         left.unlink(missing_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=f"{release}-", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=f"{build}-", delete=False) as file:
         try:
             yield file
         finally:
             Path(file.name).unlink(missing_ok=True)
 
 
-def keep(file: IO[bytes], sha256: str) -> str:
+def keep(file: IO[bytes], sha256: str, ending: str = ".json") -> str:
     """Put a written file in its place, whole or not at all; returns its path in storage."""
-    path = path_of(sha256)
+    path = path_of(sha256, ending)
     target = local_path(path)
     if target is None:
         storage.put(path, file.seek(0, os.SEEK_END), file)
@@ -110,15 +110,15 @@ def discard(path: str) -> None:
 # --- the address ---------------------------------------------------------------------------------------------------
 
 
-def address(release: uuid.UUID, sha256: str, name: str) -> str:
-    """The public url of a release's file; `name` is only for people and their programs."""
-    return f"{settings.PUBLIC_URL}/releases/{release}/{_token(release, sha256)}/{quote(name)}"
+def address(build: uuid.UUID, sha256: str, name: str, *, at: str = "releases") -> str:
+    """The public url of the file of a release or (`at` exports) an export; `name` is for people and their programs."""
+    return f"{settings.PUBLIC_URL}/{at}/{build}/{_token(build, sha256)}/{quote(name)}"
 
 
-def is_token(token: str, release: uuid.UUID, sha256: str) -> bool:
+def is_token(token: str, build: uuid.UUID, sha256: str) -> bool:
     """Whether an address was made by us for this file."""
-    return constant_time_compare(token, _token(release, sha256))
+    return constant_time_compare(token, _token(build, sha256))
 
 
-def _token(release: uuid.UUID, sha256: str) -> str:
-    return salted_hmac("releases.file", f"{release}/{sha256}", algorithm="sha256").hexdigest()
+def _token(build: uuid.UUID, sha256: str) -> str:
+    return salted_hmac("releases.file", f"{build}/{sha256}", algorithm="sha256").hexdigest()

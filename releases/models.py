@@ -68,3 +68,37 @@ class ReleaseBuild(models.Model):
 
     def __str__(self) -> str:
         return f"{self.release_id}: {self.status}"
+
+
+class ExportBuild(models.Model):
+    """The job that writes a release in a format of others, and where its archive is.
+
+    Not a projection: all of it can be made again from the log. The id follows from release, label set, format, version
+    and options, so the same export is asked for, made and kept once.
+    """
+
+    Status = ReleaseBuild.Status
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    release_id = models.UUIDField(db_index=True)
+    label_set = models.TextField()
+    format = models.TextField()
+    format_version = models.IntegerField()
+    options = models.JSONField()
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
+    error = models.TextField(blank=True)
+    path = models.TextField(blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    size_bytes = models.BigIntegerField(null=True)
+    samples_count = models.BigIntegerField(default=0)
+    losses = models.JSONField(default=list)
+    tries = models.IntegerField(default=0)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["updated_at"], condition=models.Q(status="PENDING"), name="release_export_pending")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.format} of {self.release_id}: {self.status}"

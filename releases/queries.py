@@ -10,7 +10,7 @@ from django.db.models import Count
 from labeling.errors import NotFound
 from labeling.log import store
 from releases import files, rules
-from releases.models import Release, ReleaseBuild
+from releases.models import ExportBuild, Release, ReleaseBuild
 from releases.rules import ReleaseState, release_stream
 
 
@@ -82,6 +82,23 @@ def release_by_id(release: uuid.UUID) -> Found:
     if row is None:
         raise NotFound("The release")
     return Found(row, ReleaseBuild.objects.filter(release_id=row.id).first())
+
+
+def exports_of(release: uuid.UUID) -> list[ExportBuild]:
+    """The exports of a release that were asked for, by format."""
+    return list(ExportBuild.objects.filter(release_id=release).order_by("format", "label_set", "id"))
+
+
+def export_by_id(export: uuid.UUID) -> ExportBuild | None:
+    """The export with this id, if it was asked for."""
+    return ExportBuild.objects.filter(id=export).first()
+
+
+def export_url(job: ExportBuild, dataset_name: str, release_name: str) -> str | None:
+    """The address of an export's archive; None until it is made."""
+    if job.status != ExportBuild.Status.SUCCEEDED:
+        return None
+    return files.address(job.id, job.sha256, f"{dataset_name}-{release_name}-{job.format}.zip", at="exports")
 
 
 def state_of(row: Release) -> ReleaseState:

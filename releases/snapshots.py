@@ -78,7 +78,7 @@ def write(release: ReleaseState, sink: Sink, *, progress: Callable[[int], None] 
         merged = merged_categories(dataset.task_attributes)
         written.write(segments.opening(release, dataset))
     count = left_out = 0
-    for sample in _samples(release.dataset, release.at_offset):
+    for sample in samples_of(release):
         found = {}
         for label_set in segments.label_sets_of(dataset):
             with readable(f"The label of sample {sample.id} in {label_set.name}"):
@@ -98,8 +98,13 @@ def write(release: ReleaseState, sink: Sink, *, progress: Callable[[int], None] 
     return Snapshot(written.digest.hexdigest(), written.size_bytes, chain.hex(), count, left_out)
 
 
-def _samples(dataset: uuid.UUID, offset: int) -> Iterator[SampleState]:
-    """Every sample that the dataset had at an offset, the first added first."""
+def samples_of(release: ReleaseState) -> Iterator[SampleState]:
+    """Every sample that the dataset had at the release's offset, the first added first.
+
+    Raises:
+        SnapshotFailed: the log does not give one.
+    """
+    dataset, offset = release.dataset, release.at_offset
     for event in _added(dataset, offset):
         with readable(f"A sample added at offset {event.offset}"):
             sample = uuid.UUID(event.stream.removeprefix("sample/"))

@@ -71,7 +71,9 @@ ROWS: dict[tuple[str, str], Row] = {
     ("media", ""): Row(status=404),
     ("asset_upload", ""): Row(status=400),
     ("release_file", ""): Row(status=404, at={"release": str(uuid.UUID(int=7, version=4))}),
+    ("export_file", ""): Row(status=404, at={"export": str(uuid.UUID(int=7, version=4))}),
     # --- of the caller
+    ("formats", ""): Row(),
     ("status", ""): Row(),
     ("user", ""): Row(),
     ("datasets", ""): Row(),
@@ -124,6 +126,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("release_add", ""): Row({"name": "v2"}),
     ("release_read", ""): Row(),
     ("release_delete", ""): Row(),
+    ("release_export", ""): Row(query="format=coco-instances"),
     # --- its samples
     ("samples", ""): Row(),
     ("samples", "with labels"): Row(query="labelset=ground-truth&include_full_label=1"),

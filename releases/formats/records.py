@@ -1,0 +1,233 @@
+"""What every codec reads and writes: a dataset as plain records, without models, events or addresses of a server. Pure.
+
+Coordinates are pixels of the stored picture, from its upper left corner. Geometries have the forms of
+`labeling.geometry.shapes` (and cuboids those of `sequences`), but never `mask`: pixels that are in a label's bitmap
+come as a `bitmap` of each object. Frames count from 0. A size, where it is unknown, is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from sequences.rules.timeline import Clock, Timeline
+
+JSON = dict[str, Any]
+Geometry = dict[str, Any]
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """The class of an object. `edges` are pairs of places in `points`, from 0; things are counted, stuff is not."""
+
+    id: int
+    name: str
+    colour: Colour | None = None
+    is_thing: bool = True
+    group: str = ""
+    points: tuple[str, ...] = ()
+    edges: tuple[tuple[int, int], ...] = ()
+    attributes: tuple[JSON, ...] = ()  #: definitions, as task attributes have them
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One object in one picture. `track_id` and `keyframe` are set where it is a track's at one frame."""
+
+    id: int
+    category_id: int | None
+    geometry: Geometry
+    uuid: str = ""
+    attributes: JSON = field(default_factory=dict)
+    keypoints: list[JSON] | None = None
+    orientation: JSON | None = None
+    score: float | None = None
+    track_id: int | None = None
+    keyframe: bool | None = None
+    links: list[JSON] = field(default_factory=list)
+    origin: JSON | None = None
+    author: str = ""
+    extra: JSON = field(default_factory=dict)
+
+    @property
+    def points(self) -> list[JSON]:
+        """Its named points: of a skeleton, or beside another geometry."""
+        return list(self.geometry["points"]) if self.geometry["type"] == "skeleton" else (self.keypoints or [])
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One object over the frames of a sequence; `entries` are as `sequences` has them, by frame.
+
+    An entry is {"absent": True}, a remove-keyframe, or {"geometry", and where set: "attributes", "category_id", …}.
+    """
+
+    track_id: int
+    category_id: int | None
+    entries: dict[int, JSON]
+    uuid: str = ""
+    sensor: int | None = None
+    origin: JSON | None = None
+    author: str = ""
+
+    def timeline(self) -> Timeline:
+        return Timeline.of({"entries": self.entries})
+
+    def at(self, clock: Clock) -> Iterator[tuple[int, Annotation]]:
+        """(frame, object) at each frame at which it is there."""
+        for shown in self.timeline().shown(clock):
+            yield shown.frame, self.seen(shown.geometry, shown.entry, keyframe=shown.own)
+
+    def seen(self, geometry: Geometry, entry: JSON, *, keyframe: bool) -> Annotation:
+        """The object at one frame."""
+        return Annotation(
+            id=self.track_id,
+            category_id=entry.get("category_id", self.category_id),
+            geometry=geometry,
+            uuid=self.uuid,
+            attributes=entry.get("attributes") or {},
+            track_id=self.track_id,
+            keyframe=keyframe,
+            origin=self.origin,
+            author=self.author,
+            extra=entry.get("extra") or {},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a sequence."""
+
+    name: str
+    width: int | None = None
+    height: int | None = None
+    url: str = ""
+    timestamp: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One thing to label with its label in one label set: an image with annotations, or frames with tracks."""
+
+    name: str
+    uuid: str = ""
+    width: int | None = None
+    height: int | None = None
+    url: str = ""
+    split: str = ""
+    status: str = "UNLABELED"
+    score: float | None = None
+    scene: JSON = field(default_factory=dict)  #: attributes of the whole image
+    classifications: list[int] = field(default_factory=list)
+    default_classification: int | None = None
+    annotations: list[Annotation] = field(default_factory=list)
+    is_sequence: bool = False
+    frames: list[Frame] = field(default_factory=list)
+    tracks: list[Track] = field(default_factory=list)
+    clock: Clock | None = None
+    metadata: JSON = field(default_factory=dict)
+    attributes: JSON = field(default_factory=dict)  #: the sample's, as they were sent
+    document: JSON | None = None  #: of task types whose labels are kept as they were sent
+
+    @property
+    def time(self) -> Clock:
+        return self.clock or Clock(len(self.frames))
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """What is said once: the categories, in their order, and what else a header may say."""
+
+    name: str
+    categories: tuple[Category, ...] = ()
+    task_type: str = "vector"
+    description: str = ""
+    image_attributes: tuple[JSON, ...] = ()
+    task_attributes: JSON = field(default_factory=dict)  #: as they were sent
+    label_set: str = "ground-truth"
+    stands: JSON = field(default_factory=dict)  #: where in the log: dataset, release, offset, chain
+
+    @property
+    def by_id(self) -> dict[int, Category]:
+        return {item.id: item for item in self.categories}
+
+    @property
+    def by_name(self) -> dict[str, Category]:
+        """The first of each name."""
+        return {item.name: item for item in reversed(self.categories)}
+
+
+@dataclass(slots=True)
+class Imported:
+    """What a codec read; `findings` grows while `samples` is gone through."""
+
+    dataset: Dataset
+    samples: Iterable[Sample]
+
+
+def categories_of(task_attributes: JSON) -> tuple[Category, ...]:
+    """The categories of a dataset's document, without those that were merged into others or are no categories."""
+    found = []
+    for item in task_attributes.get("categories") or []:
+        if not isinstance(item, dict) or type(item.get("id")) is not int or item.get("merged_into") is not None:
+            continue
+        skeleton = item.get("skeleton") if isinstance(item.get("skeleton"), dict) else {}
+        names = tuple(name for name in (skeleton or {}).get("points") or [] if isinstance(name, str))
+        edges = tuple(
+            (edge[0], edge[1])
+            for edge in (skeleton or {}).get("edges") or []
+            if isinstance(edge, list) and len(edge) == 2 and all(type(end) is int for end in edge)
+        )
+        found.append(
+            Category(
+                id=item["id"],
+                name=str(item.get("name", item["id"])),
+                colour=_colour(item.get("color")),
+                is_thing=item.get("has_instances") is not False,
+                group=str(item.get("supercategory") or item.get("group") or ""),
+                points=names,
+                edges=edges,
+                attributes=tuple(one for one in item.get("attributes") or [] if isinstance(one, dict)),
+            )
+        )
+    return tuple(found)
+
+
+def task_attributes_of(dataset: Dataset) -> JSON:
+    """The document of categories and attributes that an import would set; as it was sent where that is known."""
+    if dataset.task_attributes:
+        return dataset.task_attributes
+    categories = []
+    for item in dataset.categories:
+        one: JSON = {"id": item.id, "name": item.name}
+        if item.colour is not None:
+            one["color"] = list(item.colour)
+        if not item.is_thing:
+            one["has_instances"] = False
+        if item.points:
+            one["skeleton"] = {"points": list(item.points), "edges": [list(edge) for edge in item.edges]}
+        if item.attributes:
+            one["attributes"] = list(item.attributes)
+        categories.append(one)
+    found: JSON = {"format_version": "0.1", "categories": categories}
+    return found | {"image_attributes": list(dataset.image_attributes)} if dataset.image_attributes else found
+
+
+def file_name(name: str, url: str, number: int | None = None) -> str:
+    """What the file of a picture is called: its name, with the ending of its address where it has none itself."""
+    name = name or ("" if number is None else f"{number:06d}")
+    ending = PurePosixPath(unquote(urlsplit(url).path)).suffix.lower() if url else ""
+    known = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"}
+    if PurePosixPath(name).suffix.lower() in known or ending not in known:
+        return name
+    return name + ending
+
+
+def _colour(value: Any) -> Colour | None:
+    if isinstance(value, list) and len(value) >= 3 and all(type(part) is int and 0 <= part < 256 for part in value[:3]):
+        return (value[0], value[1], value[2])
+    return None

@@ -1,0 +1,45 @@
+"""All formats, by name. A format is one file beside this one; it is known once it stands here. Pure."""
+
+from __future__ import annotations
+
+from releases.formats import coco
+from releases.formats.format import Format
+
+FORMATS: dict[str, Format] = {
+    item.name: item
+    for item in (
+        coco.INSTANCES,
+        coco.KEYPOINTS,
+    )
+}
+#: Names of the formats that can be written, and of those that can be read.
+WRITTEN = frozenset(name for name, item in FORMATS.items() if item.write is not None)
+READ = frozenset(name for name, item in FORMATS.items() if item.read is not None)
+
+
+class UnknownFormat(ValueError):
+    """There is no format of that name that can be written (or read); the text lists those that there are."""
+
+
+def to_write(name: str) -> Format:
+    """The format of that name.
+
+    Raises:
+        UnknownFormat: there is none that can be written.
+    """
+    return _found(name, WRITTEN)
+
+
+def to_read(name: str) -> Format:
+    """The format of that name.
+
+    Raises:
+        UnknownFormat: there is none that can be read.
+    """
+    return _found(name, READ)
+
+
+def _found(name: str, known: frozenset[str]) -> Format:
+    if name not in known:
+        raise UnknownFormat(f"must be one of {', '.join(sorted(known))}")
+    return FORMATS[name]

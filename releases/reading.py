@@ -1,0 +1,289 @@
+"""A release as records for codecs: folded from the log at its offset, a sample at a time, never from live rows.
+
+The sizes of pictures are not in the log. They come from what a label's bitmap says, else from the head of the picture's
+file, which the log pins by its hash; so they are the same whenever they are looked up. Pictures that are not ours are
+not fetched, and their size is unknown unless the sample's metadata gives `width` and `height`.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from labeling.commands import assets
+from labeling.geometry import bitmaps, measures, rle
+from labeling.geometry.composition import runs_of_mask
+from labeling.geometry.rasterize import Spans
+from labeling.log import store
+from labeling.models import Asset
+from labeling.queries import datasets, labels
+from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.sample_state import SampleState
+from labeling.rules.task_attributes import merged as merged_categories
+from labeling.rules.task_types import task_type
+from labeling.storage import open_at
+from releases import snapshots
+from releases.formats import pngs
+from releases.formats.records import Annotation, Dataset, Frame, Sample, Track, categories_of
+from releases.rules import ReleaseState
+from sequences.rules.skeletons import clock_of, frames_of, skeleton_of
+from sequences.rules.track_state import in_order
+
+JSON = dict[str, Any]
+Geometry = dict[str, Any]
+
+#: The heads of nearly all picture files are within so many bytes.
+HEAD_BYTES = 1 << 18
+_TOKEN = re.compile(r"/media/([A-Za-z0-9_-]{20,64})/")
+_SPLIT = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_SIDE_LIMIT = 65535
+
+
+class NoLabelSet(ValueError):
+    """The release has no label set of that name; the text lists those that it has."""
+
+
+def read(
+    release: ReleaseState, *, label_set: str = "ground-truth", progress: Callable[[int], None] = lambda count: None
+) -> tuple[Dataset, Iterator[Sample]]:
+    """The dataset of a release, and its samples with their labels in one label set, the first added first.
+
+    Raises:
+        NoLabelSet: there is none of that name.
+        SnapshotFailed: the log does not give the release; while samples are gone through, too.
+    """
+    with snapshots.readable("The dataset"):
+        state = datasets.state_at(release.dataset, release.at_offset)
+        chain = store.chain_at(release.dataset, release.at_offset)
+    sets = {item.name: item for item in state.label_sets.values() if not item.archived}
+    if label_set not in sets:
+        raise NoLabelSet(f"must be one of {', '.join(sorted(sets))}")
+    found = Dataset(
+        name=state.name,
+        categories=categories_of(state.task_attributes),
+        task_type=state.task_type,
+        description=release.description,
+        image_attributes=tuple(
+            item for item in state.task_attributes.get("image_attributes") or [] if isinstance(item, dict)
+        ),
+        task_attributes=state.task_attributes,
+        label_set=label_set,
+        stands={
+            "chain": chain.hex(),
+            "dataset": str(state.id),
+            "offset": release.at_offset,
+            "release": str(release.id),
+            "name": release.name,
+        },
+    )
+    merged = merged_categories(state.task_attributes)
+    return found, _samples(release, found, uuid.UUID(sets[label_set].id), merged, progress)
+
+
+def _samples(
+    release: ReleaseState,
+    dataset: Dataset,
+    label_set: uuid.UUID,
+    merged: dict[int, int],
+    progress: Callable[[int], None],
+) -> Iterator[Sample]:
+    for count, sample in enumerate(snapshots.samples_of(release), 1):
+        with snapshots.readable(f"The label of sample {sample.id}"):
+            label = labels.label_at(release.dataset, label_stream(sample.id, label_set), release.at_offset)
+            found = sample_of(sample, label, dataset.task_type, merged)
+        yield found
+        progress(count)
+
+
+def sample_of(sample: SampleState, label: LabelState, kind: str, merged: dict[int, int]) -> Sample:
+    """The record of a sample and its label; `merged` says as which category another is read."""
+    attributes = sample.attributes
+    image = attributes.get("image") if isinstance(attributes.get("image"), dict) else {}
+    url = str((image or {}).get("url") or "")
+    split = sample.metadata.get("split")
+    found = Sample(
+        name=sample.name,
+        uuid=str(sample.id),
+        url=url,
+        split=split if isinstance(split, str) and _SPLIT.fullmatch(split) else "",
+        status=label.status,
+        score=label.score,
+        scene=label.scene,
+        classifications=[merged.get(item, item) for item in label.classifications],
+        default_classification=label.default_classification,
+        metadata=sample.metadata,
+        attributes=attributes,
+    )
+    if kind.endswith("-sequence"):
+        return _sequence(found, label, merged)
+    if label.exists and not task_type(kind).by_annotation:
+        return replace(found, document=label.document)
+    ids = _ids(label.mask)
+    width, height = _size(found, label, ids, url)
+    pixels = {} if ids is None else bitmaps_of(ids)
+    return replace(
+        found,
+        width=width,
+        height=height,
+        annotations=[_annotation(item, pixels, (height or 1, width or 1), merged) for item in label.in_order()],
+    )
+
+
+def _annotation(item: JSON, pixels: dict[int, Geometry], size: tuple[int, int], merged: dict[int, int]) -> Annotation:
+    geometry = item["geometry"]
+    if geometry["type"] == "mask":
+        geometry = pixels.get(item["id"]) or _nothing(*size)
+    return Annotation(
+        id=item["id"],
+        category_id=_read_as(item["category_id"], merged),
+        geometry=geometry,
+        uuid=item["uuid"],
+        attributes=item.get("attributes") or {},
+        keypoints=item.get("keypoints"),
+        orientation=item.get("orientation"),
+        score=item.get("score"),
+        links=item.get("links") or [],
+        origin=item.get("origin"),
+        author=item.get("by", ""),
+        extra=item.get("extra") or {},
+    )
+
+
+def _read_as(category: int | None, merged: dict[int, int]) -> int | None:
+    return category if category is None else merged.get(category, category)
+
+
+# --- sequences -----------------------------------------------------------------------------------------------------
+
+
+def _sequence(sample: Sample, label: LabelState, merged: dict[int, int]) -> Sample:
+    skeleton = skeleton_of(label)
+    said = sample.attributes.get("frames")
+    given = [item for item in said if isinstance(item, dict)] if isinstance(said, list) else []
+    if label.exists and label.document is not None and "skeleton" not in label.document:
+        return replace(sample, is_sequence=True, document=label.document)
+    drawn = frames_of(skeleton, None)
+    frames = [_frame(given[n] if n < len(given) else {}, n) for n in range(max(len(given), len(drawn)))]
+    frames = [_with_size(frame, sample.metadata) for frame in frames]
+    tracks = []
+    masks = [_ids(frame.get("segmentation_bitmap")) for frame in drawn]
+    pixels = [None if ids is None else bitmaps_of(ids) for ids in masks]
+    for number, ids in enumerate(masks):
+        if ids is not None:
+            frames[number] = replace(frames[number], width=ids.shape[1], height=ids.shape[0])
+    for track in in_order(label):
+        entries = {
+            int(frame): _entry(track, entry, pixels[int(frame)] if int(frame) < len(pixels) else None, merged)
+            for frame, entry in track["entries"].items()
+        }
+        tracks.append(
+            Track(
+                track_id=track["track_id"],
+                category_id=_read_as(track["category_id"], merged),
+                entries=entries,
+                uuid=track["uuid"],
+                sensor=track.get("sensor"),
+                origin=track.get("origin"),
+                author=track.get("by", ""),
+            )
+        )
+    clock = replace(clock_of(skeleton, None), frames=len(frames))
+    return replace(sample, is_sequence=True, frames=frames, tracks=tracks, clock=clock)
+
+
+def _entry(track: JSON, entry: JSON, pixels: dict[int, Geometry] | None, merged: dict[int, int]) -> JSON:
+    if "category_id" in entry:
+        entry = entry | {"category_id": _read_as(entry["category_id"], merged)}
+    if entry.get("geometry", {}).get("type") != "mask":
+        return entry
+    number: int = entry.get("object_id", track.get("object_id", track["track_id"]))
+    found = (pixels or {}).get(number)
+    return entry | {"geometry": found or _nothing(1, 1)}
+
+
+def _frame(said: JSON, number: int) -> Frame:
+    image = said.get("image") if isinstance(said.get("image"), dict) else {}
+    url = str((image or {}).get("url") or "")
+    name = said.get("name") if isinstance(said.get("name"), str) else ""
+    return Frame(name=name or f"{number:06d}", url=url, timestamp=said.get("timestamp"))
+
+
+def _with_size(frame: Frame, metadata: JSON) -> Frame:
+    size = size_of_file(frame.url) or _said_size(metadata)
+    return frame if size is None else replace(frame, width=size[0], height=size[1])
+
+
+# --- pixels and sizes ----------------------------------------------------------------------------------------------
+
+
+def bitmaps_of(ids: bitmaps.Ids) -> dict[int, Geometry]:
+    """The bitmap of each object of an id map."""
+    height, width = ids.shape
+    segments = measures.segments_of(ids)
+    spans = [
+        runs_of_mask(y0, x0, (ids[y0:y1, x0:x1] == number).T, height, owner=owner)
+        for owner, (number, (x0, y0, x1, y1)) in enumerate(
+            zip(segments.ids.tolist(), segments.boxes_xyxy.tolist(), strict=True)
+        )
+    ]
+    if not spans:
+        return {}
+    together = Spans(*(np.concatenate(arrays) for arrays in zip(*spans, strict=True)))
+    runs = rle.of_spans(together, len(spans), height, width, compressed=True)
+    return {number: {"type": "bitmap", "rle": one} for number, one in zip(segments.ids.tolist(), runs, strict=True)}
+
+
+def _ids(mask: JSON | None) -> bitmaps.Ids | None:
+    url = (mask or {}).get("url")
+    if not isinstance(url, str) or not _TOKEN.match(url):
+        return None
+    found: bitmaps.Ids = assets.read_mask(url, "segmentation_bitmap")
+    return found
+
+
+def _nothing(height: int, width: int) -> Geometry:
+    """The bitmap of an object that has no pixels."""
+    return {"type": "bitmap", "rle": rle.encode(np.zeros((height, width), dtype=bool), compressed=True)}
+
+
+def _size(sample: Sample, label: LabelState, ids: bitmaps.Ids | None, url: str) -> tuple[int | None, int | None]:
+    if ids is not None:
+        return ids.shape[1], ids.shape[0]
+    found = size_of_file(url) or _said_size(sample.metadata)
+    if found is not None:
+        return found
+    for item in label.annotations.values():
+        if item["geometry"]["type"] == "bitmap":
+            height, width = item["geometry"]["rle"]["size"]
+            return width, height
+    return None, None
+
+
+def size_of_file(url: str) -> tuple[int, int] | None:
+    """(width, height) of a picture of ours, by the head of its file; None where it is none of ours or no picture."""
+    match = _TOKEN.match(url)
+    sha256 = Asset.objects.filter(token=match[1]).values_list("sha256", flat=True).first() if match else None
+    if not sha256:
+        return None
+    path = assets.path_of(sha256)
+    try:
+        with open_at(path, 0, HEAD_BYTES - 1) as file:
+            found = pngs.size_of(file.read(HEAD_BYTES))
+        if found is None:
+            with open_at(path) as file:
+                found = pngs.size_of(file.read())
+    except FileNotFoundError:
+        return None
+    return found
+
+
+def _said_size(metadata: JSON) -> tuple[int, int] | None:
+    width, height = metadata.get("width"), metadata.get("height")
+    if type(width) is int and type(height) is int and 0 < width <= _SIDE_LIMIT and 0 < height <= _SIDE_LIMIT:
+        return width, height
+    return None
