@@ -196,13 +196,13 @@ def _sequence(sample: Sample, label: LabelState, merged: dict[int, int]) -> Samp
     return replace(sample, is_sequence=True, frames=frames, tracks=tracks, clock=clock)
 
 
-def _entry(track: JSON, entry: JSON, pixels: dict[int, Geometry] | None, merged: dict[int, int]) -> JSON:
+def _entry(track: JSON, entry: JSON, pixels: dict[Any, Geometry] | None, merged: dict[int, int]) -> JSON:
     if "category_id" in entry:
         entry = entry | {"category_id": _read_as(entry["category_id"], merged)}
     if entry.get("geometry", {}).get("type") != "mask":
         return entry
-    number: int = entry.get("object_id", track.get("object_id", track["track_id"]))
-    found = (pixels or {}).get(number)
+    number = entry.get("object_id", track.get("object_id", track["track_id"]))
+    found = None if pixels is None else pixels.get(number)
     return entry | {"geometry": found or _nothing(1, 1)}
 
 

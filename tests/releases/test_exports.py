@@ -24,6 +24,7 @@ from pycocotools.coco import COCO
 from rest_framework.test import APIClient
 
 from labeling.commands import assets, labels, people, samples
+from labeling.events import Downloaded
 from labeling.geometry import rle
 from labeling.log import store
 from labeling.log.event import SECURITY, Intent
@@ -218,12 +219,12 @@ def test_an_export_over_http(labeled: Any, client: APIClient, release: MakeRelea
         "/streets-v1-coco-instances.zip"
     )
     before = store.head(SECURITY)
-    answer = APIClient().get(urlsplit(done["url"]).path)  # without a key
+    answer: Any = APIClient().get(urlsplit(done["url"]).path)  # without a key
     data = b"".join(answer.streaming_content)
     assert answer.headers["Content-Type"] == "application/zip"
     assert data == exported(built, clip="no")[1]
-    [told] = [event for event in store.read(SECURITY, after=before) if event.type == "Downloaded"]
-    assert (told.fact.what, told.fact.sha256) == ("export", done["sha256"])
+    [told] = [event.fact for event in store.read(SECURITY, after=before) if isinstance(event.fact, Downloaded)]
+    assert (told.what, told.sha256) == ("export", done["sha256"])
     wrong = urlsplit(done["url"]).path.replace("/exports/" + done["uuid"], f"/exports/{uuid.uuid4()}")
     assert APIClient().get(wrong).status_code == 404
 
