@@ -113,19 +113,23 @@ class NotPermitted(PalimpsestError):
 class Conflict(PalimpsestError):
     """Since the version that the client saw, somebody touched the same annotation, or the label as a whole.
 
-    `since` is the version that the client saw, `touched` names what both touched.
+    `since` is the version that the client saw, `touched` names what both touched, and `missed` is the address of what
+    was missed, where that is not the label's events.
     """
 
     code = "conflict"
 
-    def __init__(self, stream: str, since: int, touched: list[str]) -> None:
+    def __init__(
+        self, stream: str, since: int, touched: list[str], *, what: str = "label", missed: str | None = None
+    ) -> None:
         super().__init__(
-            "Somebody else changed the same part of this label since the version in If-Match. "
+            f"Somebody else changed the same part of this {what} since the version in If-Match. "
             "Read the missed events, then send the edit again."
         )
         self.stream = stream
         self.since = since
         self.touched = touched
+        self.missed = missed
 
 
 class StaleBitmap(PalimpsestError):

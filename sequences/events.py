@@ -164,7 +164,23 @@ class TrackSplit(Fact, frozen=True):
     leaves: bool = False  #: the old one was there, so that it leaves at this frame
 
 
+class FramesRearranged(Fact, frozen=True):
+    """The sample's frames changed, and what is set went along: its keyframes are at the new numbers of their frames.
+
+    `frames` is the new sequence in runs [first, count] of the frames by their old numbers, null for new ones. `entries`
+    maps a track to what had to be set so that each remaining frame goes on showing who is there: an object's keyframe
+    where its first frame went, for one.
+    """
+
+    before: int  #: how many frames the label had
+    frames: list[list[int | None]]
+    heads: dict[str, JSON] = {}  #: by new number: what the document has of a new or changed frame, beside its objects
+    entries: dict[str, dict[str, JSON]] = {}  #: track → new number → entry
+    sensor: int | None = None
+
+
 TRACK_EVENTS = (
+    FramesRearranged,
     TracksImported,
     SequenceDocumentSet,
     TrackAdded,

@@ -42,6 +42,7 @@ class SequenceTask:
 
     by_annotation = False
     has_mask = False
+    by_frame = True
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -68,6 +68,10 @@ def _names(key: str) -> Callable[[JSON], str]:
     return lambda data: ", ".join(sorted(word.replace("_", " ") for word in data.get(key) or ()))
 
 
+def _number(key: str, words: str) -> Callable[[JSON], str]:
+    return lambda data: words.format(data[key]) if key in data else ""
+
+
 def _geometry(data: JSON) -> str:
     kind = (data.get("geometry") or {}).get("type")
     return f"({kind})" if kind else ""
@@ -130,6 +134,10 @@ tell(e.SampleAdded, "added the sample", "added {n} samples")
 tell(e.SampleChanged, "changed the sample's", "changed the sample {n} times", _names("changes"))
 tell(e.SamplePrioritySet, "set the sample's priority")
 tell(e.SampleAssigned, "assigned the sample")
+tell(e.SampleFramesAdded, "added frames to the sample", detail=_number("frame", "at {}"))
+tell(e.SampleFramesRemoved, "removed frames of the sample", detail=_number("frame", "from {} on"))
+tell(e.SampleFrameMoved, "moved a frame", "moved {n} frames", _number("to", "to {}"))
+tell(e.SampleFrameTimed, "set the time of frame", "set the times of {n} frames", _number("frame", "{}"))
 tell(e.SampleArchived, "deleted the sample")
 tell(e.AssetAdded, "brought in file", "brought in {n} files", _quoted("filename"))
 

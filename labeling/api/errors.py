@@ -61,7 +61,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponse | No
             body["field"] = error.field
         if isinstance(error, errors.Conflict):
             body["touched"] = [_shown(item) for item in error.touched]
-            body["missed"] = _missed(error, context)
+            body["missed"] = error.missed or _missed(error, context)
         if isinstance(error, (errors.Busy, errors.StorageUnavailable)):
             headers["Retry-After"] = str(error.retry_after_s)
     elif isinstance(error, BadValue):

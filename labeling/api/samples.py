@@ -334,7 +334,7 @@ class SampleView(View):
         {200: Reply(schemas.SAMPLE, (ETAG, DATASET_OFFSET))},
         body=schemas.SAMPLE_CHANGE,
         appends=True,
-        refusals=("already_exists", "storage_unavailable"),
+        refusals=("already_exists", "refused", "storage_unavailable"),
     )
     def patch(self, request: Request, sample: str) -> Answer:
         """Change fields of a sample; null takes an assignment away."""

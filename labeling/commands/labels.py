@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from django.db import IntegrityError
@@ -25,6 +26,7 @@ from labeling.rules.edits.editor import Outcome
 from labeling.rules.edits.mentions import given_uuids, references, verbs
 from labeling.rules.fold import NOW
 from labeling.rules.label_state import STATUSES, LabelState
+from labeling.rules.sample_state import sample_stream
 from labeling.rules.task_types import TaskType, task_type
 from labeling.rules.touched import overlap, touched
 
@@ -142,13 +144,19 @@ def edit_label(*, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any,
         given = given_uuids(edits) - state.annotations.keys()
         gone = queries.used_before(found.dataset, state.stream, given) if given and state.version else set()
 
+        read: dict[str, int] = {}
+
+        def attributes() -> JSON:
+            found, read[sample_stream(sample)] = queries.attributes_of(sample)
+            return found
+
         def run(*, reopening: bool = False) -> Outcome:
             editor = kind.editor(
                 state,
                 author=intent.author,
                 pixels=files,
                 gone=frozenset(gone),
-                sample=lambda: queries.attributes_of(sample),
+                sample=attributes,
             )
             if reopening:
                 editor.reopen()
@@ -169,7 +177,9 @@ def edit_label(*, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any,
         rebased = _refuse_overlap(found, seen, base, facts)
         masks = [fact.mask["url"] for fact in facts if isinstance(fact, e.BitmapPatched)]
         answer = {"edits": outcome.results, "rebased": rebased}
-        return _append(found, intent, state, facts, known_urls=masks, created=not state.exists, answer=answer)
+        return _append(
+            found, intent, state, facts, known_urls=masks, created=not state.exists, answer=answer, read=read
+        )
 
     return decide(attempt)
 
@@ -340,8 +350,12 @@ def _append(
     known_urls: Iterable[str] = (),
     answer: JSON | None = None,
     document: Document | None = None,
+    read: Mapping[str, int] = MappingProxyType({}),
 ) -> Saved:
-    """Append the facts to the label's stream with the rows that change; nothing at all when there are none."""
+    """Append the facts to the label's stream with the rows that change; nothing at all when there are none.
+
+    `read` maps other streams that the facts were decided by to their versions.
+    """
     answer = (answer or {}) | {"created": created}
     saved = _saved(found, state, found.head, answer)
     if not facts and not intent.replayable:
@@ -356,7 +370,10 @@ def _append(
     for event in events:
         if event.stream != state.stream:
             rows.add(asset_rows_of(event))
-    expected = None if own else {state.stream: state.version}
+    expected: dict[str, int] = {state.stream: state.version}
+    for event in events:
+        expected.setdefault(event.stream, event.version - 1)
+    expected |= read
     try:
         appended = store.append(
             found.dataset, intent=intent, events=events, rows=rows, expected=expected, answer=answer

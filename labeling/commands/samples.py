@@ -10,15 +10,16 @@ from django.db import IntegrityError
 from labeling import events as e
 from labeling.commands import assets
 from labeling.commands.writing import decide, earlier, hint
-from labeling.errors import AlreadyExists, InvalidValue, NotFound
+from labeling.errors import AlreadyExists, InvalidValue, NotFound, Refused
 from labeling.log import store, values
 from labeling.log.event import Event, Fact, Intent
 from labeling.log.rows import Rows
-from labeling.models import Person, Sample
+from labeling.models import Label, Person, Sample
 from labeling.queries import samples as queries
-from labeling.rules import access, sample_state
+from labeling.rules import access, sample_frames, sample_state
 from labeling.rules.protocol.samples import check_sample
 from labeling.rules.sample_state import SampleState, asset_rows, sample_stream
+from labeling.rules.task_types import task_type
 
 JSON = dict[str, Any]
 
@@ -150,6 +151,7 @@ def change_sample(*, intent: Intent, sample: uuid.UUID, changes: JSON) -> None:
     Raises:
         NotFound, NotPermitted: the author may not; managers assign and set the priority, admins also change the rest.
         InvalidValue: the attributes are not of the kind that the dataset's task type has.
+        Refused: the sample is labeled by the numbers of its frames, and has other frames in the new attributes.
         AlreadyExists: the new name is taken.
     """
     needs = [action for action, fields in (("change", PLAIN), ("assign", ASSIGNING)) if fields & changes.keys()]
@@ -165,6 +167,8 @@ def change_sample(*, intent: Intent, sample: uuid.UUID, changes: JSON) -> None:
         different = {key: value for key, value in checked.items() if not values.same(getattr(state, key), value)}
         if "attributes" in different:
             check_sample(found.task_type, different["attributes"])
+            if task_type(found.task_type).by_frame:
+                _refuse_other_frames(state, different["attributes"])
         facts: list[Fact] = []
         plain = {key: value for key, value in different.items() if key in PLAIN}
         if plain:
@@ -188,6 +192,16 @@ def change_sample(*, intent: Intent, sample: uuid.UUID, changes: JSON) -> None:
                 raise
 
     decide(attempt)
+
+
+def _refuse_other_frames(state: SampleState, attributes: JSON) -> None:
+    """Refuse to put other frames below the numbers that labels know them by."""
+    problem = sample_frames.renumbered(state.attributes, attributes)
+    if problem and Label.objects.filter(sample_id=state.id, deleted=False, document__isnull=False).exists():
+        raise Refused(
+            f"attributes: the sample is labeled, and {problem}. Frames are added, moved, removed and given other times"
+            " by POST /samples/{sample}/frames/, which takes their labels along."
+        )
 
 
 def archive_sample(*, intent: Intent, sample: uuid.UUID) -> None:

@@ -87,11 +87,16 @@ from labeling.events.labels import (
     SceneAttributesSet,
 )
 from labeling.events.samples import (
+    FRAME_EVENTS,
     SAMPLE_EVENTS,
     SampleAdded,
     SampleArchived,
     SampleAssigned,
     SampleChanged,
+    SampleFrameMoved,
+    SampleFramesAdded,
+    SampleFramesRemoved,
+    SampleFrameTimed,
     SamplePrioritySet,
 )
 from labeling.events.security import (
@@ -108,6 +113,7 @@ __all__ = [
     "ANNOTATION_EVENTS",
     "CATEGORY_EVENTS",
     "DATASET_EVENTS",
+    "FRAME_EVENTS",
     "INSTALLATION_EVENTS",
     "ISSUE_EVENTS",
     "LABEL_EVENTS",
@@ -184,6 +190,10 @@ __all__ = [
     "SampleArchived",
     "SampleAssigned",
     "SampleChanged",
+    "SampleFrameMoved",
+    "SampleFrameTimed",
+    "SampleFramesAdded",
+    "SampleFramesRemoved",
     "SamplePrioritySet",
     "SceneAttributesSet",
     "SkeletonDefined",

@@ -40,6 +40,38 @@ class SampleAssigned(Fact, frozen=True):
     roles: dict[str, str | None]  #: labeler, reviewer → person
 
 
+class SampleFramesAdded(Fact, frozen=True):
+    """Frames were put into a sequence, in front of the frame that had this number, or behind the last."""
+
+    frame: int
+    frames: list[JSON]  #: as in the sample's attributes
+    sensor: int | None = None  #: which one, where there are several: its place in the list
+
+
+class SampleFramesRemoved(Fact, frozen=True):
+    """Frames were taken out of a sequence: as many, from this one on."""
+
+    frame: int
+    count: int = 1
+    sensor: int | None = None
+
+
+class SampleFrameMoved(Fact, frozen=True):
+    """A frame was moved to another place in its sequence; those in between made room."""
+
+    frame: int
+    to: int
+    sensor: int | None = None
+
+
+class SampleFrameTimed(Fact, frozen=True):
+    """A frame got another time, or none."""
+
+    frame: int
+    timestamp: Any
+    sensor: int | None = None
+
+
 class SampleArchived(Fact, frozen=True):
     """A sample was deleted: its name is free, its history stays."""
 
@@ -49,5 +81,12 @@ SAMPLE_EVENTS = (
     SampleChanged,
     SamplePrioritySet,
     SampleAssigned,
+    SampleFramesAdded,
+    SampleFramesRemoved,
+    SampleFrameMoved,
+    SampleFrameTimed,
     SampleArchived,
 )
+
+#: Those that change which frames there are, and when.
+FRAME_EVENTS = (SampleFramesAdded, SampleFramesRemoved, SampleFrameMoved, SampleFrameTimed)

@@ -54,7 +54,7 @@ def find_issue(issue: uuid.UUID, *, person: uuid.UUID) -> IssueInDataset:
         raise NotFound("The issue")
     row: Any = found[0]
     return IssueInDataset(
-        state=_state(row), sample_name=row.sample_name, dataset=row.dataset_id, public=row.dataset_public,
+        state=state_of(row), sample_name=row.sample_name, dataset=row.dataset_id, public=row.dataset_public,
         role=row.seen_role,
     )  # fmt: skip
 
@@ -100,7 +100,7 @@ def issues_at(dataset: uuid.UUID, offset: int, *, sample: uuid.UUID | None = Non
 
 
 def _with_comments(rows: Sequence[tuple[Issue, str]]) -> list[IssueOnSample]:
-    found = {row.id: IssueOnSample(_state(row), name) for row, name in rows}
+    found = {row.id: IssueOnSample(state_of(row), name) for row, name in rows}
     if found:
         for comment in IssueComment.objects.filter(issue_id__in=list(found)).order_by("version"):
             found[comment.issue_id].state.comments[comment.version] = Comment(
@@ -109,7 +109,7 @@ def _with_comments(rows: Sequence[tuple[Issue, str]]) -> list[IssueOnSample]:
     return list(found.values())
 
 
-def _state(row: Issue) -> IssueState:
+def state_of(row: Issue) -> IssueState:
     return IssueState(
         dataset=row.dataset_id,
         stream=issue_stream(row.id),

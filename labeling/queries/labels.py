@@ -195,12 +195,12 @@ def used_before(dataset: uuid.UUID, stream: str, uuids: set[str]) -> set[str]:
     return found | (named & uuids)
 
 
-def attributes_of(sample: uuid.UUID) -> JSON:
-    """The attributes of the sample that a label belongs to."""
+def attributes_of(sample: uuid.UUID) -> tuple[JSON, int]:
+    """The attributes of the sample that a label belongs to, and its version."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT attributes FROM labeling_sample WHERE id = %s", [sample])
+        cursor.execute("SELECT attributes, version FROM labeling_sample WHERE id = %s", [sample])
         row = cursor.fetchone()
-    return values.load_stored(row[0]) if row else {}
+    return (values.load_stored(row[0]), row[1]) if row else ({}, 0)
 
 
 def names_of(people: set[uuid.UUID | None]) -> dict[uuid.UUID, str]:

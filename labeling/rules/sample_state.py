@@ -9,6 +9,7 @@ from typing import Any
 from labeling import events as e
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
+from labeling.rules import sample_frames
 from labeling.rules.fold import NOW, Moment, Place, place_of
 
 JSON = dict[str, Any]
@@ -70,6 +71,9 @@ def evolve(state: SampleState, fact: Fact, place: Place) -> None:
         case e.SampleAssigned():
             for role, person in fact.roles.items():
                 setattr(state, f"assigned_{role}", person)
+        case e.SampleFramesAdded() | e.SampleFramesRemoved() | e.SampleFrameMoved() | e.SampleFrameTimed():
+            frames = sample_frames.after(sample_frames.frames_of(state.attributes, fact.sensor), fact)
+            state.attributes = sample_frames.with_frames(state.attributes, fact.sensor, frames)
         case e.SampleArchived():
             state.exists = False
         case _:

@@ -32,6 +32,7 @@ class TaskType(Protocol):
     name: str
     by_annotation: bool  #: annotations are kept one by one
     has_mask: bool  #: the pixels of the objects are in one bitmap of the label
+    by_frame: bool  #: what is labeled is kept by the numbers of the sample's frames, which go by commands of their own
 
     def parse(self, document: JSON, where: str) -> Document: ...
 
@@ -52,6 +53,7 @@ class AnnotationTask:
     """Vector labels, and bitmaps whose objects are annotations."""
 
     by_annotation = True
+    by_frame = False
 
     def __init__(self, name: str, *, has_mask: bool = False) -> None:
         self.name = name
@@ -89,6 +91,7 @@ class VerbatimTask:
 
     by_annotation = False
     has_mask = False
+    by_frame = False
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -92,6 +92,15 @@ def frames_of(skeleton: JSON, sensor: int | None) -> list[JSON]:
     return list(sensors[sensor]["attributes"]["frames"])
 
 
+def with_frames(skeleton: JSON, sensor: int | None, frames: list[JSON]) -> JSON:
+    """The skeleton with other frames, on a copy."""
+    if sensor is None:
+        return skeleton | {"frames": frames}
+    sensors = list(skeleton["sensors"])
+    sensors[sensor] = sensors[sensor] | {"attributes": sensors[sensor]["attributes"] | {"frames": frames}}
+    return skeleton | {"sensors": sensors}
+
+
 def clock_of(skeleton: JSON, sensor: int | None) -> Clock:
     """By what time goes on between the keyframes of a sensor; the skeleton's `clock` says it."""
     frames, said = frames_of(skeleton, sensor), skeleton.get("clock", {})

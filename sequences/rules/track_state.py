@@ -16,6 +16,8 @@ from labeling.rules.label_state import LabelState, annotation_key
 from labeling.rules.parts import Parts
 from labeling.rules.touched import WHOLE
 from sequences import events as e
+from sequences.rules.runs import moved_along, unrolled
+from sequences.rules.skeletons import frames_of, skeleton_of, with_frames
 
 JSON = dict[str, Any]
 Track = dict[str, Any]
@@ -232,7 +234,23 @@ def _split(state: LabelState, fact: e.TrackSplit, place: Place) -> None:
     state.last_order = max(state.last_order, fact.order)
 
 
+def _rearranged(state: LabelState, fact: e.FramesRearranged, place: Place) -> None:
+    skeleton = skeleton_of(state)
+    had = frames_of(skeleton, fact.sensor)
+    heads = [{} if old is None or old >= len(had) else had[old] for old in unrolled(fact.frames)]
+    for frame, head in fact.heads.items():
+        heads[int(frame)] = head
+    state.document = {"skeleton": with_frames(skeleton, fact.sensor, heads)}
+    for key, track in list(tracks_of(state).items()):
+        if track["sensor"] == fact.sensor:
+            entries = moved_along(track["entries"], fact) | fact.entries.get(key, {})
+            entries = dict(sorted(entries.items(), key=lambda item: int(item[0])))
+            if entries != track["entries"]:
+                _put(state, key, place, {"entries": _tidied(entries)})
+
+
 HANDLERS: dict[type[Fact], Handler] = {
+    e.FramesRearranged: _rearranged,
     e.TracksImported: _imported,
     e.SequenceDocumentSet: _document,
     e.TrackAdded: _added,
@@ -264,6 +282,11 @@ def touched(fact: Any, state: LabelState) -> set[str]:
             return {WHOLE}
         case e.SequenceDocumentSet():
             return {"document"}
+        case e.FramesRearranged():
+            # Behind the last frame, and another time: every frame has the number that it had.
+            same = not fact.before or fact.frames[:1] == [[0, fact.before]]
+            stays = same and all(first is None for first, _ in fact.frames[bool(fact.before) :])
+            return {"document"} if stays else {WHOLE}
         case e.TrackAdded():
             return {f"track:{fact.track}/", f"id:{fact.sensor}:{fact.track_id}"}
         case e.TrackRenumbered():

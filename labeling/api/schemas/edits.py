@@ -194,18 +194,20 @@ EDIT = component("Edit", told_by("op", _forms), example={"op": "add", "category_
 #: What an edit may be, and what an answer says of one; an app above adds its own.
 EDIT_KINDS: list[JSON] = [EDIT]
 EDIT_RESULTS: list[JSON] = [closed({"changed": FLAG}, {"annotation": UUID, "id": WHOLE})]
+#: What a list of edits says of itself.
+SAID: JSON = {
+    "gesture": said(nullable(UUID), "What of several requests was one movement of the hand."),
+    "reason": said(nullable(text(10_000)), "Why, in words; stored encrypted."),
+    "tool": nullable(text(100)),
+    "occurred_at": said(nullable(ISO_TIME), "By the client's clock, in the years 1900 to 2199."),
+    "seen_offset": said(nullable(OFFSET), "The offset of the categories that the author saw."),
+    "work_session": nullable(UUID),
+}
 EDITS = component(
     "Edits",
     closed(
         {"edits": listed({"anyOf": EDIT_KINDS}, least=1, most=MOST_EDITS)},
-        {
-            "gesture": said(nullable(UUID), "What of several requests was one movement of the hand."),
-            "reason": said(nullable(text(10_000)), "Why, in words; stored encrypted."),
-            "tool": nullable(text(100)),
-            "occurred_at": said(nullable(ISO_TIME), "By the client's clock, in the years 1900 to 2199."),
-            "seen_offset": said(nullable(OFFSET), "The offset of the categories that the author saw."),
-            "work_session": nullable(UUID),
-        },
+        SAID,
     ),
     example={
         "edits": [{"op": "add", "category_id": 1, **_box}, {"op": "set_status", "verb": "submit"}],

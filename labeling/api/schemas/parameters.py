@@ -109,7 +109,7 @@ IF_MATCH = header(
     "If-Match",
     "The version that was seen, as its ETag gave it, or `*`. The change is put on top of what others did since, and"
     " refused with 409 only where both touched the same.",
-    matching(r'^(\*|"(0|[1-9][0-9]{0,17})")$', "One strong ETag of a label."),
+    matching(r'^(\*|"(0|[1-9][0-9]{0,17})")$', "One strong ETag of a label, or of a sample where it is about that."),
     '"7"',
 )
 IF_NONE_MATCH = header("If-None-Match", "`*`: only where there is no label yet.", {"const": "*", "type": "string"}, "*")

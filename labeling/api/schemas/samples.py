@@ -35,9 +35,11 @@ _QUATERNION = record(dict.fromkeys(("qx", "qy", "qz", "qw"), NUMBER))
 _image: JSON = {"image": record({}, _URLS)}
 _photo = {"image": {"url": "https://example.org/a.jpg"}}
 IMAGE = component("ImageSample", record(_image), example=_photo)
+#: A frame of a sequence of images.
+IMAGE_FRAME = record(_image, {"name": nullable(TEXT), "timestamp": TIMESTAMP})
 IMAGE_SEQUENCE = component(
     "ImageSequenceSample",
-    record({"frames": listed(record(_image, {"name": nullable(TEXT), "timestamp": TIMESTAMP}))}),
+    record({"frames": listed(IMAGE_FRAME)}),
     example={"frames": [_photo | {"name": "000", "timestamp": "0.0"}]},
 )
 

@@ -140,6 +140,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("sample_change", "assigned"): Row({"assigned_labeler": "labeler"}),
     ("sample_change", "its name"): Row({"name": "b", "priority": 4}, action="change"),
     ("sample_delete", ""): Row(),
+    ("sample_frames_edit", ""): Row({"edits": [{"op": "remove", "frame": 0}]}, status=409),
     # --- their labels
     ("label_read", ""): Row(),
     ("label_read", "at"): Row(query="at=99", action="history"),
