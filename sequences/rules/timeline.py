@@ -122,12 +122,12 @@ class Timeline:
         """The last of the keyframes from `index` on, in front of `end` or the first behind it, that are points in one
         number, so that all between them is computed at once; `index` where there are none."""
         run = index
-        shape = _shape_of(self.entries[self.frames[index]])
+        shape = shape_of(self.entries[self.frames[index]])
         while (
             shape is not None
             and self.frames[run] < end
             and run + 1 < len(self.frames)
-            and _shape_of(self.entries[self.frames[run + 1]]) == shape
+            and shape_of(self.entries[self.frames[run + 1]]) == shape
         ):
             run += 1
         return run
@@ -196,7 +196,7 @@ class Timeline:
         return continued(self.entries[before]["geometry"], geometry, past)
 
 
-def _shape_of(entry: Entry) -> tuple[str, int, int] | None:
+def shape_of(entry: Entry) -> tuple[str, int, int] | None:
     """(type, number of points, their length) of a box or points, which are all computed alike; None for others."""
     geometry = entry.get("geometry")
     if geometry is None or geometry["type"] not in ("bbox", "point"):

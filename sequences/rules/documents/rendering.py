@@ -22,15 +22,15 @@ def flag_of(track: Track, shown: Shown) -> bool | None:
     return flag
 
 
-def annotation(track: Track, shown: Shown) -> JSON:
-    """An object at a frame, as the protocol shows it."""
+def annotation(track: Track, shown: Shown, wire: JSON | None = None) -> JSON:
+    """An object at a frame, as the protocol shows it; `wire` is what it shows of the geometry, where that is known."""
     entry = shown.entry
     category = entry.get("category_id", track["category_id"])
     found: JSON = {
         "id": entry.get("object_id", track.get("object_id", track["track_id"])),
         "category_id": 0 if category is None else category,
         "track_id": track["track_id"],
-        **to_wire(shown.geometry),
+        **(to_wire(shown.geometry) if wire is None else wire),
     }
     flag = flag_of(track, shown)
     if flag is not None:
