@@ -1,4 +1,4 @@
-"""Sequences' plugs: event types, the rows of tracks, and the task types whose labels are made of them."""
+"""Sequences' plugs: event types, the rows of tracks, their dense frames, and the task types that are made of them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class SequencesConfig(AppConfig):
         from labeling.log import projector
         from labeling.rules import parts, task_types
         from sequences import words  # noqa: F401 - which tells the words for our events
+        from sequences.projectors import CATCH_UPS
         from sequences.rules import track_state
         from sequences.task_types import TASK_TYPES
 
@@ -23,5 +24,7 @@ class SequencesConfig(AppConfig):
         label = projector.kind_of("label/")
         assert label is not None, "labeling is ready before us"
         projector.register_kind(replace(label, tables=label.tables | {track_state.TABLE: "dataset_id"}))
+        for catch_up in CATCH_UPS:
+            projector.register_catch_up(catch_up)
         for task_type in TASK_TYPES:
             task_types.register(task_type)

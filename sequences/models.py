@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from labeling.log.models import StoredJSON
@@ -24,3 +25,22 @@ class Track(models.Model):
     category_id = models.BigIntegerField(null=True)
     version = models.BigIntegerField()
     data = StoredJSON()
+
+
+class TrackFrames(models.Model):
+    """The dense frames of a track, as an actor computed them: those of one version of the track, by one clock.
+
+    `data`, `starts` and `ends` are `rules.dense.Packed`; `starts` is empty where the frames are too many to be kept.
+    The key is the track's.
+    """
+
+    dataset_id = models.UUIDField(db_index=True)
+    last_offset = models.BigIntegerField()
+    key = models.UUIDField(primary_key=True, editable=False)
+    label_id = models.UUIDField(db_index=True)
+    version = models.BigIntegerField()
+    clock = models.BinaryField()
+    order = models.FloatField()
+    data = models.BinaryField()
+    starts = ArrayField(models.IntegerField())
+    ends = ArrayField(models.IntegerField())

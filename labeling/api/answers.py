@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 
 from labeling.references import served, untagged
 
@@ -20,6 +21,12 @@ def answer(data: Any, *, status: int = 200, headers: dict[str, str] | None = Non
         headers=headers or {},
         content_type="application/json",
     )
+
+
+def streamed(pieces: Iterable[bytes], *, headers: dict[str, str] | None = None) -> StreamingHttpResponse:
+    """A JSON answer in pieces of text, none of which ends within a string."""
+    shown = (served(untagged(piece), settings.PUBLIC_URL) for piece in pieces)
+    return StreamingHttpResponse(shown, headers=headers or {}, content_type="application/json")
 
 
 def no_content(headers: dict[str, str] | None = None) -> HttpResponse:

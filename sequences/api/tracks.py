@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework.request import Request
 
-from labeling.api.answers import answer
+from labeling.api.answers import answer, streamed
 from labeling.api.contract import Reply, documented
 from labeling.api.labels import find, headers_of
 from labeling.api.requests import LABEL_BYTES, at_of, body_of, number_of
@@ -19,7 +19,9 @@ from labeling.rules import access
 from labeling.rules.label_state import LabelState
 from labeling.rules.task_types import task_type
 from sequences.api import schemas
-from sequences.rules.documents import annotation, rendered_frames
+from sequences.queries.frames import lines_of_label, lines_of_state
+from sequences.rules.dense import Line, frame_texts
+from sequences.rules.documents import annotation, is_verbatim
 from sequences.rules.previews import filled
 from sequences.rules.skeletons import clock_of, frames_of, sensors_of, skeleton_of
 from sequences.rules.timeline import Timeline, Track
@@ -28,14 +30,21 @@ from sequences.task_types import SequenceTask
 
 JSON = dict[str, Any]
 
+#: How often tracks are read again because the label moved on meanwhile, before all is read in one statement.
+ATTEMPTS = 3
 
-def read_sequence(request: Request, sample: str, label_set: str) -> tuple[LabelState, int]:
+
+def read_sequence(
+    request: Request, sample: str, label_set: str, *, without_tracks: bool = False
+) -> tuple[LabelState, int]:
     """(the label with its tracks, the offset that it is read at). A label of another task type has none, and no frames.
+
+    `without_tracks` gives a state that is not complete, where they need to be read from their rows.
 
     Raises:
         NotFound: there is no such label.
     """
-    found = find(request, sample, label_set)
+    found = find(request, sample, label_set, ids=[] if without_tracks else None)
     state, offset, at = found.state, found.head, at_of(request)
     if at is not None:
         access.require("history", role=found.role, public=found.public, dataset=found.dataset)
@@ -44,7 +53,10 @@ def read_sequence(request: Request, sample: str, label_set: str) -> tuple[LabelS
     kind = task_type(found.task_type)
     if not state.exists:
         raise NotFound
-    return kind.opened(state)[0] if isinstance(kind, SequenceTask) else state, offset
+    if isinstance(kind, SequenceTask) and is_verbatim(state):
+        state = kind.opened(state)[0]
+        state.complete = True
+    return state, offset
 
 
 def shown(state: LabelState, track: Track) -> JSON:
@@ -97,14 +109,29 @@ class FramesView(View):
         only = request.query_params.get("keyframes", "")
         if only not in ("", "only"):
             raise InvalidValue("keyframes", "must be only, or be left out")
+        if only:
+            state, offset = read_sequence(request, sample, label_set)
+            found = keyframes_of(state, self._sensor(request, state), start, end)
+            return answer(found, headers=headers_of(state, offset))
+        state, offset, sensor, lines = self._lines(request, sample, label_set, start, end)
+        heads = frames_of(skeleton_of(state), sensor)[start:end]
+        return streamed(frame_texts(heads, lines, start), headers=headers_of(state, offset))
+
+    def _lines(
+        self, request: Request, sample: str, label_set: str, start: int, end: int
+    ) -> tuple[LabelState, int, int | None, list[Line]]:
+        """(the label, the offset that it is read at, the sensor, its tracks there)."""
+        for _ in range(ATTEMPTS if at_of(request) is None else 0):
+            state, offset = read_sequence(request, sample, label_set, without_tracks=True)
+            sensor = self._sensor(request, state)
+            if state.complete:
+                return state, offset, sensor, lines_of_state(state, sensor, start, end)
+            lines = lines_of_label(state, sensor, start, end)
+            if lines is not None:
+                return state, offset, sensor, lines
         state, offset = read_sequence(request, sample, label_set)
         sensor = self._sensor(request, state)
-        if only:
-            found = keyframes_of(state, sensor, start, end)
-        else:
-            window = rendered_frames(state, sensor, start, end)
-            found = [{"frame": frame} | content for frame, content in enumerate(window, start)]
-        return answer(found, headers=headers_of(state, offset))
+        return state, offset, sensor, lines_of_state(state, sensor, start, end)
 
     def _sensor(self, request: Request, state: LabelState) -> int | None:
         sensor = number_of(request, "sensor", -1)  # also where there is only one, so that nonsense is told there too
