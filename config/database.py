@@ -30,6 +30,7 @@ def database(environment: Mapping[str, str], home: Path) -> dict[str, Any]:
         fields = parse_url(environment["DATABASE_URL"].strip())
     elif environment.get("PALIMPSEST_DATABASE"):
         fields = {name: str(value) for name, value in json.loads(environment["PALIMPSEST_DATABASE"]).items()}
+        fields["OPTIONS"] = {"prepare_threshold": 1}  # nothing stands between us and the embedded server
     else:
         # A command that needs no database, or Django set up without manage.py: then the error names this.
         fields = {"HOST": str(home / "embedded-server-not-attached"), "NAME": "palimpsest", "USER": "palimpsest"}
@@ -64,6 +65,9 @@ def parse_url(url: str) -> dict[str, Any]:
     name = unquote(parts.path.lstrip("/"))
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     name = options.pop("dbname", name)
+    threshold = options.pop("prepare_threshold", None)
+    if threshold is not None and not re.fullmatch(r"[0-9]{1,4}", threshold):
+        raise BadDatabaseURL(f"{FORM}; prepare_threshold is a number: from which use on a statement is prepared.")
     if not name:
         raise BadDatabaseURL(f"{FORM}; this one names no database.")
     if parts.fragment or "/" in name:
@@ -83,5 +87,6 @@ def parse_url(url: str) -> dict[str, Any]:
         "PORT": options.pop("port", None) or (str(port) if port else ""),
         "USER": options.pop("user", None) or unquote(parts.username or ""),
         "PASSWORD": options.pop("password", None) or unquote(parts.password or ""),
-        "OPTIONS": options,
+        # Unless asked for, nothing is prepared: a pooler may give every statement another backend.
+        "OPTIONS": options | ({} if threshold is None else {"prepare_threshold": int(threshold)}),
     }

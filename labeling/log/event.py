@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import struct
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any, ClassVar
@@ -153,12 +153,35 @@ def microseconds(moment: dt.datetime | None) -> int | None:
 def event_digest(event: Event, data_hash: bytes) -> bytes:
     """The digest of an event that is about to be stored; the same as `envelope_digest` of its columns."""
     fields = (event.log.bytes, event.stream.encode(), event.event_id.bytes, event.type.encode())
-    before = _joined(fields)
-    return hashlib.sha256(
-        before + _SCHEMA.pack(8, event.schema_version) + _HASH + data_hash + _of_intent(event.intent, event.app_version)
-    ).digest()
+    kind = _SCHEMA.pack(8, event.schema_version) + _HASH
+    return hashlib.sha256(_joined(fields) + kind + data_hash + _of_intent(event.intent, event.app_version)).digest()
 
 
+def hashed(
+    log: uuid.UUID, intent: Intent, app_version: str, events: Iterable[Event]
+) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """(data as JSON text, its hash, `event_digest`) of events that are about to be stored and have all this in common.
+
+    What many of them share is written once: a bulk has thousands.
+    """
+    before, behind = _prefixed(log.bytes), _of_intent(intent, app_version)
+    streams: dict[str, bytes] = {}
+    kinds: dict[tuple[str, int], bytes] = {}
+    for event in events:
+        text, data_hash = values.written(event.data)
+        name, version = event.stream, event.schema_version
+        stream = streams.get(name)
+        if stream is None:
+            stream = streams[name] = before + _prefixed(name.encode()) + _ID
+        kind = kinds.get((event.type, version))
+        if kind is None:
+            kind = _prefixed(event.type.encode()) + _SCHEMA.pack(8, version) + _HASH
+            kinds[event.type, version] = kind
+        digest = hashlib.sha256(b"".join((stream, event.event_id.bytes, kind, data_hash, behind))).digest()
+        yield text, data_hash, digest
+
+
+_ID = struct.pack(">i", 16)
 _SCHEMA = struct.Struct(">iq")
 _HASH = struct.pack(">i", 32)
 

@@ -103,11 +103,14 @@ def projected_tables() -> dict[str, str]:
 
 
 def define_projections() -> None:
-    """Make the SQL functions that write the projected tables, from the tables as they are. Run after migrations."""
+    """Make the SQL function that writes the projected tables, from the tables as they are. Run after migrations."""
     with connection.cursor() as cursor:
-        for table in projected_tables():
-            # An app that is not migrated yet has no tables; its own migration brings us here again.
-            cursor.execute("SELECT log_define_projection(%s) WHERE to_regclass(%s) IS NOT NULL", [table, table])
+        # An app that is not migrated yet has no tables; its own migration brings us here again.
+        cursor.execute(
+            "SELECT log_define_projections(ARRAY(SELECT name FROM unnest(%s::text[]) AS name"
+            " WHERE to_regclass(name) IS NOT NULL))",
+            [list(projected_tables())],
+        )
 
 
 def behind(log: uuid.UUID | None = None, *, heavy: bool | None = None) -> list[uuid.UUID]:

@@ -29,6 +29,16 @@ TAG = "$int"
 _MAX_HASHED_DEPTH = 200
 _KINDS = frozenset({dict, list, str, int, float, bool, type(None)})
 _TAGGED = re.compile(r"-?[1-9][0-9]{15,18}")
+_SORTED_AND_STRICT = (
+    orjson.OPT_SORT_KEYS
+    | orjson.OPT_STRICT_INTEGER
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
+# Spelled otherwise by ECMAScript, or looking so; two patterns, because one for both cannot skip ahead to a sign.
+_WHOLE = re.compile(rb"\.0[,\]}]")
+_EXPONENT = re.compile(rb"e[-+]?[0-9]++[,\]}]")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -126,6 +136,24 @@ def canonical(value: Any) -> bytes:
 def digest(value: Any) -> bytes:
     """The SHA-256 of the canonical bytes (32 bytes)."""
     return sha256(canonical(value)).digest()
+
+
+def written(value: dict[str, Any]) -> tuple[bytes, bytes]:
+    """(JSON text to store, `digest`) of an object that is plain JSON by how it was made, as facts are.
+
+    Mostly the text is its own canonical form, and then it is written once, for both.
+
+    Raises:
+        ValueError: as `canonical`.
+    """
+    try:
+        text = orjson.dumps(value, option=_SORTED_AND_STRICT)
+    except orjson.JSONEncodeError:
+        hashed = digest(value)
+        return orjson.dumps(value), hashed
+    if not text.isascii() or b"null" in text:  # another order of names, maybe; NaN, maybe
+        return text, digest(value)
+    return text, sha256(respelled(text) if _WHOLE.search(text) or _EXPONENT.search(text) else text).digest()
 
 
 def same(a: Any, b: Any) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from labeling import events as e
@@ -37,6 +38,7 @@ def label_stream(sample: uuid.UUID, label_set: uuid.UUID) -> str:
     return f"label/{sample}/{label_set}"
 
 
+@lru_cache(maxsize=4096)
 def label_id(stream: str) -> uuid.UUID:
     """The id of a label's row, derived from its stream, so that a rebuild gives the same."""
     return uuid.uuid5(LABEL_NAMESPACE, stream)

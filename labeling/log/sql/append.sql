@@ -5,24 +5,17 @@
 --
 -- p_open      kind of a log to open if it does not exist yet, else null
 -- p_expected  {stream: version that the caller's state was read at}; every stream that gets an event must be in it
--- p_events    array of events with short keys (see labeling.log.store); versions are expected + 1, + 2 …
+-- p_intent    what all events of the append have in common, with short keys (see labeling.log.store.appending)
+-- p_events    array of [stream, version, type, schema version, data]; versions are expected + 1, + 2 …
 --             null for a bulk: then they were copied into the session's temporary table log_staged_event before, so
 --             that nothing is parsed under the lock
+-- p_hashes    88 bytes for each event: its id (16), the hash of its data (32), its version (8), its digest (32)
 -- p_rows      array of {t: projected table, up: rows to put, out: keys to delete}
 -- p_command, p_request_hash, p_answer   set when the client named the command: kept for its retry
 --
 -- status is one of: appended, replayed, reused (same command id, another request), stale, unknown_log
--- The chain over rows in their order, from the hash that stands in front of the first.
-CREATE OR REPLACE FUNCTION log_link(p_state bytea, p_start bytea, p_place bigint, p_version bigint, p_us bigint, p_digest bytea)
-RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT sha256(coalesce(p_state, p_start) || int8send(p_place) || int8send(p_version) || int8send(p_us) || p_digest)
-$$;
-CREATE OR REPLACE AGGREGATE log_chain(p_start bytea, p_place bigint, p_version bigint, p_us bigint, p_digest bytea) (
-    SFUNC = log_link, STYPE = bytea
-);
-
 CREATE OR REPLACE FUNCTION log_append(
-    p_log uuid, p_open text, p_expected jsonb, p_events jsonb, p_rows jsonb,
+    p_log uuid, p_open text, p_expected jsonb, p_intent jsonb, p_events jsonb, p_hashes bytea, p_rows jsonb,
     p_command uuid, p_request_hash bytea, p_answer jsonb,
     OUT status text, OUT first_offset bigint, OUT last_offset bigint, OUT recorded_at timestamptz,
     OUT chain bytea, OUT hint boolean, OUT answer jsonb
@@ -32,14 +25,11 @@ DECLARE
     v_head   bigint;
     v_chain  bytea;
     v_at     timestamptz;
-    v_us     bigint;
+    v_us     bytea;
     v_old    bigint;
     v_kept   log_command;
     v_item   jsonb;
-    v_stream text;
-    v_want   text;
-    v_last   bigint;
-    v_link   bytea;
+    v_links  bytea[];
 BEGIN
     SELECT h.head, h.chain, h.recorded_at INTO v_head, v_chain, v_at
       FROM log_head h WHERE h.log = p_log FOR NO KEY UPDATE;
@@ -66,56 +56,47 @@ BEGIN
         END IF;
     END IF;
 
-    FOR v_stream, v_want IN SELECT * FROM jsonb_each_text(p_expected) LOOP
-        IF v_want::bigint <> coalesce((SELECT e.version FROM log_event e WHERE e.log = p_log AND e.stream = v_stream
-                                        ORDER BY e.version DESC LIMIT 1), 0) THEN
-            log_append.status := 'stale';
-            RETURN;
-        END IF;
-    END LOOP;
+    IF EXISTS (SELECT FROM jsonb_each_text(p_expected) AS x
+                WHERE x.value::bigint <> coalesce((SELECT e.version FROM log_event e
+                                                    WHERE e.log = p_log AND e.stream = x.key
+                                                    ORDER BY e.version DESC LIMIT 1), 0)) THEN
+        log_append.status := 'stale';
+        RETURN;
+    END IF;
 
     v_old := v_head;
     v_at := greatest(clock_timestamp(), v_at);  -- a clock that was set back must not reorder times
-    v_us := (extract(epoch FROM v_at) * 1000000)::bigint;
-    IF p_events IS NULL THEN
-        -- EXECUTE, because a plan that is kept would outlive the temporary table.
-        EXECUTE 'WITH chained AS (
-                SELECT *, $2 + row_number() OVER in_order AS place,
-                       log_chain($3, $2 + row_number, version, $4, digest) OVER in_order AS link
-                  FROM (SELECT *, row_number() OVER (ORDER BY n) FROM log_staged_event) AS staged
-                WINDOW in_order AS (ORDER BY n)),
-            stored AS (
-                INSERT INTO log_event
-                SELECT $1, place, stream, version, event_id, type, schema_version, data, author, author_kind,
-                       on_behalf_of, tool, work_session, reason, $5, causation, correlation, seen_offset, app_version,
-                       timestamptz ''epoch'' + occurred_us * interval ''1 microsecond'', $6, data_hash, link
-                  FROM chained ORDER BY place)
-            SELECT place, link FROM chained ORDER BY place DESC LIMIT 1'
-            INTO v_last, v_link USING p_log, v_head, v_chain, v_us, p_command, v_at;
-        v_head := coalesce(v_last, v_head);
-        v_chain := coalesce(v_link, v_chain);
+    v_us := int8send((extract(epoch FROM v_at) * 1000000)::bigint);
+    -- The chain, as labeling.log.event.chained has it.
+    FOR v_n IN 1 .. length(p_hashes) / 88 LOOP
+        v_head := v_head + 1;
+        v_chain := sha256(v_chain || int8send(v_head) || substr(p_hashes, v_n * 88 - 39, 8) || v_us
+                          || substr(p_hashes, v_n * 88 - 31, 32));
+        v_links[v_n] := v_chain;
+    END LOOP;
+    IF p_events IS NOT NULL THEN
+        INSERT INTO log_event
+        SELECT p_log, v_old + n, x->>0, (x->>1)::bigint, encode(substr(p_hashes, n::int * 88 - 87, 16), 'hex')::uuid,
+               x->>2, (x->>3)::smallint, x->4, (p_intent->>'a')::uuid, p_intent->>'k', (p_intent->>'b')::uuid,
+               p_intent->>'tool', (p_intent->>'ws')::uuid, p_intent->>'r', p_command, (p_intent->>'ca')::uuid,
+               (p_intent->>'co')::uuid, (p_intent->>'so')::bigint, p_intent->>'av',
+               timestamptz 'epoch' + (p_intent->>'o')::bigint * interval '1 microsecond', v_at,
+               substr(p_hashes, n::int * 88 - 71, 32), v_links[n]
+          FROM jsonb_array_elements(p_events) WITH ORDINALITY AS item(x, n);
     ELSE
-        FOR v_item IN SELECT * FROM jsonb_array_elements(p_events) LOOP
-            v_head := v_head + 1;
-            v_chain := sha256(v_chain || int8send(v_head) || int8send((v_item->>'v')::bigint) || int8send(v_us)
-                              || decode(v_item->>'g', 'hex'));
-            INSERT INTO log_event VALUES (
-                p_log, v_head, v_item->>'s', (v_item->>'v')::bigint, (v_item->>'i')::uuid, v_item->>'t',
-                (v_item->>'n')::smallint, v_item->'d', (v_item->>'a')::uuid, v_item->>'k', (v_item->>'b')::uuid,
-                v_item->>'tool', (v_item->>'ws')::uuid, v_item->>'r', p_command, (v_item->>'ca')::uuid, (v_item->>'co')::uuid,
-                (v_item->>'so')::bigint, v_item->>'av',
-                timestamptz 'epoch' + (v_item->>'o')::bigint * interval '1 microsecond', v_at,
-                decode(v_item->>'h', 'hex'), v_chain);
-        END LOOP;
+        -- EXECUTE, because a plan that is kept would outlive the temporary table.
+        EXECUTE 'INSERT INTO log_event
+            SELECT $1, $2 + n, stream, version, encode(substr($3, n * 88 - 87, 16), ''hex'')::uuid, type,
+                   schema_version, data, ($4->>''a'')::uuid, $4->>''k'', ($4->>''b'')::uuid, $4->>''tool'',
+                   ($4->>''ws'')::uuid, $4->>''r'', $5, ($4->>''ca'')::uuid, ($4->>''co'')::uuid, ($4->>''so'')::bigint,
+                   $4->>''av'', timestamptz ''epoch'' + ($4->>''o'')::bigint * interval ''1 microsecond'', $6,
+                   substr($3, n * 88 - 71, 32), $7[n]
+              FROM log_staged_event ORDER BY n'
+            USING p_log, v_old, p_hashes, p_intent, p_command, v_at, v_links;
     END IF;
 
     FOR v_item IN SELECT * FROM jsonb_array_elements(p_rows) LOOP
-        IF v_item ? 'out' THEN
-            EXECUTE format('SELECT %I($1)', 'unproject_' || (v_item->>'t')) USING v_item->'out';
-        END IF;
-        IF v_item ? 'up' THEN
-            EXECUTE format('SELECT %I($1, $2, $3)', 'project_' || (v_item->>'t')) USING v_item->'up', v_at, v_head;
-        END IF;
+        PERFORM log_project(v_item->>'t', v_item->'up', v_item->'out', v_at, v_head);
     END LOOP;
 
     IF v_head > v_old THEN
@@ -137,37 +118,61 @@ BEGIN
         AND NOT EXISTS (SELECT FROM log_checkpoint c WHERE c.log = p_log AND c."offset" < v_old);
 END $$;
 
--- Makes the two functions by which log_append writes a projected table: whole rows in, keys out. What is known only under
--- the lock is filled in here: a time of 'infinity' is the time of the append, and in a bigint column whose name ends in
--- _offset a value of 0 or less counts back from the last offset of the append.
-CREATE OR REPLACE FUNCTION log_define_projection(p_table text) RETURNS void LANGUAGE plpgsql AS $$
+-- Makes the function log_project, by which log_append writes projected tables: whole rows in, keys out. What is known only
+-- under the lock is filled in here: a time of 'infinity' is the time of the append, and in a bigint column whose name ends
+-- in _offset a value of 0 or less counts back from the last offset of the append.
+--
+-- One function with a branch a table, because a statement that is put together anew is planned anew each time. A single
+-- row is mostly there already, and an UPDATE costs half of an upsert; nobody else writes rows of this log meanwhile.
+CREATE OR REPLACE FUNCTION log_define_projections(p_tables text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    v_key     text;
-    v_columns text;
-    v_values  text;
-    v_sets    text;
+    v_table    text;
+    v_key      text;
+    v_columns  text;
+    v_values   text;
+    v_excluded text;
+    v_sets     text;
+    v_branches text := '';
 BEGIN
-    SELECT a.attname INTO STRICT v_key
-      FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-     WHERE i.indrelid = p_table::regclass AND i.indisprimary;
-    SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum),
-           string_agg(CASE WHEN atttypid = 'timestamptz'::regtype
-                               THEN format('CASE WHEN r.%1$I = ''infinity'' THEN p_at ELSE r.%1$I END', attname)
-                           WHEN atttypid = 'bigint'::regtype AND attname LIKE '%\_offset'
-                               THEN format('CASE WHEN r.%1$I < 1 THEN p_offset + r.%1$I ELSE r.%1$I END', attname)
-                           ELSE format('r.%I', attname) END, ', ' ORDER BY attnum),
-           string_agg(format('%1$I = excluded.%1$I', attname), ', ' ORDER BY attnum) FILTER (WHERE attname <> v_key)
-      INTO v_columns, v_values, v_sets
-      FROM pg_attribute WHERE attrelid = p_table::regclass AND attnum > 0 AND NOT attisdropped;
+    FOREACH v_table IN ARRAY p_tables LOOP
+        SELECT a.attname INTO STRICT v_key
+          FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+         WHERE i.indrelid = v_table::regclass AND i.indisprimary;
+        SELECT string_agg(quote_ident(name), ', ' ORDER BY attnum),
+               string_agg(value, ', ' ORDER BY attnum),
+               string_agg(format('%1$I = excluded.%1$I', name), ', ' ORDER BY attnum) FILTER (WHERE name <> v_key),
+               string_agg(format('%I = %s', name, value), ', ' ORDER BY attnum) FILTER (WHERE name <> v_key)
+          INTO v_columns, v_values, v_excluded, v_sets
+          FROM (SELECT attname::text AS name, attnum,
+                       CASE WHEN atttypid = 'timestamptz'::regtype
+                                THEN format('CASE WHEN r.%1$I = ''infinity'' THEN p_at ELSE r.%1$I END', attname)
+                            WHEN atttypid = 'bigint'::regtype AND attname LIKE '%\_offset'
+                                THEN format('CASE WHEN r.%1$I < 1 THEN p_offset + r.%1$I ELSE r.%1$I END', attname)
+                            ELSE format('r.%I', attname) END AS value
+                  FROM pg_attribute WHERE attrelid = v_table::regclass AND attnum > 0 AND NOT attisdropped) AS found;
+        v_branches := v_branches || format('
+        WHEN %1$L THEN
+            IF p_out IS NOT NULL THEN
+                DELETE FROM %1$I t USING jsonb_array_elements_text(p_out) AS gone WHERE t.%2$I = gone.value::uuid;
+            END IF;
+            IF p_up IS NULL THEN
+                RETURN;
+            END IF;
+            IF jsonb_array_length(p_up) = 1 THEN
+                UPDATE %1$I t SET %6$s FROM jsonb_populate_record(NULL::%1$I, p_up->0) AS r WHERE t.%2$I = r.%2$I;
+                IF FOUND THEN
+                    RETURN;
+                END IF;
+            END IF;
+            INSERT INTO %1$I (%3$s) SELECT %4$s FROM jsonb_populate_recordset(NULL::%1$I, p_up) AS r
+                ON CONFLICT (%2$I) DO UPDATE SET %5$s;',
+            v_table, v_key, v_columns, v_values, v_excluded, v_sets);
+    END LOOP;
     EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %I(p_rows jsonb, p_at timestamptz, p_offset bigint) RETURNS void LANGUAGE plpgsql AS $f$
+        'CREATE OR REPLACE FUNCTION log_project(p_table text, p_up jsonb, p_out jsonb, p_at timestamptz, p_offset bigint)
+         RETURNS void LANGUAGE plpgsql AS $f$
          BEGIN
-            INSERT INTO %I (%s) SELECT %s FROM jsonb_populate_recordset(NULL::%I, p_rows) r
-            ON CONFLICT (%I) DO UPDATE SET %s;
-         END $f$', 'project_' || p_table, p_table, v_columns, v_values, p_table, v_key, v_sets);
-    EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %I(p_keys jsonb) RETURNS void LANGUAGE plpgsql AS $f$
-         BEGIN
-            DELETE FROM %I WHERE %I IN (SELECT value::uuid FROM jsonb_array_elements_text(p_keys));
-         END $f$', 'unproject_' || p_table, p_table, v_key);
+            CASE p_table %s
+            END CASE;
+         END $f$', v_branches);
 END $$;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import random
 import time
 import uuid
@@ -17,7 +18,8 @@ import orjson
 from django.db import OperationalError, connection, transaction
 
 from labeling.log import values
-from labeling.log.event import Event, Fact, Intent, data_digest, event_digest, microseconds
+from labeling.log.event import Event, Fact, Intent, hashed, microseconds
+from labeling.log.planned import planned_cursor
 from labeling.log.rows import Rows
 
 try:
@@ -75,6 +77,7 @@ def new_events(log: uuid.UUID, intent: Intent, facts: Sequence[tuple[str, int, F
     """
     ahead: dict[str, int] = {}
     events = []
+    first_id = _event_ids()
     for index, (stream, before, fact) in enumerate(facts):
         number = ahead.get(stream, before) + 1
         ahead[stream] = number
@@ -85,13 +88,23 @@ def new_events(log: uuid.UUID, intent: Intent, facts: Sequence[tuple[str, int, F
                 version=number,
                 fact=fact,
                 intent=intent,
-                event_id=uuid.uuid4(),
+                event_id=uuid.UUID(int=first_id + index),
                 app_version=APP_VERSION,
                 offset=index + 1 - len(facts),
                 schema_version=fact.schema,
             )
         )
     return events
+
+
+def _event_ids() -> int:
+    """The number of the first of some event ids: a UUID of version 7 (RFC 9562), the others count on.
+
+    They begin with the time, so that a log's newest ids lie together in their index, however many it has.
+    """
+    chance = int.from_bytes(os.urandom(9))
+    variant = (0b10 << 62) | (chance & ((1 << 61) - 1))  # the highest bit is left for counting on
+    return (time.time_ns() // 1_000_000 & ((1 << 48) - 1)) << 80 | 0x7 << 76 | (chance >> 61) << 64 | variant
 
 
 def append(
@@ -112,18 +125,24 @@ def append(
         Stale: a stream is past its expected version; decide again on fresh state.
         CommandReused: the intent's command id came before with another request.
         LogBusy: the counter row was locked for too long; nothing was stored.
+        ValueError: an event was made for another intent.
         django.db.IntegrityError: a projected row breaks a constraint; nothing was stored.
     """
+    if any(event.intent is not intent and event.intent != intent for event in events):
+        raise ValueError("the events of an append have one intent")
     if expected is None:
         expected = {}
         for event in events:
             expected.setdefault(event.stream, event.version - 1)
     staged = len(events) >= STAGED_FROM
+    packed, hashes = _staged(log, intent, events) if staged else _packed(log, intent, events)
     parameters = [
         log,
         open_as,
         orjson.dumps(expected).decode(),
-        None if staged else orjson.dumps([_packed(event) for event in events]).decode(),
+        _of_intent(intent),
+        None if staged else packed.decode(),
+        hashes,
         orjson.dumps(rows.as_json()).decode(),
         intent.command,
         intent.request_hash,
@@ -134,7 +153,7 @@ def append(
     began_s = time.perf_counter()
     status = "failed"
     try:
-        status, first, last, recorded_at, hint, kept = _call(parameters, events if staged else ())
+        status, first, last, recorded_at, hint, kept = _call(parameters, packed if staged else b"")
     except LogBusy:
         status = "busy"
         raise
@@ -152,70 +171,95 @@ def append(
     )
 
 
-def _call(parameters: list[Any], staged: Sequence[Event]) -> tuple[Any, ...]:
+def _call(parameters: list[Any], staged: bytes) -> tuple[Any, ...]:
     # What is refused inside of a caller's transaction must not spoil the rest of that. A bulk is a transaction of its
-    # own: it empties its temporary table at the end.
+    # own: it lies in its temporary table until the call.
     in_transaction = staged or connection.in_atomic_block
-    with transaction.atomic() if in_transaction else nullcontext(), connection.cursor() as cursor:
+    with transaction.atomic() if in_transaction else nullcontext():
         if staged:
-            _stage(cursor, staged)
-        try:
-            cursor.execute(
-                "SELECT status, first_offset, last_offset, recorded_at, hint, answer"
-                " FROM log_append(%s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s, %s, %s::jsonb)",
-                parameters,
+            with connection.cursor() as cursor:
+                # Emptied here and not at the end: a caller's transaction may hold several bulks.
+                cursor.execute(f"{STAGE}; TRUNCATE log_staged_event")
+                with cursor.copy("COPY log_staged_event FROM STDIN") as copy:
+                    copy.write(staged)
+        with planned_cursor() as cursor:
+            try:
+                cursor.execute(CALL, parameters)
+            except OperationalError as error:
+                if getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+                    raise LogBusy from error
+                raise
+            return tuple(cursor.fetchone())
+
+
+CALL = """
+SELECT status, first_offset, last_offset, recorded_at, hint, answer
+  FROM log_append(%s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %b, %s::jsonb, %s, %b, %s::jsonb)
+"""
+#: The temporary table of a bulk: what each event has of its own. Its hashes are in the call.
+STAGE = (
+    "CREATE TEMPORARY TABLE IF NOT EXISTS log_staged_event"
+    " (n int, stream text, version bigint, type text, schema_version smallint, data jsonb)"
+)
+
+
+def _of_intent(intent: Intent) -> str:
+    """What all events of an append have in common, for log_append."""
+    shared = {
+        "a": intent.author,
+        "k": intent.author_kind,
+        "b": intent.on_behalf_of,
+        "tool": intent.tool,
+        "ws": intent.work_session,
+        "r": intent.reason,
+        "ca": intent.causation,
+        "co": intent.correlation,
+        "so": intent.seen_offset,
+        "av": APP_VERSION,
+        "o": microseconds(intent.occurred_at),
+    }
+    return orjson.dumps(shared).decode()
+
+
+def _packed(log: uuid.UUID, intent: Intent, events: Sequence[Event]) -> tuple[bytes, bytes]:
+    """(a JSON array of events, their hashes), as log_append takes them."""
+    items: list[bytes] = []
+    hashes: list[bytes] = []
+    for event, (data, data_hash, digest) in zip(events, hashed(log, intent, APP_VERSION, events), strict=True):
+        own = orjson.dumps((event.stream, event.version, event.type, event.schema_version))
+        items.append(b"%b,%b]" % (own[:-1], data))
+        hashes += (event.event_id.bytes, data_hash, event.version.to_bytes(8, "big"), digest)
+    return b"[%b]" % b",".join(items), b"".join(hashes)
+
+
+def _staged(log: uuid.UUID, intent: Intent, events: Sequence[Event]) -> tuple[bytes, bytes]:
+    """(lines for COPY into STAGE, hashes for log_append)."""
+    lines: list[bytes] = []
+    hashes: list[bytes] = []
+    digests = hashed(log, intent, APP_VERSION, events)
+    for number, (event, (data, data_hash, digest)) in enumerate(zip(events, digests, strict=True), 1):
+        lines.append(
+            b"%d\t%b\t%d\t%b\t%d\t%b\n"
+            % (
+                number,
+                _in_copy(event.stream.encode()),
+                event.version,
+                event.type.encode(),
+                event.schema_version,
+                _in_copy(data),
             )
-        except OperationalError as error:
-            if getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE:
-                raise LogBusy from error
-            raise
-        return tuple(cursor.fetchone())
+        )
+        hashes += (event.event_id.bytes, data_hash, event.version.to_bytes(8, "big"), digest)
+    return b"".join(lines), b"".join(hashes)
 
 
-#: The temporary table of a bulk: each column with its type.
-STAGED = (
-    ("n", "bigint"), ("stream", "text"), ("version", "bigint"), ("event_id", "uuid"), ("type", "text"),
-    ("schema_version", "smallint"), ("data", "jsonb"), ("author", "uuid"), ("author_kind", "text"),
-    ("on_behalf_of", "uuid"), ("tool", "text"), ("work_session", "uuid"), ("reason", "text"), ("causation", "uuid"),
-    ("correlation", "uuid"), ("seen_offset", "bigint"), ("app_version", "text"), ("occurred_us", "bigint"),
-    ("data_hash", "bytea"), ("digest", "bytea"),
-)  # fmt: skip
-STAGE = f"CREATE TEMPORARY TABLE IF NOT EXISTS log_staged_event ({', '.join(map(' '.join, STAGED))})"
-
-
-def _stage(cursor: Any, events: Sequence[Event]) -> None:
-    """Copy a bulk to where log_append finds it."""
-    # Emptied here and not at the end: a caller's transaction may hold several bulks.
-    cursor.execute(f"{STAGE}; TRUNCATE log_staged_event")
-    with cursor.copy("COPY log_staged_event FROM STDIN") as copy:
-        for number, event in enumerate(events):
-            data = event.data
-            data_hash = data_digest(data)
-            intent = event.intent
-            copy.write_row(
-                (
-                    number,
-                    event.stream,
-                    event.version,
-                    event.event_id,
-                    event.type,
-                    event.schema_version,
-                    orjson.dumps(data).decode(),
-                    intent.author,
-                    intent.author_kind,
-                    intent.on_behalf_of,
-                    intent.tool,
-                    intent.work_session,
-                    intent.reason,
-                    intent.causation,
-                    intent.correlation,
-                    intent.seen_offset,
-                    event.app_version,
-                    microseconds(intent.occurred_at),
-                    data_hash,
-                    event_digest(event, data_hash),
-                )
-            )
+def _in_copy(text: bytes) -> bytes:
+    """A text as COPY reads it."""
+    if b"\\" in text:
+        text = text.replace(b"\\", b"\\\\")
+    if b"\t" in text or b"\n" in text or b"\r" in text:
+        text = text.replace(b"\t", b"\\t").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return text
 
 
 def decide(attempt: Callable[[], T]) -> T:
@@ -230,34 +274,6 @@ def decide(attempt: Callable[[], T]) -> T:
         except Stale:
             time.sleep(random.uniform(0, 0.002 * (turn + 1)))
     raise LogBusy
-
-
-def _packed(event: Event) -> dict[str, Any]:
-    data = event.data
-    data_hash = data_digest(data)
-    intent = event.intent
-    packed = {
-        "s": event.stream,
-        "v": event.version,
-        "i": event.event_id,
-        "t": event.type,
-        "n": event.schema_version,
-        "d": data,
-        "h": data_hash.hex(),
-        "g": event_digest(event, data_hash).hex(),
-        "a": intent.author,
-        "k": intent.author_kind,
-        "b": intent.on_behalf_of,
-        "tool": intent.tool,
-        "ws": intent.work_session,
-        "r": intent.reason,
-        "ca": intent.causation,
-        "co": intent.correlation,
-        "so": intent.seen_offset,
-        "av": event.app_version,
-        "o": microseconds(intent.occurred_at),
-    }
-    return {key: value for key, value in packed.items() if value is not None}
 
 
 def earlier_answer(log: uuid.UUID, intent: Intent) -> Appended | None:

@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection, transaction
 
 from labeling import events as e
 from labeling.log import store, values
-from labeling.log.event import FIRST_CHAIN, Intent, chained, data_digest, event_digest, microseconds
+from labeling.log.event import FIRST_CHAIN, Intent, chained, data_digest, event_digest, hashed, microseconds
 from labeling.log.rows import Rows
 from labeling.log.store import Appended, CommandReused, LogGap, Stale
 from labeling.log.verify import verify_log
@@ -46,6 +46,10 @@ def append(log: uuid.UUID, *facts: tuple[str, int, Any], by: Intent | None = Non
 
 def key(text: str = "a key") -> e.KeyCreated:
     return e.KeyCreated(key=text)
+
+
+def sample(name: str) -> e.SampleAdded:
+    return e.SampleAdded(sample="s", name=name, attributes={})
 
 
 # --- what is stored ------------------------------------------------------------------------------------------------
@@ -137,6 +141,22 @@ def test_the_digest_tells_null_from_empty_and_one_field_from_the_next():
         for each in events
     }
     assert len(digests) == len(events)
+
+
+def test_the_digests_of_a_bulk_are_those_of_its_events_one_by_one():
+    by = intent(tool="brush", seen_offset=7)
+    facts = [(f"person/{number % 3}", 9, (key, sample)[number % 2](f"ß\t\\{number}")) for number in range(9)]
+    events = store.new_events(AUTHOR, by, facts)
+    found = list(hashed(AUTHOR, by, store.APP_VERSION, events))
+    assert [item[1] for item in found] == [data_digest(event.data) for event in events]
+    assert [item[2] for item in found] == [event_digest(event, data_digest(event.data)) for event in events]
+    assert len({item[2] for item in found}) == 9
+
+
+def test_an_event_of_another_intent_is_no_part_of_an_append(log):
+    events = store.new_events(log, intent(), [("person/a", 0, key())])
+    with pytest.raises(ValueError, match="one intent"):
+        store.append(log, intent=intent(), events=events, rows=Rows(), open_as="installation")
 
 
 def test_a_megabyte_of_data_is_stored_whole(log):

@@ -55,6 +55,23 @@ def test_canonical_bytes_are_those_of_the_rfc8785_package(value: Any) -> None:
     assert values.canonical(value) == rfc8785.dumps(value)
 
 
+@given(st.dictionaries(texts, jsons, max_size=5))
+def test_what_is_written_once_for_storing_and_hashing_is_the_value_and_its_digest(value: dict[str, Any]) -> None:
+    text, digest = values.written(value)
+    assert values.same(values.load_stored(text), value)
+    assert digest == values.digest(value)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 10**400, "\ud800", {1: 2}, {1, 2}, "a nesting too deep"])
+def test_what_has_no_hash_is_not_written_either(bad: Any) -> None:
+    if bad == "a nesting too deep":
+        for _ in range(300):
+            bad = [bad]
+    for value in ({"x": bad}, {"x": [None, bad]}):
+        with pytest.raises(ValueError):
+            values.written(value)
+
+
 @pytest.mark.parametrize(
     ("number", "spelled"),
     [
