@@ -168,6 +168,25 @@ class Refused(PalimpsestError):
     code = "refused"
 
 
+class InTheWay(PalimpsestError):
+    """What is to be put back was changed by somebody since; `names` says what."""
+
+    code = "in_the_way"
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(
+            "What is to be put back was changed since. Send it with dry_run to see by whom, and with on_conflict skip "
+            "to leave that as it is, or force to put it back all the same."
+        )
+        self.names = names
+
+
+class HistoryExhausted(PalimpsestError):
+    """There are no more gestures to undo or to do again, or no more may be undone."""
+
+    code = "history_exhausted"
+
+
 class TooLarge(PalimpsestError):
     """The request is larger than the limit."""
 

@@ -49,6 +49,14 @@ class TrackAdded(Fact, frozen=True):
     origin: JSON | None = None
 
 
+class TrackRestored(Fact, frozen=True):
+    """A track became again what it was: all of it where it was gone, else these fields, and without the cleared."""
+
+    track: str
+    fields: JSON
+    cleared: list[str] = []
+
+
 class TrackRemoved(Fact, frozen=True):
     """A track was removed, with all of its keyframes."""
 
@@ -184,6 +192,7 @@ TRACK_EVENTS = (
     TracksImported,
     SequenceDocumentSet,
     TrackAdded,
+    TrackRestored,
     TrackRemoved,
     TrackFramesSet,
     KeyframeSet,

@@ -21,6 +21,7 @@ def _frame(data: JSON) -> str:
 tell(e.TracksImported, "imported a sequence", "imported a sequence in {n} parts", _imported)
 tell(e.SequenceDocumentSet, "set what a sequence holds beside its objects")
 tell(e.TrackAdded, "began a track", "began {n} tracks")
+tell(e.TrackRestored, "put back a track", "put back {n} tracks")
 tell(e.TrackRemoved, "removed a track", "removed {n} tracks")
 tell(e.TrackFramesSet, "set frames of a track", "set frames of {n} tracks")
 tell(e.KeyframeSet, "set a keyframe at frame", "set {n} keyframes", _frame)

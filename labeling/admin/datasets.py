@@ -130,6 +130,10 @@ def _setting_field(key: str, default: Any) -> forms.Field:
     label = key.removeprefix("enable_").replace("_", " ").capitalize()
     if isinstance(default, bool):
         return forms.BooleanField(label=label, required=False)
+    if key == "undo_limit":
+        return forms.IntegerField(
+            label="Gestures of one's own that can be undone", min_value=0, max_value=1000, initial=default
+        )
     if isinstance(default, int):
         return forms.IntegerField(label="Labeling inactivity timeout (s)", min_value=1, max_value=86_400)
     if key == "accepted_label_edits":

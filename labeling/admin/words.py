@@ -93,6 +93,10 @@ def _imported(data: JSON) -> str:
     return f"with {len(data.get('annotations') or ())} objects"
 
 
+def _restored(data: JSON) -> str:
+    return str((data.get("of") or {}).get("kind", "")).replace("_", " ")
+
+
 def _rights(data: JSON) -> str:
     said = [
         f"{key.removeprefix('is_')} {'on' if value else 'off'}" for key, value in (data.get("changes") or {}).items()
@@ -103,6 +107,10 @@ def _rights(data: JSON) -> str:
 tell(e.LabelImported, "imported a label", "imported a label in {n} parts", _imported)
 tell(e.LabelDocumentSet, "set the whole label")
 tell(e.LabelStatusChanged, "set the status to", "changed the status {n} times", _status)
+tell(e.GestureUndone, "undid a gesture", "undid {n} gestures")
+tell(e.GestureRedone, "did a gesture again", "did {n} gestures again")
+tell(e.LabelRestored, "restored", "restored {n} times", _restored)
+tell(e.LabelHeaderRestored, "put back the label's", detail=_names("fields"))
 tell(e.LabelScoreSet, "set the label's score")
 tell(e.LabelDeleted, "deleted the label")
 tell(e.SceneAttributesSet, "set attributes of the image:", "set attributes of the image {n} times", _names("scene"))
@@ -110,6 +118,7 @@ tell(e.ClassificationAssigned, "gave the image a category", "gave the image {n} 
 tell(e.ClassificationRemoved, "took a category from the image", "took {n} categories from the image")
 tell(e.DefaultClassificationSet, "set the image's default category")
 tell(e.AnnotationAdded, "added an object", "added {n} objects", _geometry)
+tell(e.AnnotationRestored, "put back an object's", "put back {n} objects", _names("fields"))
 tell(e.AnnotationRemoved, "removed an object", "removed {n} objects")
 tell(e.AnnotationGeometrySet, "redrew an object", "redrew {n} objects", _geometry)
 tell(e.AnnotationCategorySet, "changed an object's category", "changed the category of {n} objects")

@@ -37,6 +37,8 @@ STATUS: dict[type[errors.PalimpsestError], int] = {
     errors.Conflict: 409,
     errors.StaleBitmap: 409,
     errors.Refused: 409,
+    errors.InTheWay: 409,
+    errors.HistoryExhausted: 409,
     errors.VersionUnknown: 412,
     errors.TooLarge: 413,
     errors.IdempotencyKeyReused: 422,
@@ -62,6 +64,8 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponse | No
         if isinstance(error, errors.Conflict):
             body["touched"] = [_shown(item) for item in error.touched]
             body["missed"] = error.missed or _missed(error, context)
+        if isinstance(error, errors.InTheWay):
+            body["touched"] = [_shown(item) for item in error.names]
         if isinstance(error, (errors.Busy, errors.StorageUnavailable)):
             headers["Retry-After"] = str(error.retry_after_s)
     elif isinstance(error, BadValue):

@@ -17,6 +17,7 @@ from labeling.api import (
     organizations,
     people,
     samples,
+    undo,
     work_units,
 )
 
@@ -73,6 +74,8 @@ urlpatterns = [
     both("labels/<sample>/<label_set>", labels.LabelView, "label"),
     both("labels/<sample>/<label_set>/edits", labels.EditsView, "label-edits"),
     both("labels/<sample>/<label_set>/events", labels.LabelEventsView, "label-events"),
+    both("labels/<sample>/<label_set>/undo", undo.UndoView, "label-undo"),
+    both("labels/<sample>/<label_set>/redo", undo.RedoView, "label-redo"),
     both("assets", files.AssetsView, "assets"),
     both("assets/upload", files.UploadView, "asset-upload"),
     both("assets/<asset>/complete", files.AssetCompleteView, "asset-complete"),

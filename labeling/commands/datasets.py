@@ -88,6 +88,10 @@ def checked_changes(changes: JSON) -> JSON:
             if value is not None and not isinstance(value, dict):
                 raise InvalidValue(key, "must be an object or null")
             found[key] = value
+        elif key == "undo_limit":
+            if type(value) is not int or not 0 <= value <= 1000:
+                raise InvalidValue(key, "must be a whole number of gestures from 0 to 1000")
+            found[key] = value
         elif key == "accepted_label_edits":
             if value not in ON_ACCEPTED:
                 raise InvalidValue(key, f"must be one of {', '.join(ON_ACCEPTED)}")

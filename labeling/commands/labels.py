@@ -85,22 +85,22 @@ def save_label(
         raise InvalidValue("label_status", f"must be one of {', '.join(STATUSES[1:])}")
 
     def attempt() -> Saved:
-        found = _found(sample, label_set, intent, "label")
+        found = label_for(sample, label_set, intent, "label")
         kind = task_type(found.task_type)
         parsed = None if document is None else kind.parse(document, "attributes")
         kept = _replayed(found, intent)
         if kept is not None:
             return kept
         state = found.state
-        base = _base(found, seen)
+        base = base_of(found, seen)
         if not state.exists:
             if not create or parsed is None:
                 raise NotFound("The label")
             files = assets.MaskFiles(intent.author)
             mask = sent_mask(parsed, files) if kind.has_mask and parsed.has_mask else None
             facts = kind.first(state, parsed, status or "PRELABELED", score, mask)
-            _refuse_overlap(found, seen, base, facts)
-            return _append(
+            refuse_overlap(found, seen, base, facts)
+            return append_to_label(
                 found, intent, state, facts, created=True, known_urls=[mask["url"]] if mask else [], document=parsed
             )
         facts, lost, superseded, masks = _changes(kind, found, base, parsed, intent, replacing=seen.version is None)
@@ -109,9 +109,9 @@ def save_label(
             facts.append(e.LabelScoreSet(score=score))
         if status is not None and status != was.status:
             facts.append(e.LabelStatusChanged(before=state.status, after=status, verb="upload"))
-        rebased = _refuse_overlap(found, seen, base, facts)
+        rebased = refuse_overlap(found, seen, base, facts)
         answer = {"lost": lost, "superseded": superseded, "rebased": rebased}
-        return _append(found, intent, state, facts, known_urls=masks, document=parsed, answer=answer)
+        return append_to_label(found, intent, state, facts, known_urls=masks, document=parsed, answer=answer)
 
     return decide(attempt)
 
@@ -132,7 +132,7 @@ def edit_label(*, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any,
     uuids, ids, everything = references(edits)
 
     def attempt() -> Saved:
-        found = _found(
+        found = label_for(
             sample, label_set, intent, *needs, uuids=None if everything else uuids, ids=None if everything else ids
         )
         kind = task_type(found.task_type)
@@ -162,7 +162,7 @@ def edit_label(*, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any,
                 editor.reopen()
             return editor.run(edits)
 
-        base = _base(found, seen)
+        base = base_of(found, seen)
         try:
             outcome = run()
             if outcome.facts and state.exists:
@@ -174,10 +174,10 @@ def edit_label(*, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any,
         facts = outcome.facts
         if facts and not state.exists and not any(isinstance(fact, e.LabelStatusChanged) for fact in facts):
             facts = [*facts, e.LabelStatusChanged(before=None, after="LABELING_IN_PROGRESS", verb="save")]
-        rebased = _refuse_overlap(found, seen, base, facts)
+        rebased = refuse_overlap(found, seen, base, facts)
         masks = [fact.mask["url"] for fact in facts if isinstance(fact, e.BitmapPatched)]
         answer = {"edits": outcome.results, "rebased": rebased}
-        return _append(
+        return append_to_label(
             found, intent, state, facts, known_urls=masks, created=not state.exists, answer=answer, read=read
         )
 
@@ -193,15 +193,15 @@ def delete_label(*, intent: Intent, sample: uuid.UUID, label_set: str, seen: See
     """
 
     def attempt() -> Saved:
-        found = _found(sample, label_set, intent, "label")
+        found = label_for(sample, label_set, intent, "label")
         kept = _replayed(found, intent)
         if kept is not None:
             return kept
         if not found.state.exists:
             raise NotFound("The label")
         facts: list[Fact] = [e.LabelDeleted()]
-        _refuse_overlap(found, seen, _base(found, seen), facts)
-        return _append(found, intent, found.state, facts)
+        refuse_overlap(found, seen, base_of(found, seen), facts)
+        return append_to_label(found, intent, found.state, facts)
 
     return decide(attempt)
 
@@ -217,7 +217,7 @@ def _on_accepted(found: Found, outcome: Outcome, again: Callable[..., Outcome]) 
     return again(reopening=True) if what == "reopen" else outcome
 
 
-def _found(
+def label_for(
     sample: uuid.UUID,
     label_set: str,
     intent: Intent,
@@ -255,7 +255,7 @@ def _saved(found: Found, state: LabelState, offset: int, answer: JSON, *, replay
     )
 
 
-def _base(found: Found, seen: Seen) -> LabelState | None:
+def base_of(found: Found, seen: Seen) -> LabelState | None:
     """The state that the client saw, when it is not the newest."""
     state = found.state
     if seen.absent and state.exists:
@@ -275,7 +275,7 @@ def _missed(found: Found, seen: Seen) -> list[Event]:
     return [event for event in events if event.version <= found.state.version]
 
 
-def _refuse_overlap(found: Found, seen: Seen, base: LabelState | None, facts: list[Fact]) -> bool:
+def refuse_overlap(found: Found, seen: Seen, base: LabelState | None, facts: list[Fact]) -> bool:
     """True when the facts were decided on a newer state than the client saw; refuses where both touched the same."""
     if base is None:
         return False
@@ -340,7 +340,7 @@ def _done(fact: Fact, state: LabelState) -> bool:
     return plugged is not None and plugged.done(fact, state)
 
 
-def _append(
+def append_to_label(
     found: Found,
     intent: Intent,
     state: LabelState,

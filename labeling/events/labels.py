@@ -33,7 +33,35 @@ class LabelStatusChanged(Fact, frozen=True):
 
     before: str | None
     after: str
-    verb: str  #: submit, save, skip, accept, reject, verify, override, upload, reopen
+    verb: str  #: submit, save, skip, accept, reject, verify, override, upload, reopen, undo
+
+
+class GestureUndone(Fact, frozen=True):
+    """Somebody took one of their gestures back; the events behind it, of the same command, say what that changed."""
+
+    gesture: str
+
+
+class GestureRedone(Fact, frozen=True):
+    """Somebody did again what they had undone; the events behind it, of the same command, say what that changed."""
+
+    gesture: str
+
+
+class LabelRestored(Fact, frozen=True):
+    """Something of the past was put back; the events behind it, of the same command, say what that changed.
+
+    `of` says what: {kind: event, gesture, work_session, author, annotation, label …} with what it was named by.
+    """
+
+    of: JSON
+
+
+class LabelHeaderRestored(Fact, frozen=True):
+    """Fields of the label itself became again what they were: score, scene, classifications, default_classification,
+    document, mask (where it was none of ours), created and reviewed as [person, time]."""
+
+    fields: JSON
 
 
 class LabelScoreSet(Fact, frozen=True):
@@ -84,6 +112,14 @@ class AnnotationAdded(Fact, frozen=True):
     score: float | None = None
     origin: JSON | None = None
     extra: JSON | None = None  #: keys of the uploaded object that the protocol does not name
+
+
+class AnnotationRestored(Fact, frozen=True):
+    """An object became again what it was: all of it where it was gone, else these fields, and without the cleared."""
+
+    annotation: str
+    fields: JSON
+    cleared: list[str] = []
 
 
 class AnnotationRemoved(Fact, frozen=True):
@@ -226,6 +262,7 @@ class AnnotationFitted(Fact, frozen=True):
 
 ANNOTATION_EVENTS = (
     AnnotationAdded,
+    AnnotationRestored,
     AnnotationRemoved,
     AnnotationGeometrySet,
     AnnotationCategorySet,
@@ -250,6 +287,10 @@ LABEL_EVENTS = (
     LabelImported,
     LabelDocumentSet,
     LabelStatusChanged,
+    GestureUndone,
+    GestureRedone,
+    LabelRestored,
+    LabelHeaderRestored,
     LabelScoreSet,
     LabelDeleted,
     SceneAttributesSet,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import uuid
 from collections.abc import Callable
@@ -110,7 +111,7 @@ def fold(state: LabelState, events: list[Event]) -> LabelState:
 
 def evolve(state: LabelState, fact: Fact, place: Place) -> None:
     """Change `state` by one fact. A fact about an annotation that is not there changes only the header."""
-    if not state.exists and not isinstance(fact, e.LabelDeleted):
+    if not state.exists and not isinstance(fact, NO_CONTENT):
         state.exists = True
         state.created_by, state.created_at = place.author, place.at
     handler = HANDLERS.get(type(fact))
@@ -345,6 +346,29 @@ def _patched(state: LabelState, fact: e.BitmapPatched, place: Place) -> None:
     state.mask = fact.mask
 
 
+def _annotation_restored(state: LabelState, fact: e.AnnotationRestored, place: Place) -> None:
+    old = state.annotations.get(fact.annotation)
+    if old is None:
+        old = state.annotations[fact.annotation] = {"uuid": fact.annotation}
+    _put(state, fact.annotation, place, fact.fields, fact.cleared)
+    new = state.annotations[fact.annotation]
+    state.last_id = max(state.last_id, new["id"])
+    state.last_order = max(state.last_order, new["order"])
+
+
+def _header_restored(state: LabelState, fact: e.LabelHeaderRestored, place: Place) -> None:
+    for name, value in fact.fields.items():
+        if name in ("created", "reviewed"):
+            setattr(state, f"{name}_by", None if value is None else uuid.UUID(value[0]))
+            setattr(state, f"{name}_at", None if value is None else dt.datetime.fromisoformat(value[1]))
+        else:
+            setattr(state, name, value)
+
+
+def _said(state: LabelState, fact: Fact, place: Place) -> None:
+    """A heading: what it changed is told by the events behind it."""
+
+
 def _deleted(state: LabelState, fact: e.LabelDeleted, place: Place) -> None:
     state.exists = False
     state.status = "UNLABELED"
@@ -353,7 +377,14 @@ def _deleted(state: LabelState, fact: e.LabelDeleted, place: Place) -> None:
     state.scene, state.classifications, state.annotations, state.parts = {}, [], {}, {}
 
 
+#: These bring no label about.
+NO_CONTENT = (e.LabelDeleted, e.GestureUndone, e.GestureRedone, e.LabelRestored)
 HANDLERS: dict[type[Fact], Handler] = {
+    e.GestureUndone: _said,
+    e.GestureRedone: _said,
+    e.LabelRestored: _said,
+    e.LabelHeaderRestored: _header_restored,
+    e.AnnotationRestored: _annotation_restored,
     e.LabelImported: _imported,
     e.LabelDocumentSet: _document,
     e.LabelStatusChanged: _status,

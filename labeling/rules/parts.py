@@ -30,6 +30,14 @@ class Parts:
     touched: Callable[[Any, Any], set[str]]
     referring: tuple[str, ...]  #: fields of edits that name a piece
     done: Callable[[Any, Any], bool]  #: (fact, state): somebody did the very same in the meantime
+    # What it takes to put a piece back to what it was (labeling.rules.reversal):
+    restored: Callable[[str, JSON | None, JSON | None], list[Fact]]  #: (uuid, now, then): facts from one to the other
+    settled: Callable[[JSON], JSON | None]  #: a piece put together of two people's work, in order; None: it is none
+    mapped: tuple[str, ...] = ()  #: fields that hold parts by key, of which two people may change different ones
+    unique: tuple[str, ...] = ()  #: fields that no two pieces of a label have in common
+    #: Facts by which what came before means something else (the numbers of frames): nothing is put back across them.
+    barriers: tuple[type[Fact], ...] = ()
+    stands: Callable[[Any], bool] = lambda document: True  #: whether pieces fit to such a `LabelState.document`
 
 
 _plugged: dict[str, Parts] = {}
@@ -50,6 +58,11 @@ def of_table(table: str) -> Parts:
 
 def referring() -> list[str]:
     return [field for parts in _plugged.values() for field in parts.referring]
+
+
+def is_barrier(fact: Fact) -> bool:
+    """Whether nothing from before this fact can be put back behind it."""
+    return any(isinstance(fact, kind.barriers) for kind in _plugged.values())
 
 
 def of_fact(fact: type[Fact]) -> Parts | None:

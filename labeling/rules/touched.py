@@ -27,6 +27,15 @@ def touched(fact: Fact, state: LabelState) -> set[str]:
         case e.LabelStatusChanged():
             # The first edit of a label sets its first status by the way; that is nobody's decision about the label.
             return {"status"} if fact.before is None and fact.verb == "save" else {WHOLE}
+        case e.GestureUndone() | e.GestureRedone() | e.LabelRestored():
+            return set()  # what was changed is told by the events behind it
+        case e.LabelHeaderRestored():
+            # Who made it and who reviewed it goes with the events around; the rest is what no smaller fact could say.
+            return {WHOLE} if fact.fields.keys() - {"created", "reviewed"} else set()
+        case e.AnnotationRestored():
+            linked = {f"annotation:{link['to']}" for link in fact.fields.get("links", ())}
+            number = {f"id:{fact.fields['id']}"} if "id" in fact.fields else set()
+            return {f"annotation:{fact.annotation}"} | linked | number
         case e.LabelScoreSet():
             return {"score"}
         case e.SceneAttributesSet():

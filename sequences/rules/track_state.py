@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from labeling.log import values
 from labeling.log.event import Fact
 from labeling.rules.fold import Place
 from labeling.rules.label_state import LabelState, annotation_key
@@ -103,6 +104,14 @@ def _imported(state: LabelState, fact: e.TracksImported, place: Place) -> None:
 
 def _document(state: LabelState, fact: e.SequenceDocumentSet, place: Place) -> None:
     state.document = {"skeleton": fact.document}
+
+
+def _restored(state: LabelState, fact: e.TrackRestored, place: Place) -> None:
+    old = tracks_of(state).get(fact.track, {"uuid": fact.track})
+    kept = {name: value for name, value in old.items() if name not in fact.cleared}
+    new = tracks_of(state)[fact.track] = kept | fact.fields | _stamp(place)
+    state.last_id = max(state.last_id, new["track_id"])
+    state.last_order = max(state.last_order, new["order"])
 
 
 def _removed(state: LabelState, fact: e.TrackRemoved, place: Place) -> None:
@@ -254,6 +263,7 @@ HANDLERS: dict[type[Fact], Handler] = {
     e.TracksImported: _imported,
     e.SequenceDocumentSet: _document,
     e.TrackAdded: _added,
+    e.TrackRestored: _restored,
     e.TrackRemoved: _removed,
     e.TrackFramesSet: _entries(_frames_set),
     e.KeyframeSet: _entries(_set),
@@ -289,6 +299,10 @@ def touched(fact: Any, state: LabelState) -> set[str]:
             return {"document"} if stays else {WHOLE}
         case e.TrackAdded():
             return {f"track:{fact.track}/", f"id:{fact.sensor}:{fact.track_id}"}
+        case e.TrackRestored():
+            known = tracks_of(state).get(fact.track, {}) | fact.fields
+            number = {f"id:{known.get('sensor')}:{known['track_id']}"} if "track_id" in fact.fields else set()
+            return {f"track:{fact.track}/"} | number
         case e.TrackRenumbered():
             sensor = tracks_of(state).get(fact.track, {}).get("sensor")
             return {f"track:{fact.track}/number", f"id:{sensor}:{fact.track_id}"}
@@ -326,6 +340,34 @@ def done(fact: Any, state: LabelState) -> bool:
     return isinstance(fact, e.TrackRemoved) and fact.track not in tracks_of(state)
 
 
+# --- back to what it was -------------------------------------------------------------------------------------------
+
+
+def restored(key: str, now: Track | None, then: Track | None) -> list[Fact]:
+    """The facts that make of a track what it was; its keyframes one by one, because there may be thousands."""
+    if then is None:
+        return [e.TrackRemoved(track=key)]
+    if now is None:
+        return [e.TrackRestored(track=key, fields={name: value for name, value in then.items() if name != "uuid"})]
+    facts: list[Fact] = []
+    fields = {n: v for n, v in then.items() if n != "entries" and not values.same(v, now.get(n, then))}
+    cleared = sorted(now.keys() - then.keys())
+    if fields or cleared:
+        facts.append(e.TrackRestored(track=key, fields=fields, cleared=cleared))
+    had, has = now["entries"], then["entries"]
+    entries = {frame: entry for frame, entry in has.items() if frame not in had or not values.same(entry, had[frame])}
+    gone = [int(frame) for frame in had if frame not in has]
+    if entries or gone:
+        facts.append(e.TrackFramesSet(track=key, entries=entries, cleared=gone))
+    return facts
+
+
+def settled(track: Track) -> Track | None:
+    """The track with its entries in order; None where no keyframe is left."""
+    entries = _tidied(track["entries"])
+    return track | {"entries": entries} if entries else None
+
+
 TRACKS = Parts(
     name="track",
     table=TABLE,
@@ -335,5 +377,11 @@ TRACKS = Parts(
     handlers=HANDLERS,
     touched=touched,
     done=done,
+    restored=restored,
+    settled=settled,
+    mapped=("entries",),
+    unique=("sensor", "track_id"),
+    barriers=(e.FramesRearranged,),
+    stands=lambda document: document is not None and "skeleton" in document,
     referring=("track", "source", "track_id"),
 )

@@ -35,6 +35,9 @@ TASK_TYPE = said(one_of(*task_type_names()), "What its labels are; fixed when it
 SETTING: JSON = dict.fromkeys(SETTINGS, FLAG) | {
     "labeling_inactivity_timeout_seconds": WHOLE | {"minimum": 1, "maximum": 86_400},
     "region_of_interest": ANYTHING,
+    "undo_limit": said(
+        WHOLE | {"minimum": 0, "maximum": 1000}, "How many of one's own last gestures on a label can be undone."
+    ),
     "accepted_label_edits": said(one_of(*ON_ACCEPTED), "What a labeler's edit of an accepted label does."),
 }
 _CHANGEABLE: JSON = {

@@ -21,7 +21,10 @@ ERROR = component(
             "detail": said(TEXT, "What is wrong and what to do, for people. It never repeats a value of the request."),
             "code": said(TEXT, "The same for ever, for programs."),
         },
-        {"field": said(TEXT, "The path of the field that does not fit: `edits[0].geometry.points`.")},
+        {
+            "field": said(TEXT, "The path of the field that does not fit: `edits[0].geometry.points`."),
+            "touched": listed(TEXT, description="With in_the_way: what was changed since."),
+        },
     ),
     example={"detail": "name: is required", "code": "invalid", "field": "name"},
 )
@@ -94,6 +97,10 @@ REFUSALS = {
         "edits[0].base_hash",
     ),
     "refused": Refusal(409, "The state of things does not allow it; the words say which state, and what to do."),
+    "in_the_way": Refusal(
+        409, "What is to be put back was changed since. Send it with dry_run to see by whom, and with on_conflict …"
+    ),
+    "history_exhausted": Refusal(409, "There is no gesture of yours left to undo on this label."),
     "missing_file": Refusal(410, "The file is missing from storage."),
     "version_unknown": Refusal(412, "If-Match names a version that this label has not reached; read the label again."),
     "too_large": Refusal(413, "The request body is larger than the limit."),

@@ -34,6 +34,7 @@ def sent(world: World, **changes: Any) -> dict[str, Any]:
         "metadata": "",
         "task_attributes": json.dumps(row.task_attributes),
         "labeling_inactivity_timeout_seconds": 300,
+        "undo_limit": 100,
         "members-TOTAL_FORMS": len(members) + 2,
         "members-INITIAL_FORMS": len(members),
     }

@@ -61,6 +61,8 @@ CASES: list[tuple[Exception, int, str, str | None]] = [
     (errors.Conflict("label/s/l", 7, ["annotation:x"]), 409, "conflict", None),
     (errors.StaleBitmap("edits[0].base_hash"), 409, "stale_bitmap", None),
     (errors.Refused("It is not so."), 409, "refused", None),
+    (errors.InTheWay(["annotation:x"]), 409, "in_the_way", None),
+    (errors.HistoryExhausted("There is none."), 409, "history_exhausted", None),
     (errors.VersionUnknown("It is not so."), 412, "version_unknown", None),
     (errors.TooLarge("It is."), 413, "too_large", None),
     (errors.IdempotencyKeyReused(), 422, "idempotency_key_reused", None),

@@ -152,6 +152,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("label_edit", "accept"): Row(verb("accept"), action="review"),
     ("label_edit", "reject"): Row(verb("reject"), action="review"),
     ("label_edit", "override"): Row(verb("override", status="SKIPPED"), action="override"),
+    ("label_undo", ""): Row({"count": 1}, status=409),  # nobody of them made a gesture
+    ("label_redo", ""): Row({}, status=409),
     ("label_events", ""): Row(),
     ("label_tracks", ""): Row(),
     ("label_tracks", "at"): Row(query="at=99", action="history"),

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labeling.commands import assets, labels
+from labeling.commands import assets, labels, undo
 from labeling.commands.labels import Saved, Seen
+from labeling.commands.undo import Undone
 from labeling.geometry import png
 from labeling.log import store
 from labeling.log.event import Event, Fact
@@ -46,6 +47,15 @@ class Desk:
     def delete(self, *, by: Person | None = None, version: int | None = None, **rest: Any) -> Saved:
         rest.setdefault("intent", self.intent(by or self.ana))
         return labels.delete_label(sample=self.sample, label_set="ground-truth", seen=Seen(version=version), **rest)
+
+    def undo(self, count: int = 1, *, by: Person | None = None, version: int | None = None, **rest: Any) -> Undone:
+        """One's own last gestures; `redo`, `on_conflict`, `dry_run` as in `undo_gestures`."""
+        rest.setdefault("intent", self.intent(by or self.ana))
+        seen = Seen(version=version)
+        return undo.undo_gestures(sample=self.sample, label_set="ground-truth", count=count, seen=seen, **rest)
+
+    def redo(self, count: int = 1, **rest: Any) -> Undone:
+        return self.undo(count, redo=True, **rest)
 
     @property
     def state(self) -> LabelState:

@@ -139,6 +139,36 @@ HEADER_CASES = [
         {"status": "VERIFIED", "reviewed_by": BEN, "reviewed_at": AT},
     ),
     (e.LabelStatusChanged(before="LABELED", after="REVIEWED", verb="override"), {}, {"reviewed_by": None}),
+    (e.GestureUndone(gesture=key(9)), {"score": 1.0}, {"score": 1.0}),
+    (e.GestureRedone(gesture=key(9)), {"score": 1.0}, {"score": 1.0}),
+    (e.LabelRestored(of={"kind": "label", "offset": 3}), {"score": 1.0}, {"score": 1.0}),
+    (
+        e.LabelHeaderRestored(
+            fields={
+                "score": 0.5,
+                "scene": {"a": None},
+                "classifications": [3, 2],
+                "default_classification": 2,
+                "document": {"x": 1},
+                "mask": {"url": "https://example.org/a.png"},
+                "created": [str(ANA), "2026-03-01T12:00:00+00:00"],
+                "reviewed": None,
+            }
+        ),
+        {"scene": {"b": 1}, "created_by": BEN, "reviewed_by": BEN, "reviewed_at": AT},
+        {
+            "score": 0.5,
+            "scene": {"a": None},
+            "classifications": [3, 2],
+            "default_classification": 2,
+            "document": {"x": 1},
+            "mask": {"url": "https://example.org/a.png"},
+            "created_by": ANA,
+            "created_at": AT,
+            "reviewed_by": None,
+            "reviewed_at": None,
+        },
+    ),
     (e.LabelScoreSet(score=0.25), {}, {"score": 0.25}),
     (e.LabelScoreSet(score=None), {"score": 1.0}, {"score": None}),
     (e.SceneAttributesSet(scene={"a": 1, "b": None}), {"scene": {"b": 2, "c": 3}}, {"scene": {"a": 1, "c": 3}}),
@@ -167,9 +197,25 @@ def test_what_a_fact_does_to_the_label(fact, had, has):
 
 
 def test_every_fact_of_a_label_is_in_one_of_the_tables_or_a_test_of_its_own():
-    own = {e.AnnotationAdded, e.AnnotationRemoved, e.LabelDeleted}
+    own = {e.AnnotationAdded, e.AnnotationRemoved, e.AnnotationRestored, e.LabelDeleted}
     tables = {type(fact) for fact, *_ in (*ANNOTATION_CASES, *HEADER_CASES)}
     assert tables | own == set(e.LABEL_EVENTS) == set(label_state.HANDLERS)
+
+
+def test_what_is_restored_is_there_again_or_loses_what_it_had_not():
+    fields = {name: value for name, value in FULL.items() if name not in ("uuid", "version", "by", "last_offset")}
+    back = after(label(last_id=7), e.AnnotationRestored(annotation=key(1), fields=fields))
+    assert back.annotations[key(1)] == FULL | {"version": 2, "by": str(BEN), "last_offset": 2}
+    assert (back.last_id, back.last_order) == (7, 1.0)
+    less = after(back, e.AnnotationRestored(annotation=key(1), fields={"id": 9}, cleared=["score", "links"]))
+    assert less.annotations[key(1)].keys() == FULL.keys() - {"score", "links"}
+    assert less.last_id == 9
+
+
+@pytest.mark.parametrize("fact", [e.GestureUndone(gesture=key(9)), e.LabelRestored(of={})])
+def test_a_heading_brings_no_label_about(fact):
+    state = after(no_label(), fact)
+    assert not state.exists and state.version == 1
 
 
 def test_the_parts_of_an_import_add_up():
