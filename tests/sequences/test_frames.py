@@ -21,9 +21,9 @@ from labeling.queries import labels as queries
 from labeling.queries.samples import sample_at
 from labeling.rules.task_types import task_type
 from sequences.commands import change_frames
+from tests.sequences.conftest import Desk
 from tests.sequences.rules.test_documents import box, frames
 from tests.sequences.support import bbox, point
-from tests.sequences.test_labels import Desk, make_desk  # noqa: F401 - a fixture
 
 JSON = dict[str, Any]
 
@@ -49,7 +49,7 @@ def xs(desk: Desk, document: JSON | None = None) -> list[list[float]]:
 
 
 @pytest.fixture
-def desk(make_desk: Any) -> Desk:  # noqa: F811
+def desk(make_desk: Any) -> Desk:
     """Five frames; an object that goes from 0 to 40, with a keyframe at the first and the last."""
     made: Desk = make_desk(frames=5)
     made.edit({"op": "add_track", "frame": 0, "category_id": 1, "geometry": point(0)})
@@ -129,14 +129,14 @@ def test_another_time_goes_to_the_labels_and_moves_what_is_computed_by_times(des
     assert "timestamp" not in desk.document["frames"][0]
 
 
-def test_a_sample_without_labels_changes_alone(make_desk):  # noqa: F811
+def test_a_sample_without_labels_changes_alone(make_desk):
     desk = make_desk(frames=0)
     done = change(desk, {"op": "append", "frames": [photo(0), photo(1)]})
     assert (done.labels, urls(desk)) == ([], ["new-0", "new-1"])
     assert change(desk, {"op": "append", "frames": []}).version == 2  # nothing happened
 
 
-def test_the_first_edit_of_a_label_begins_with_the_frames_of_now(make_desk):  # noqa: F811
+def test_the_first_edit_of_a_label_begins_with_the_frames_of_now(make_desk):
     desk = make_desk(frames=2)
     change(desk, {"op": "append", "frames": [photo(0, timestamp=5)]})
     desk.edit({"op": "add_track", "frame": 2, "category_id": 1, "geometry": point(1)})
@@ -183,7 +183,7 @@ def test_a_retry_is_answered_as_the_first_time(desk):
     assert len(urls(desk)) == 4
 
 
-def test_nothing_is_lost_between_a_labeler_and_who_takes_frames_away(committed_db, make_desk):  # noqa: F811
+def test_nothing_is_lost_between_a_labeler_and_who_takes_frames_away(committed_db, make_desk):
     """Ben sets keyframes while Ana removes frames at the front: whatever the order, every frame of the label is a
     frame of the sample, and each edit of either is in the log."""
     desk = make_desk(frames=30)
