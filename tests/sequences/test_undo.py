@@ -15,10 +15,9 @@ from labeling.texts import encrypt
 from sequences.commands import change_frames
 from sequences.rules.track_state import tracks_of
 from tests.labeling.rules.test_reversal import content
+from tests.sequences.conftest import NAME, Desk
 from tests.sequences.support import point
-from tests.sequences.test_labels import NAME, Desk, make_desk
 
-__all__ = ["make_desk"]
 JSON = dict[str, Any]
 
 
