@@ -144,6 +144,19 @@ class StaleBitmap(PalimpsestError):
         self.field = field
 
 
+class AreaOpen(PalimpsestError):
+    """The area that is to be filled is not closed."""
+
+    code = "area_open"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(
+            f"{field}: the area is not closed, so all of the image around the object would be filled; "
+            "send true if that is what you want"
+        )
+        self.field = field
+
+
 class VersionUnknown(PalimpsestError):
     """If-Match names a version that the label never had, or the label must not be there yet (If-None-Match)."""
 

@@ -39,6 +39,7 @@ from labeling.queries import datasets as queries
 from labeling.queries.progress import progress_of_label_sets
 from labeling.rules.access import ON_ACCEPTED
 from labeling.rules.dataset_state import DATASET_CATEGORIES, SETTINGS, STREAM
+from labeling.rules.edits.placement import OUTSIDE
 from labeling.rules.task_types import task_type_names
 
 JSON = dict[str, Any]
@@ -139,6 +140,10 @@ def _setting_field(key: str, default: Any) -> forms.Field:
     if key == "accepted_label_edits":
         return forms.ChoiceField(
             label="A labeler's edit of an accepted label", choices=[(word, word) for word in ON_ACCEPTED], required=True
+        )
+    if key == "labels_outside_image":
+        return forms.ChoiceField(
+            label="Shapes that reach out of the image", choices=[(word, word) for word in OUTSIDE], required=True
         )
     return JSONTextField(label=label)
 

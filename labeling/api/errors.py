@@ -36,6 +36,7 @@ STATUS: dict[type[errors.PalimpsestError], int] = {
     errors.LastAdministrator: 409,
     errors.Conflict: 409,
     errors.StaleBitmap: 409,
+    errors.AreaOpen: 409,
     errors.Refused: 409,
     errors.InTheWay: 409,
     errors.HistoryExhausted: 409,

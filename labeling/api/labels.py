@@ -192,7 +192,7 @@ class EditsView(View):
         body=EDITS,
         parameters=(IF_MATCH, IF_NONE_MATCH),
         appends=True,
-        refusals=("annotation_unknown", "stale_bitmap", "refused", "storage_unavailable"),
+        refusals=("annotation_unknown", "stale_bitmap", "area_open", "refused", "storage_unavailable"),
     )
     def post(self, request: Request, sample: str, label_set: str) -> Answer:
         """Apply edits: all or none. With If-Match they are rebased on what others did since, and refused only where

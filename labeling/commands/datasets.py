@@ -30,6 +30,7 @@ from labeling.rules import access, dataset_state
 from labeling.rules import task_attributes as task_attributes_rule
 from labeling.rules.access import ON_ACCEPTED
 from labeling.rules.dataset_state import DATASET_CATEGORIES, GROUND_TRUTH, ROLES, SETTINGS, STREAM, DatasetState
+from labeling.rules.edits.placement import OUTSIDE
 from labeling.rules.protocol.task_attributes import check_task_attributes
 from labeling.rules.task_types import task_type_names
 
@@ -95,6 +96,10 @@ def checked_changes(changes: JSON) -> JSON:
         elif key == "accepted_label_edits":
             if value not in ON_ACCEPTED:
                 raise InvalidValue(key, f"must be one of {', '.join(ON_ACCEPTED)}")
+            found[key] = value
+        elif key == "labels_outside_image":
+            if value not in OUTSIDE:
+                raise InvalidValue(key, f"must be one of {', '.join(OUTSIDE)}")
             found[key] = value
         elif key in SETTINGS:
             found[key] = _checked_bool(value, key)

@@ -19,6 +19,8 @@ from labeling.log import store
 from labeling.log.event import Event, Fact, Intent
 from labeling.log.rows import Rows
 from labeling.queries import labels as queries
+from labeling.queries import pictures
+from labeling.queries.datasets import box_ratios
 from labeling.queries.labels import Found
 from labeling.rules import access, label_state, parts
 from labeling.rules.documents import Document
@@ -157,6 +159,8 @@ def edit_label(*, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any,
                 pixels=files,
                 gone=frozenset(gone),
                 sample=attributes,
+                size_of=pictures.size_of,
+                ratios=lambda: box_ratios(found.dataset, found.dataset_version),
             )
             if reopening:
                 editor.reopen()

@@ -135,6 +135,58 @@ class AnnotationGeometrySet(Fact, frozen=True):
     geometry: JSON
 
 
+class AnnotationVertexInserted(Fact, frozen=True):
+    """A vertex was put into an outline, behind the vertex `after` (-1: before a line's first)."""
+
+    annotation: str
+    part: int
+    ring: int
+    after: int
+    point: list[float]
+
+
+class AnnotationVertexMoved(Fact, frozen=True):
+    """A vertex of an outline was put elsewhere."""
+
+    annotation: str
+    part: int
+    ring: int
+    vertex: int
+    point: list[float]
+
+
+class AnnotationVertexRemoved(Fact, frozen=True):
+    """A vertex of an outline was taken away, and its neighbours joined."""
+
+    annotation: str
+    part: int
+    ring: int
+    vertex: int
+
+
+class AnnotationPartAdded(Fact, frozen=True):
+    """An object got one more part: an outer ring of a polygon, a line of a polyline."""
+
+    annotation: str
+    points: list[list[float]]
+
+
+class AnnotationHoleAdded(Fact, frozen=True):
+    """A part of a polygon got one more hole."""
+
+    annotation: str
+    part: int
+    points: list[list[float]]
+
+
+class AnnotationRingRemoved(Fact, frozen=True):
+    """A hole of a polygon was filled again, or with ring 0 a part was taken away with its holes."""
+
+    annotation: str
+    part: int
+    ring: int
+
+
 class AnnotationCategorySet(Fact, frozen=True):
     """An object got another category, or none."""
 
@@ -237,8 +289,21 @@ class BitmapPatched(Fact, frozen=True):
     changed: list[JSON]
 
 
+class AnnotationBitmapPatched(Fact, frozen=True):
+    """Pixels of an object's own bitmap changed: run lengths of those that it gained, and of those that it lost.
+
+    The hashes are of the bitmap before and after (geometry.rle.hash_of_runs).
+    """
+
+    annotation: str
+    base_hash: str
+    hash: str
+    drawn: JSON | None = None
+    erased: JSON | None = None
+
+
 class AnnotationRasterized(Fact, frozen=True):
-    """An object became a bitmap; `cleared` keeps what it lost."""
+    """An object became a bitmap; `cleared` keeps what it lost: its outline, attributes, keypoints and orientation."""
 
     annotation: str
     geometry: JSON
@@ -265,6 +330,12 @@ ANNOTATION_EVENTS = (
     AnnotationRestored,
     AnnotationRemoved,
     AnnotationGeometrySet,
+    AnnotationVertexInserted,
+    AnnotationVertexMoved,
+    AnnotationVertexRemoved,
+    AnnotationPartAdded,
+    AnnotationHoleAdded,
+    AnnotationRingRemoved,
     AnnotationCategorySet,
     AnnotationAttributesSet,
     AnnotationAttributesCleared,
@@ -278,6 +349,7 @@ ANNOTATION_EVENTS = (
     AnnotationExtraSet,
     AnnotationLinkAdded,
     AnnotationLinkRemoved,
+    AnnotationBitmapPatched,
     AnnotationRasterized,
     AnnotationPolygonized,
     AnnotationFitted,

@@ -97,6 +97,23 @@ def painted(runs: Mapping[str, Any], stroke: Mapping[str, Any], how: Stroke) -> 
     return rle.of_spans(left, 1, height, width, compressed=True)[0]
 
 
+def repainted(bitmap: Geometry, *, drawn: Mapping[str, Any] | None, erased: Mapping[str, Any] | None) -> Geometry:
+    """The bitmap after pixels were drawn, and others erased.
+
+    Raises:
+        BadBitmap: as `painted`.
+    """
+    runs = bitmap["rle"]
+    if drawn is not None:
+        runs = painted(runs, drawn, "draw")
+    if erased is not None:
+        runs = painted(runs, erased, "erase")
+    found: Geometry = {**bitmap, "rle": runs}
+    if "box_xyxy" in bitmap:
+        found["box_xyxy"] = rle.box_of_runs(runs, max_pixels=rle.MAX_PIXELS)
+    return found
+
+
 def _spans(runs: Mapping[str, Any]) -> Spans:
     """The set runs along the columns, of length above 0."""
     ends = np.cumsum(rle.counts_of(runs, max_pixels=rle.MAX_PIXELS))

@@ -5,6 +5,8 @@ Source: maskApi.c of cocodataset/cocoapi (rleEncode, rleToString, rleFrString); 
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -160,6 +162,22 @@ def box_of_runs(rle: Mapping[str, Any], *, max_pixels: int) -> list[int] | None:
     if (firsts // height != lasts // height).any():  # a run through a column's foot touches the first and the last row
         return [x0, 0, x1, height]
     return [x0, int((firsts % height).min()), x1, int((lasts % height).max()) + 1]
+
+
+def hash_of_runs(rle: Mapping[str, Any]) -> str:
+    """The hex SHA-256 of a mask by its run lengths, in whatever form and however the runs are cut: a fixed head, width
+    and height (uint32), and where the mask begins or ceases to be set (uint64, column-major), all little-endian.
+
+    Raises:
+        BadBitmap: as `counts_of`.
+    """
+    bounds = np.cumsum(counts_of(rle, max_pixels=MAX_PIXELS))[:-1]
+    places, times = np.unique(bounds, return_counts=True)  # runs of no length meet, and then nothing changes there
+    height, width = rle["size"]
+    places = places[(times & 1).astype(bool) & (places < height * width)]
+    hashed = hashlib.sha256(b"palimpsest-runs-1" + struct.pack("<II", width, height))
+    hashed.update(np.ascontiguousarray(places, dtype="<u8").data)
+    return hashed.hexdigest()
 
 
 def _toggles(mask: Mask) -> Counts:

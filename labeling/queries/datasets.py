@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -84,6 +85,17 @@ def _seen(row: Any) -> Seen:
         is_organization=row.owner_is_organization,
     )
     return Seen(dataset=row, owner=owner, role=row.seen_role)
+
+
+@lru_cache(maxsize=1024)
+def box_ratios(dataset: uuid.UUID, version: int) -> Mapping[int, float]:
+    """{category: how many times as wide as high its boxes are drawn} of a dataset, where a category says so.
+
+    `version` is the dataset's as the caller read it, so that what is kept is never older.
+    """
+    row = Dataset.objects.filter(id=dataset).values_list("task_attributes", flat=True).first()
+    listed = (row or {}).get("categories") or []
+    return {item["id"]: item["aspect_ratio"] for item in listed if item.get("aspect_ratio") is not None}
 
 
 def datasets_of(person: uuid.UUID, *, owner: uuid.UUID | None, limit: int, skip: int) -> list[Seen]:

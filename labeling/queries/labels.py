@@ -37,6 +37,7 @@ class Found:
     state: LabelState
     names: dict[uuid.UUID, str]
     accepted_edits: str | None = None  #: the dataset's setting accepted_label_edits
+    dataset_version: int = 0
 
 
 #: What the header row gives to a state, in the order of the SELECT below.
@@ -75,7 +76,7 @@ SELECT d.id, d.owner_id, d.task_type, d.public, {ROLE}, h.head, ls.id,
           FROM labeling_annotation a
          WHERE a.label_id = l.id AND (%s OR a.uuid = ANY(%s::uuid[]) OR a.id = ANY(%s::bigint[]))),
        {{pieces}},
-       l.deleted, {", ".join(f"l.{name}" for name in HEADER)}, d.settings
+       l.deleted, {", ".join(f"l.{name}" for name in HEADER)}, d.version, d.settings
   FROM labeling_sample s
   JOIN labeling_dataset d ON d.id = s.dataset_id AND NOT d.deleted
   JOIN log_head h ON h.log = d.id
@@ -119,7 +120,7 @@ def find_label(
         orjson.loads(row[10]) if row[10] else None,
         row[11],
         row[12],
-        row[13:-1],
+        row[13:-2],
         complete=not some,
     )
     state.settings = settings
@@ -136,6 +137,7 @@ def find_label(
         state=state,
         names=names,
         accepted_edits=settings.get("accepted_label_edits"),
+        dataset_version=row[-2],
     )
 
 

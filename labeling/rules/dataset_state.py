@@ -20,7 +20,7 @@ GROUND_TRUTH = "ground-truth"
 ROLES = ("viewer", "labeler", "reviewer", "manager", "admin")
 DATASET_CATEGORIES = ("street_scenery", "garden", "agriculture", "satellite", "people", "medical", "fruit", "other")
 
-#: The settings of a dataset with their defaults on creation (segments-protocol.md §3.5); the last two are ours.
+#: The settings of a dataset with their defaults on creation (segments-protocol.md §3.5); the last three are ours.
 SETTINGS: JSON = {
     "labeling_inactivity_timeout_seconds": 300,
     "enable_skip_labeling": True,
@@ -40,6 +40,7 @@ SETTINGS: JSON = {
     "region_of_interest": None,
     "accepted_label_edits": "reopen",
     "undo_limit": 100,
+    "labels_outside_image": "allow",
 }
 FIELDS = ("name", "description", "category", "readme", "metadata", "public", "archived", "task_type")
 

@@ -16,7 +16,7 @@ import orjson
 
 from labeling import events as e
 from labeling.errors import InvalidValue
-from labeling.geometry import shapes
+from labeling.geometry import rle, shapes
 from labeling.log import values
 from labeling.log.event import Fact
 from labeling.rules.label_state import Annotation, LabelState
@@ -31,6 +31,7 @@ WIRE_TYPES = ("bbox", "polygon", "polyline", "point")
 KNOWN_KEYS = {
     "id", "category_id", "type", "points", "attributes",
     "uuid", "category", "geometry", "keypoints", "orientation", "score", "origin", "order", "links_to",
+    "bitmap_hash",
 }  # fmt: skip
 #: Stored JSON of one event stays below this, so that a huge import is several events.
 PART_BYTES = 1_000_000
@@ -197,6 +198,8 @@ def render_object(item: Annotation) -> JSON | None:
         rendered["type"], rendered["points"] = wire
         if shapes.keeps(geometry) or geometry["type"] not in WIRE_TYPES:
             rendered["geometry"] = geometry
+        if geometry["type"] == "bitmap":
+            rendered["bitmap_hash"] = rle.hash_of_runs(geometry["rle"])
     for key in ("attributes", "keypoints", "orientation", "score", "origin"):
         if key in item:
             rendered[key] = item[key]

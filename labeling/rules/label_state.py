@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from labeling import events as e
+from labeling.geometry import conversions, vertices
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
 from labeling.rules import parts
@@ -275,6 +276,17 @@ def _attributes_cleared(state: LabelState, fact: e.AnnotationAttributesCleared, 
         _put(state, fact.annotation, place, {"attributes": kept})
 
 
+def _reshape(change: Callable[[JSON, Any], JSON]) -> Handler:
+    """A handler that makes an annotation's geometry of the one that it has."""
+
+    def handler(state: LabelState, fact: Any, place: Place) -> None:
+        old = state.annotations.get(fact.annotation)
+        if old is not None:
+            _put(state, fact.annotation, place, {"geometry": change(old["geometry"], fact)})
+
+    return handler
+
+
 def _link_added(state: LabelState, fact: e.AnnotationLinkAdded, place: Place) -> None:
     old = state.annotations.get(fact.annotation)
     if old is not None:
@@ -398,6 +410,18 @@ HANDLERS: dict[type[Fact], Handler] = {
     e.AnnotationAdded: _added,
     e.AnnotationRemoved: _removed,
     e.AnnotationGeometrySet: _change(None, "geometry"),
+    e.AnnotationVertexInserted: _reshape(
+        lambda had, fact: vertices.insert_vertex(had, fact.part, fact.ring, fact.after, fact.point)
+    ),
+    e.AnnotationVertexMoved: _reshape(
+        lambda had, fact: vertices.move_vertex(had, fact.part, fact.ring, fact.vertex, fact.point)
+    ),
+    e.AnnotationVertexRemoved: _reshape(
+        lambda had, fact: vertices.remove_vertex(had, fact.part, fact.ring, fact.vertex)
+    ),
+    e.AnnotationPartAdded: _reshape(lambda had, fact: vertices.add_part(had, fact.points)),
+    e.AnnotationHoleAdded: _reshape(lambda had, fact: vertices.add_hole(had, fact.part, fact.points)),
+    e.AnnotationRingRemoved: _reshape(lambda had, fact: vertices.remove_ring(had, fact.part, fact.ring)),
     e.AnnotationCategorySet: _change(None, "category_id"),
     e.AnnotationAttributesSet: _attributes_set,
     e.AnnotationAttributesCleared: _attributes_cleared,
@@ -411,6 +435,9 @@ HANDLERS: dict[type[Fact], Handler] = {
     e.AnnotationExtraSet: _change(None, "extra"),
     e.AnnotationLinkAdded: _link_added,
     e.AnnotationLinkRemoved: _link_removed,
+    e.AnnotationBitmapPatched: _reshape(
+        lambda had, fact: conversions.repainted(had, drawn=fact.drawn, erased=fact.erased)
+    ),
     e.AnnotationRasterized: _rasterized,
     e.AnnotationPolygonized: _change(None, "geometry"),
     e.AnnotationFitted: _change(None, "geometry"),

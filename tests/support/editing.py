@@ -39,8 +39,10 @@ class Memory:
         return {"url": f"/media/{digest[:32]}/m.png", "hash": digest, "width": ids.shape[1], "height": ids.shape[0]}
 
 
-def run(state: LabelState, *items: Any, has_mask: bool = False, pixels: Memory | None = None) -> Outcome:
-    editor = AnnotationEditor(state, author=BEN, has_mask=has_mask, pixels=pixels or Memory())
+def run(
+    state: LabelState, *items: Any, has_mask: bool = False, pixels: Memory | None = None, **keywords: Any
+) -> Outcome:
+    editor = AnnotationEditor(state, author=BEN, has_mask=has_mask, pixels=pixels or Memory(), **keywords)
     return editor.run(list(items))
 
 

@@ -25,6 +25,7 @@ from labeling.api.schemas.task_attributes import TASK_ATTRIBUTES
 from labeling.commands.datasets import TEXT_LIMIT
 from labeling.rules.access import ON_ACCEPTED
 from labeling.rules.dataset_state import DATASET_CATEGORIES, ROLES, SETTINGS
+from labeling.rules.edits.placement import OUTSIDE
 from labeling.rules.label_state import STATUSES
 from labeling.rules.task_types import task_type_names
 
@@ -39,6 +40,7 @@ SETTING: JSON = dict.fromkeys(SETTINGS, FLAG) | {
         WHOLE | {"minimum": 0, "maximum": 1000}, "How many of one's own last gestures on a label can be undone."
     ),
     "accepted_label_edits": said(one_of(*ON_ACCEPTED), "What a labeler's edit of an accepted label does."),
+    "labels_outside_image": said(one_of(*OUTSIDE), "Whether shapes may be drawn that reach out of the image."),
 }
 _CHANGEABLE: JSON = {
     "description": nullable(text(TEXT_LIMIT)),

@@ -25,13 +25,14 @@ from labeling.api.schemas.forms import (
     text,
     told_by,
 )
-from labeling.api.schemas.geometry import GEOMETRY, KEYPOINTS, ORIENTATION, PAIRS, RUNS, TWO_PAIRS, WIRE_TYPE
+from labeling.api.schemas.geometry import GEOMETRY, KEYPOINTS, ORIENTATION, PAIR, PAIRS, RUNS, TWO_PAIRS, WIRE_TYPE
 from labeling.api.schemas.labels import SETTABLE, STATUS
 from labeling.api.schemas.task_attributes import ATTRIBUTES, VERSION
 from labeling.geometry.bitmaps import MAX_ID
-from labeling.rules.edits.editor import MOST_EDITS
+from labeling.rules.edits.editor import MOST_EDITS, MOST_SIDE
 from labeling.rules.edits.mentions import VERBS
 from labeling.rules.edits.objects import MOST_ORDER
+from labeling.rules.edits.rasters import MOST_TOLERANCE_PX
 
 JSON = dict[str, Any]
 
@@ -72,14 +73,28 @@ _box = {"type": "bbox", "points": [[10, 20], [110, 90]]}
 _one = {"annotation": 1}
 
 
-def _of_annotation(required: JSON, optional: JSON | None = None) -> JSON:
-    return closed({"annotation": NAMED, **required}, optional)
+def _of_annotation(required: JSON, optional: JSON | None = None, **more: Any) -> JSON:
+    return closed({"annotation": NAMED, **required}, optional, **more)
 
 
 def _of_label(required: JSON, optional: JSON | None = None, **more: Any) -> JSON:
     return closed(required, _PASSED_OVER | (optional or {}), **more)
 
 
+_place: JSON = WHOLE | {"minimum": 0}
+_ring: JSON = {
+    "part": said(_place, "Counted from 0; the first unless said."),
+    "ring": said(_place, "Of a polygon's part: 0 is the outer one, the others are holes; the outer one unless said."),
+}
+_size: JSON = said(
+    listed(WHOLE | {"minimum": 1, "maximum": MOST_SIDE}, least=2, most=2),
+    "[width, height] of the image, where its file is elsewhere.",
+)
+_stroke: JSON = said(RUNS, "The pixels, in the size of the bitmap.")
+_base: JSON = said(
+    nullable(HASH),
+    "`bitmap_hash` of the object's bitmap that it was made against; where labels have a bitmap, `mask_hash` of that.",
+)
 _category = said(WHOLE, "The id of a category; one that is not known is kept.")
 #: By op: its fields, and an example.
 OPERATIONS: dict[str, tuple[JSON, JSON]] = {
@@ -104,6 +119,56 @@ OPERATIONS: dict[str, tuple[JSON, JSON]] = {
     ),
     "remove": (_of_annotation({}), _one),
     "set_geometry": (_of_annotation({}, _shape) | {"anyOf": SHAPED}, _one | {"geometry": _box}),
+    "insert_vertex": (
+        _of_annotation(
+            {"point": PAIR},
+            {
+                "after": said(
+                    WHOLE | {"minimum": -1},
+                    "The vertex before it; -1: before a line's first. Without it the new one is put where the border "
+                    "or line is nearest to the point, and on it.",
+                ),
+                **_ring,
+            },
+            dependentRequired={"part": ["after"], "ring": ["after"]},
+            description="One more vertex in a polygon or polyline. The answer says where it is.",
+        ),
+        _one | {"point": [60, 20.5]},
+    ),
+    "move_vertex": (
+        _of_annotation({"vertex": _place, "point": PAIR}, _ring, description="A vertex is put elsewhere."),
+        _one | {"vertex": 0, "point": [11, 21]},
+    ),
+    "remove_vertex": (
+        _of_annotation(
+            {"vertex": _place},
+            _ring | {"or_remove": said(FLAG, "Where too few would be left: the hole, part or object goes.")},
+            description="A vertex is taken away and its neighbours joined; refused where fewer than 3 would be left of "
+            "a ring, or 2 of a line.",
+        ),
+        _one | {"vertex": 0},
+    ),
+    "add_part": (
+        _of_annotation(
+            {"points": said(listed(PAIR, least=2), "A ring of a polygon, of 3 at the least; of a polyline a line.")},
+            description="One more part of the same object.",
+        ),
+        _one | {"points": [[0, 0], [9, 0], [9, 9]]},
+    ),
+    "add_hole": (
+        _of_annotation(
+            {"points": listed(PAIR, least=3)}, {"part": _ring["part"]}, description="A hole in a part of a polygon."
+        ),
+        _one | {"points": [[2, 2], [4, 2], [4, 4]]},
+    ),
+    "remove_ring": (
+        _of_annotation(
+            {},
+            _ring | {"or_remove": said(FLAG, "With the last part the object goes.")},
+            description="A hole is filled again; ring 0 is the part itself, with its holes.",
+        ),
+        _one | {"part": 1},
+    ),
     "set_category": (_of_annotation({"category_id": nullable(_category)}), _one | {"category_id": 2}),
     "set_attributes": (
         _of_annotation({"attributes": said({"$ref": ATTRIBUTES["$ref"]}, "Only these change.")}),
@@ -125,7 +190,14 @@ OPERATIONS: dict[str, tuple[JSON, JSON]] = {
     "clear_orientation": (_of_annotation({}), _one),
     "set_order": (
         _of_annotation(
-            {"to": {"anyOf": [{"enum": ["front", "back"]}, NUMBER | {"minimum": -MOST_ORDER, "maximum": MOST_ORDER}]}}
+            {
+                "to": {
+                    "anyOf": [
+                        {"enum": ["front", "back", "up", "down"]},
+                        NUMBER | {"minimum": -MOST_ORDER, "maximum": MOST_ORDER},
+                    ]
+                }
+            }
         ),
         _one | {"to": "front"},
     ),
@@ -167,6 +239,54 @@ OPERATIONS: dict[str, tuple[JSON, JSON]] = {
         ),
         {"attributes": {"image_attributes": {"rain": True}}},
     ),
+    "rasterize": (
+        closed(
+            {},
+            {"annotation": said(NAMED, "All of the label where it is left out."), "size_wh": _size},
+            description="An object becomes a bitmap, the pixels that it covers. Its attributes, keypoints and "
+            "orientation are cleared, and stay in the log. What has no inside (a point, a polyline, a skeleton, an "
+            "orientation), is a bitmap already or has no pixel in the image is left alone, and told in `skipped`. In "
+            "labels with a bitmap the pixels are put there, below those of what lies higher.",
+        ),
+        {},
+    ),
+    "polygonize": (
+        _of_annotation(
+            {},
+            {
+                "tolerance_px": said(
+                    NUMBER | {"minimum": 0, "maximum": MOST_TOLERANCE_PX},
+                    "0, or nothing: exactly its pixels. Else with fewer vertices, within so many pixels of its border.",
+                )
+            },
+            description="A bitmap becomes polygons. The answer has how many vertices, and the overlap with the bitmap.",
+        ),
+        _one | {"tolerance_px": 1},
+    ),
+    "fit_to_image": (
+        closed(
+            {},
+            {"annotation": said(NAMED, "All of the label where it is left out."), "size_wh": _size},
+            description="What reaches out of the image is moved in as a whole, and clamped where it is larger.",
+        ),
+        {},
+    ),
+    "paint_bitmap": (
+        _of_annotation({"rle": _stroke, "base_hash": _base}, description="Pixels become the object's."),
+        _one | {"base_hash": "0" * 64, "rle": {"size": [4, 4], "counts": [5, 2, 2, 2, 5]}},
+    ),
+    "erase_bitmap": (
+        _of_annotation({"rle": _stroke, "base_hash": _base}, description="Pixels of the object become nobody's."),
+        _one | {"base_hash": "0" * 64, "rle": {"size": [4, 4], "counts": [5, 2, 2, 2, 5]}},
+    ),
+    "fill_bitmap": (
+        _of_annotation(
+            {"x": _place, "y": _place, "base_hash": _base},
+            {"confirm": said(FLAG, "Fill although the area is not closed, so that it reaches the image's edge.")},
+            description="What the object encloses becomes its own, from a pixel on, over common sides.",
+        ),
+        _one | {"base_hash": "0" * 64, "x": 2, "y": 2},
+    ),
     "patch_bitmap": (
         _of_label(
             {
@@ -193,7 +313,30 @@ _forms = {
 EDIT = component("Edit", told_by("op", _forms), example={"op": "add", "category_id": 1, **_box})
 #: What an edit may be, and what an answer says of one; an app above adds its own.
 EDIT_KINDS: list[JSON] = [EDIT]
-EDIT_RESULTS: list[JSON] = [closed({"changed": FLAG}, {"annotation": UUID, "id": WHOLE})]
+ABOUT: JSON = closed({"annotation": UUID, "id": WHOLE})
+EDIT_RESULTS: list[JSON] = [
+    closed(
+        {"changed": FLAG},
+        {
+            "annotation": UUID,
+            "id": WHOLE,
+            "part": said(_place, "Where the new part, hole or vertex is."),
+            "ring": _place,
+            "vertex": _place,
+            "point": said(PAIR, "The vertex that was put in."),
+            "done": said(listed(ABOUT), "The objects that were changed."),
+            "skipped": said(
+                listed(closed({"annotation": UUID, "id": WHOLE, "why": TEXT})),
+                "Those that were not, and why: their type, no_pixels, or an id that can have none.",
+            ),
+            "vertices": said(_place, "Of the polygons."),
+            "iou": said(NUMBER, "The overlap of the polygons with the bitmap; 1 is the same."),
+            "bitmap_hash": said(HASH, "Of the bitmap now."),
+            "closed": said(FLAG, "Whether the area that was filled was closed."),
+            "removed": said(one_of("vertex", "hole", "part", "annotation"), "What went."),
+        },
+    )
+]
 #: What a list of edits says of itself.
 SAID: JSON = {
     "gesture": said(nullable(UUID), "What of several requests was one movement of the hand."),

@@ -96,6 +96,12 @@ REFUSALS = {
         "edits[0].base_hash: the bitmap has changed since; read the label and make the patch against its mask hash",
         "edits[0].base_hash",
     ),
+    "area_open": Refusal(
+        409,
+        "edits[0].confirm: the area is not closed, so all of the image around the object would be filled; send true if"
+        " that is what you want",
+        "edits[0].confirm",
+    ),
     "refused": Refusal(409, "The state of things does not allow it; the words say which state, and what to do."),
     "in_the_way": Refusal(
         409, "What is to be put back was changed since. Send it with dry_run to see by whom, and with on_conflict …"

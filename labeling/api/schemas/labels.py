@@ -55,6 +55,7 @@ _RICH: JSON = {
     "score": nullable(NUMBER),
     "origin": nullable(ANYTHING),
     "uuid": said({}, "Shown; never reused. What a document says here is not taken."),
+    "bitmap_hash": said({}, "Shown with a bitmap: what edits of it are made against."),
     "links_to": said({}, "Shown: links to other annotations, by uuid. Changed by edits only."),
     "category": said({}, "Shown as null where there is no category, and `category_id` is 0 then."),
 }

@@ -18,7 +18,7 @@ from labeling.api.schemas.forms import (
     tagged,
     told_by,
 )
-from labeling.rules.protocol.task_attributes import INPUT_TYPES, LINK_INPUT_TYPES
+from labeling.rules.protocol.task_attributes import INPUT_TYPES, LINK_INPUT_TYPES, MOST_RATIO
 
 JSON = dict[str, Any]
 
@@ -82,6 +82,10 @@ CATEGORY = component(
         {
             "color": nullable(COLOR),
             "has_instances": _OPTIONAL_FLAG,
+            "aspect_ratio": said(
+                nullable(NUMBER | {"exclusiveMinimum": 0, "maximum": MOST_RATIO}),
+                "How many times as wide as high its boxes must be drawn; asked of new and resized ones.",
+            ),
             "attributes": nullable(listed(ATTRIBUTE_DEFINITION)),
             "dimensions": nullable(_PARTIAL_XYZ),
             "link_attributes": nullable(listed(LINK_ATTRIBUTE_DEFINITION)),

@@ -19,6 +19,10 @@ VERBS = {
     "verify": "VERIFIED",
     "override": None,
 }
+#: Edits of one object that depend on the others: links to it, the order, who has which pixels.
+NEED_ALL = frozenset(
+    "remove patch_bitmap set_order rasterize polygonize fit_to_image paint_bitmap erase_bitmap fill_bitmap".split()
+)
 
 
 def references(edits: Any) -> tuple[list[str], list[int], bool]:
@@ -29,7 +33,7 @@ def references(edits: Any) -> tuple[list[str], list[int], bool]:
     for edit in edits if isinstance(edits, list) else []:
         if not isinstance(edit, dict):
             continue
-        if edit.get("op") in ("remove", "patch_bitmap", "set_order"):
+        if (isinstance(edit.get("op"), str) and edit["op"] in NEED_ALL) or edit.get("or_remove"):
             everything = True
         for key in ("annotation", "to", "id", "uuid", *parts.referring()):
             value = edit.get(key)

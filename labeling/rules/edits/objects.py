@@ -14,6 +14,7 @@ from labeling.rules.edits.details import checked_keypoints, checked_number, chec
 from labeling.rules.edits.editor import Editor
 from labeling.rules.edits.mentions import uuid_of
 from labeling.rules.edits.outlines import drawn_geometry
+from labeling.rules.order import Key, new_orders
 from labeling.rules.protocol.labels import checked_attributes
 
 JSON = dict[str, Any]
@@ -95,6 +96,10 @@ def set_category(editor: Editor, edit: JSON, place: str) -> JSON:
 def set_order(editor: Editor, edit: JSON, place: str) -> JSON:
     item = editor.find(edit, place)
     to = edit.get("to")
+    if to in ("up", "down"):
+        for uuid_, order in _one_step(editor, item, 1 if to == "up" else -1).items():
+            editor.tell(e.AnnotationOrderChanged(annotation=uuid_, order=order))
+        return item
     others = [other["order"] for other in editor.state.annotations.values() if other is not item]
     if to == "front":
         order = item["order"] if item["order"] > max(others, default=-math.inf) else max(others) + 1.0
@@ -103,10 +108,24 @@ def set_order(editor: Editor, edit: JSON, place: str) -> JSON:
     elif isinstance(to, int | float) and type(to) is not bool and abs(to) <= MOST_ORDER:
         order = float(to)
     else:
-        raise InvalidValue(f"{place}.to", f"must be front, back or a number from {-MOST_ORDER:g} to {MOST_ORDER:g}")
+        raise InvalidValue(
+            f"{place}.to", f"must be front, back, up, down or a number from {-MOST_ORDER:g} to {MOST_ORDER:g}"
+        )
     if order != item["order"]:
         editor.tell(e.AnnotationOrderChanged(annotation=item["uuid"], order=order))
     return item
+
+
+def _one_step(editor: Editor, item: JSON, step: int) -> dict[str, float]:
+    """The order numbers that put an object over the next one above it, or below the next one beneath."""
+    others = [other for other in editor.state.in_order() if other is not item]
+    at = editor.state.in_order().index(item) + step
+    if not 0 <= at <= len(others):
+        return {}
+    wanted: list[Key | None] = [(other["order"], other["id"]) for other in others]
+    orders = new_orders([*wanted[:at], None, *wanted[at:]], editor.state.last_order)
+    sequence = [*others[:at], item, *others[at:]]
+    return {other["uuid"]: order for other, order in zip(sequence, orders, strict=True) if order != other["order"]}
 
 
 def set_score(editor: Editor, edit: JSON, place: str) -> JSON | None:

@@ -25,10 +25,7 @@ def patch_bitmap(editor: Editor, edit: JSON, place: str) -> None:
     mask = editor.state.mask
     if (mask or {}).get("hash") != edit.get("base_hash"):
         raise StaleBitmap(f"{place}.base_hash")
-    if mask and mask["url"] and not mask.get("hash"):
-        raise Refused(f"{place}: the pixels of a bitmap on another host are not known here; upload it first")
-    before = editor.pixels.read(mask) if mask and mask.get("hash") else None
-    after = before
+    before = after = known_pixels(editor, place)
     for index, item in enumerate(checked_list(edit.get("set"), f"{place}.set")):
         field_name = f"{place}.set[{index}]"
         part = checked_object(item, field_name)
@@ -48,7 +45,19 @@ def patch_bitmap(editor: Editor, edit: JSON, place: str) -> None:
         after = np.where(painted, np.uint32(number), after)
     if after is None:
         raise InvalidValue(f"{place}.set", "must hold at least one part to make a bitmap")
-    _patch(editor, mask, before, after)
+    patch(editor, mask, before, after)
+
+
+def known_pixels(editor: Editor, place: str) -> np.ndarray | None:
+    """The ids of the label's bitmap, (H, W) uint32; None where it has none yet.
+
+    Raises:
+        Refused: they are on another host.
+    """
+    mask = editor.state.mask
+    if mask and mask["url"] and not mask.get("hash"):
+        raise Refused(f"{place}: the pixels of a bitmap on another host are not known here; upload it first")
+    return editor.pixels.read(mask) if mask and mask.get("hash") else None
 
 
 def clear_pixels(editor: Editor) -> None:
@@ -59,12 +68,13 @@ def clear_pixels(editor: Editor) -> None:
         ids = editor.pixels.read(mask)
         gone = np.isin(ids, np.array(numbers, np.uint32))
         if gone.any():
-            _patch(editor, mask, ids, np.where(gone, np.uint32(0), ids), editor.cleared_at)
+            patch(editor, mask, ids, np.where(gone, np.uint32(0), ids), editor.cleared_at)
 
 
-def _patch(
+def patch(
     editor: Editor, mask: JSON | None, before: np.ndarray | None, after: np.ndarray, at: int | None = None
 ) -> None:
+    """Tell what became of the label's bitmap (in front of the fact `at`, or last), if anything did."""
     changed: list[JSON] = [{**item} for item in bitmaps.changed(before, after)]
     if changed or not mask or not mask.get("hash"):
         kept = editor.pixels.keep(after)

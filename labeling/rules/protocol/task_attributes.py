@@ -72,11 +72,21 @@ link_attributes = nullable(
     )
 )
 
+
+def _ratio(value: Any) -> None:
+    number(value)
+    if not 0 < value <= MOST_RATIO:
+        raise Unfit(f"must be more than 0 and at most {MOST_RATIO}")
+
+
+#: How many times as wide as high a box may have to be.
+MOST_RATIO = 1000
 category = record(
     {"id": whole, "name": text},
     {
         "color": nullable(colour),
         "has_instances": optional_flag,
+        "aspect_ratio": nullable(_ratio),
         "attributes": attributes,
         "deprecated": optional_flag,
         "dimensions": nullable(partial_xyz),

@@ -11,14 +11,15 @@ import pytest
 from labeling.commands.datasets import checked_changes, checked_task_attributes
 from labeling.commands.issues import checked_issue
 from labeling.commands.samples import checked_sample
-from labeling.errors import AnnotationNotFound, InvalidValue, Refused, StaleBitmap
+from labeling.errors import AnnotationNotFound, AreaOpen, InvalidValue, Refused, StaleBitmap
+from labeling.geometry.rle import hash_of_runs
 from labeling.log.values import BadValue
 from labeling.rules.protocol.samples import check_sample
 from labeling.rules.task_types import task_type
 from tests.e2e.documents import ALL_TYPES, TASK_ATTRIBUTES, label_attributes, sample_attributes
 from tests.support import conformity
 from tests.support.bent import every_fault
-from tests.support.editing import painted, part
+from tests.support.editing import POLYLINE, painted, part
 from tests.support.editing import run as run_edits
 from tests.support.labels import HOLED, KEYPOINTS, ORIENTATION, annotation, label
 
@@ -46,6 +47,16 @@ BEYOND_SCHEMAS = (
     "The run lengths describe more than",
     "is not assigned to this image",
     "to have pixels",
+    "must be a polygon",
+    "must be a bitmap",
+    "must leave at least",
+    "must be a pixel of the bitmap",
+    "is not the size",
+    "pixels in all",
+    "must be a number from 0 to",
+    "must be a number from -1 to",
+    "must have at least 3 points",
+    "is said with after only",
 )
 
 
@@ -64,7 +75,7 @@ def refusal(check: Callable[[Any], Any], document: Any) -> str | None:
     """Why the rules do not take a document."""
     try:
         check(document)
-    except (AnnotationNotFound, Refused, StaleBitmap):
+    except (AnnotationNotFound, AreaOpen, Refused, StaleBitmap):
         return OF_STATE
     except InvalidValue as error:
         return error.problem
@@ -197,7 +208,8 @@ def test_the_settings_of_a_dataset() -> None:
     compare(schema("DatasetChange"), checked_changes, document)
 
 
-OBJECTS = [annotation(1), annotation(2), annotation(3, orientation=ORIENTATION), annotation(4, keypoints=KEYPOINTS)]
+OBJECTS = [annotation(1), annotation(2), annotation(3, orientation=ORIENTATION), annotation(4, keypoints=KEYPOINTS),
+           annotation(5, geometry=HOLED), annotation(6, geometry=POLYLINE)]  # fmt: skip
 EDITS: list[JSON] = [
     {"op": "add", "id": 9, "uuid": "0b0a4a6a-6b7e-4f0e-9a50-2d0f3a4b5c6d", "category_id": 1, "geometry": HOLED,
      "attributes": {"a": ["x"]}, "keypoints": KEYPOINTS, "orientation": ORIENTATION, "score": 0.5, "origin": {}},
@@ -207,6 +219,15 @@ EDITS: list[JSON] = [
     {"op": "add", "geometry": {"type": "point", "points": [[1, 2]]}},
     {"op": "remove", "annotation": 1},
     {"op": "set_geometry", "annotation": 1, "geometry": {"type": "bbox", "points": [[1, 2], [3, 4]]}},
+    {"op": "insert_vertex", "annotation": 5, "part": 0, "ring": 1, "after": 2, "point": [1, 2.5]},
+    {"op": "insert_vertex", "annotation": 5, "point": [1, 2.5]},
+    {"op": "insert_vertex", "annotation": 6, "after": -1, "point": [1, 2.5]},
+    {"op": "move_vertex", "annotation": 5, "part": 1, "ring": 0, "vertex": 2, "point": [1, 2.5]},
+    {"op": "remove_vertex", "annotation": 5, "part": 0, "ring": 1, "vertex": 2, "or_remove": True},
+    {"op": "add_part", "annotation": 5, "points": [[1, 2], [3, 4], [5, 9]]},
+    {"op": "add_part", "annotation": 6, "points": [[1, 2], [3, 4]]},
+    {"op": "add_hole", "annotation": 5, "part": 1, "points": [[1, 2], [3, 4], [5, 9]]},
+    {"op": "remove_ring", "annotation": 5, "part": 0, "ring": 1, "or_remove": False},
     {"op": "set_category", "annotation": 1, "category_id": 2},
     {"op": "set_attributes", "annotation": 1, "attributes": {"a": 1}},
     {"op": "clear_attributes", "annotation": 1, "names": ["a"]},
@@ -226,6 +247,26 @@ EDITS: list[JSON] = [
     {"op": "set_status", "verb": "override", "status": "SKIPPED"},
     {"op": "set_scene_attributes", "attributes": {"image_attributes": {"a": True}, "format_version": "1", "a": None}},
 ]  # fmt: skip
+
+
+BITMAP = {"type": "bitmap", "rle": {"size": [3, 3], "counts": [0, 4, 1, 4]}}
+BITMAP_EDITS: list[JSON] = [
+    {"op": "rasterize", "annotation": 1, "size_wh": [8, 9]},
+    {"op": "rasterize", "size_wh": [8, 9]},
+    {"op": "fit_to_image", "annotation": 1, "size_wh": [8, 9]},
+    {"op": "polygonize", "annotation": 7, "tolerance_px": 1.5},
+    {"op": "paint_bitmap", "annotation": 7, "rle": {"size": [3, 3], "counts": [4, 1, 4]}},
+    {"op": "erase_bitmap", "annotation": 7, "rle": {"size": [3, 3], "counts": "414"}},
+    {"op": "fill_bitmap", "annotation": 7, "x": 1, "y": 1, "confirm": False},
+]
+
+
+@pytest.mark.parametrize("edit", BITMAP_EDITS, ids=lambda edit: str(edit["op"]))
+def test_an_edit_of_a_bitmap(edit: JSON) -> None:
+    state = label(*OBJECTS, annotation(7, geometry=BITMAP))
+    if edit["op"].endswith("_bitmap"):
+        edit = edit | {"base_hash": hash_of_runs(BITMAP["rle"])}
+    compare(schema("Edit"), lambda item: run_edits(state, item), edit)
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: str(edit["op"]))

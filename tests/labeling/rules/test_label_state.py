@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 
 import pytest
@@ -196,9 +197,64 @@ def test_what_a_fact_does_to_the_label(fact, had, has):
     assert state.annotations == {key(1): FULL}
 
 
+TRIANGLE: list[list[float]] = [[0, 0], [9, 0], [9, 9]]
+DOTS = {"type": "bitmap", "rle": {"size": [2, 3], "counts": [1, 2, 3]}, "box_xyxy": [0, 0, 2, 2]}
+#: (a fact, the geometry before, the geometry after)
+RESHAPED = [
+    (
+        e.AnnotationVertexInserted(annotation=key(1), part=0, ring=0, after=2, point=[0, 9]),
+        {"type": "polygon", "parts": [[TRIANGLE]]},
+        {"type": "polygon", "parts": [[[*TRIANGLE, [0, 9]]]]},
+    ),
+    (
+        e.AnnotationVertexMoved(annotation=key(1), part=0, ring=0, vertex=1, point=[8, 1]),
+        {"type": "polyline", "parts": [TRIANGLE]},
+        {"type": "polyline", "parts": [[[0, 0], [8, 1], [9, 9]]]},
+    ),
+    (
+        e.AnnotationVertexRemoved(annotation=key(1), part=0, ring=0, vertex=1),
+        {"type": "polyline", "parts": [TRIANGLE]},
+        {"type": "polyline", "parts": [[[0, 0], [9, 9]]]},
+    ),
+    (
+        e.AnnotationPartAdded(annotation=key(1), points=TRIANGLE),
+        {"type": "polygon", "parts": [[TRIANGLE]]},
+        {"type": "polygon", "parts": [[TRIANGLE], [TRIANGLE]]},
+    ),
+    (
+        e.AnnotationHoleAdded(annotation=key(1), part=0, points=TRIANGLE),
+        {"type": "polygon", "parts": [[TRIANGLE]]},
+        {"type": "polygon", "parts": [[TRIANGLE, TRIANGLE]]},
+    ),
+    (
+        e.AnnotationRingRemoved(annotation=key(1), part=0, ring=1),
+        {"type": "polygon", "parts": [[TRIANGLE, TRIANGLE]]},
+        {"type": "polygon", "parts": [[TRIANGLE]]},
+    ),
+    (
+        e.AnnotationBitmapPatched(
+            annotation=key(1), base_hash="a", hash="b",
+            drawn={"size": [2, 3], "counts": [5, 1]}, erased={"size": [2, 3], "counts": [1, 1, 4]},
+        ),
+        DOTS,
+        {"type": "bitmap", "rle": {"size": [2, 3], "counts": "2120"}, "box_xyxy": [1, 0, 3, 2]},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fact, before, wanted", RESHAPED, ids=lambda value: type(value).__name__)
+def test_a_fact_of_an_outline_or_a_bitmap_makes_a_geometry_of_the_one_before(fact, before, wanted):
+    held = copy.deepcopy(before)
+    state = after(label(annotation(1, geometry=before, attributes={"a": 1}), annotation(2)), fact)
+    found = state.annotations[key(1)]
+    assert found["geometry"] == wanted and before == held
+    assert (found["attributes"], found["version"], found["by"]) == ({"a": 1}, 2, str(BEN))
+    assert after(label(annotation(2)), fact).annotations.keys() == {key(2)}
+
+
 def test_every_fact_of_a_label_is_in_one_of_the_tables_or_a_test_of_its_own():
     own = {e.AnnotationAdded, e.AnnotationRemoved, e.AnnotationRestored, e.LabelDeleted}
-    tables = {type(fact) for fact, *_ in (*ANNOTATION_CASES, *HEADER_CASES)}
+    tables = {type(fact) for fact, *_ in (*ANNOTATION_CASES, *HEADER_CASES)} | {type(fact) for fact, *_ in RESHAPED}
     assert tables | own == set(e.LABEL_EVENTS) == set(label_state.HANDLERS)
 
 

@@ -81,6 +81,16 @@ def test_every_fact_of_a_label_touches_something_that_can_be_named(fact_type):
         "extra": {},
         "cleared": {},
         "tolerance_px": 1.0,
+        "part": 0,
+        "ring": 0,
+        "vertex": 0,
+        "after": 0,
+        "point": [1, 2],
+        "points": [[1, 2]],
+        "base_hash": "a",
+        "hash": "b",
+        "drawn": None,
+        "erased": None,
     }
     fact = fact_type(**{name: fields[name] for name in fact_type.__struct_fields__})
     assert touched(fact, state()) == {f"annotation:{A}"}
