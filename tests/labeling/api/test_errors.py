@@ -60,6 +60,7 @@ CASES: list[tuple[Exception, int, str, str | None]] = [
     (errors.LastAdministrator(), 409, "last_administrator", "AuthorizationError"),
     (errors.Conflict("label/s/l", 7, ["annotation:x"]), 409, "conflict", None),
     (errors.StaleBitmap("edits[0].base_hash"), 409, "stale_bitmap", None),
+    (errors.AreaOpen("edits[0].confirm"), 409, "area_open", None),
     (errors.Refused("It is not so."), 409, "refused", None),
     (errors.InTheWay(["annotation:x"]), 409, "in_the_way", None),
     (errors.HistoryExhausted("There is none."), 409, "history_exhausted", None),

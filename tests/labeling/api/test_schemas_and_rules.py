@@ -249,7 +249,7 @@ EDITS: list[JSON] = [
 ]  # fmt: skip
 
 
-BITMAP = {"type": "bitmap", "rle": {"size": [3, 3], "counts": [0, 4, 1, 4]}}
+BITMAP: JSON = {"type": "bitmap", "rle": {"size": [3, 3], "counts": [0, 4, 1, 4]}}
 BITMAP_EDITS: list[JSON] = [
     {"op": "rasterize", "annotation": 1, "size_wh": [8, 9]},
     {"op": "rasterize", "size_wh": [8, 9]},

@@ -12,8 +12,8 @@ from tests.support.editing import facts, run
 from tests.support.labels import after, annotation, key, label
 
 JSON = dict[str, Any]
-IMAGE = {"sample": lambda: {"image": {"url": "/media/x/a.png"}}, "size_of": lambda image: (40, 30)}
-STRICT = {"settings": {"labels_outside_image": "refuse"}}
+IMAGE: JSON = {"sample": lambda: {"image": {"url": "/media/x/a.png"}}, "size_of": lambda image: (40, 30)}
+STRICT: JSON = {"settings": {"labels_outside_image": "refuse"}}
 
 
 def box(x0: float, y0: float, x1: float, y1: float) -> JSON:
@@ -111,7 +111,7 @@ def test_what_lies_on_the_border_is_within_and_what_is_there_stays_editable():
 
 # --- fixed aspect ratio --------------------------------------------------------------------------------------------
 
-SQUARES = {"ratios": lambda: {1: 1.0, 7: 2.5}}
+SQUARES: JSON = {"ratios": lambda: {1: 1.0, 7: 2.5}}
 
 
 def test_a_fixed_ratio_is_asked_of_new_and_resized_boxes_never_of_moved_or_existing_ones():

@@ -16,12 +16,14 @@ from labeling.geometry import bitmaps, rle
 from labeling.geometry.parts import parts_of
 from labeling.geometry.rasterize import mask_of
 from labeling.rules.label_state import LabelState
-from tests.support.editing import Memory, facts, painted, run
+from tests.support.editing import Memory, facts, painted
+from tests.support.editing import run as run_edits
 from tests.support.labels import HOLED, KEYPOINTS, ORIENTATION, after, annotation, key, label
 
 JSON = dict[str, Any]
-IMAGE = {"sample": lambda: {"image": {"url": "/media/x/a.png"}}, "size_of": lambda image: (40, 30)}
-BOX = {"type": "bbox", "points": [[10, 10], [20, 20]]}
+run: Any = run_edits  # facts of every kind
+IMAGE: JSON = {"sample": lambda: {"image": {"url": "/media/x/a.png"}}, "size_of": lambda image: (40, 30)}
+BOX: JSON = {"type": "bbox", "points": [[10, 10], [20, 20]]}
 RICH: JSON = {"attributes": {"a": 1}, "keypoints": KEYPOINTS, "orientation": ORIENTATION}
 EVERY: list[JSON] = [
     BOX,

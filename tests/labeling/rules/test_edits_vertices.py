@@ -18,7 +18,7 @@ from tests.support.labels import HOLED, after, annotation, key, label
 
 JSON = dict[str, Any]
 SQUARE = [[0, 0], [10, 0], [10, 10], [0, 10]]
-LINE = {"type": "polyline", "parts": [[[0, 0], [5, 5], [10, 0]]]}
+LINE: JSON = {"type": "polyline", "parts": [[[0, 0], [5, 5], [10, 0]]]}
 
 
 def polygon(*parts: Any) -> JSON:
@@ -37,7 +37,7 @@ def shaped(state: LabelState, *edits: JSON) -> Any:
 
 def test_a_part_in_the_group_is_the_same_object():
     state = one(polygon([SQUARE]))
-    far = [[20, 0], [30, 0], [30, 10], [20, 10]]
+    far: list[list[float]] = [[20, 0], [30, 0], [30, 10], [20, 10]]
     outcome = run(state, {"op": "add_part", "annotation": 1, "points": far})
     assert outcome.facts == [e.AnnotationPartAdded(annotation=key(1), points=far)]
     assert outcome.results == [{"changed": True, "annotation": key(1), "id": 1, "part": 1}]
@@ -46,7 +46,7 @@ def test_a_part_in_the_group_is_the_same_object():
 
 def test_a_hole_is_not_part_of_the_object():
     state = one(polygon([SQUARE]))
-    hole = [[3, 3], [7, 3], [7, 7], [3, 7]]
+    hole: list[list[float]] = [[3, 3], [7, 3], [7, 7], [3, 7]]
     outcome = run(state, {"op": "add_hole", "annotation": 1, "points": hole})
     assert outcome.facts == [e.AnnotationHoleAdded(annotation=key(1), part=0, points=hole)]
     assert outcome.results[0] | {"part": 0, "ring": 1} == outcome.results[0]
