@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import connection
-
 from labeling.events import IssueOpened
 from labeling.log import store
 from labeling.log.event import Event
@@ -105,10 +103,6 @@ class Contributions:
             )
             row.counts = {name: row.counts.get(name, 0) + counts[name] for name in sorted({*row.counts, *counts})}
             row.save(update_fields=["counts"])
-
-    def clear(self, log: uuid.UUID) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM labeling_contribution WHERE dataset_id = %s", [log])
 
 
 class WorkUnits:
@@ -232,11 +226,6 @@ class WorkUnits:
             )
         _put(unsaved)
         UnsavedWork.objects.filter(id__in=saved).delete()
-
-    def clear(self, log: uuid.UUID) -> None:
-        with connection.cursor() as cursor:
-            for table in self.tables:
-                cursor.execute(f"DELETE FROM {table} WHERE dataset_id = %s", [log])
 
 
 def _put(rows: Iterable[Any]) -> None:

@@ -52,10 +52,6 @@ class Frames:
         for start in range(0, len(labels), LABELS):
             self._bring_up(log, labels[start : start + LABELS])
 
-    def clear(self, log: uuid.UUID) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM sequences_trackframes WHERE dataset_id = %s", [log])
-
     def _labels(self, log: uuid.UUID, events: Sequence[Event]) -> list[uuid.UUID]:
         """The labels whose frames may be others after these events: their own, those of their sample, and those of
         settings by which time goes on."""

@@ -124,6 +124,10 @@ class Vocabulary:
     def names(self) -> list[str]:
         return sorted(self._types)
 
+    def modules(self) -> set[str]:
+        """Where the types are defined."""
+        return {fact.__module__ for fact in self._types.values()}
+
     def decode(self, name: str, schema_version: int, data: dict[str, Any]) -> Fact:
         """The fact of stored `data`, brought up to today's version.
 

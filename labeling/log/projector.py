@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
-from labeling.log import store
-from labeling.log.event import Event
+from labeling.log import beside, store
+from labeling.log.event import Event, vocabulary
 from labeling.log.rows import Rows
 
 
@@ -35,6 +36,11 @@ class CatchUp(Protocol):
 
     One whose work takes more than moments says so by a field `most_streams`: it has an actor and a queue of its own, so
     that it holds up no other, and gets no more events at once than of so many streams, so that no transaction is long.
+
+    A rebuild folds it beside the live rows, by the same `project`: then the names of its tables mean others, empty at
+    first. So `tables` must have every table that it writes, and it must name them without a schema, and on the
+    connection `default`. What it reads of itself it finds as it wrote it; tables that are not its own are live ones,
+    which may be ahead of the page.
     """
 
     name: str
@@ -42,9 +48,6 @@ class CatchUp(Protocol):
 
     def project(self, log: uuid.UUID, events: Sequence[Event]) -> None:
         """Fold a contiguous page of events into rows, inside the caller's transaction."""
-
-    def clear(self, log: uuid.UUID) -> None:
-        """Forget the rows of one log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +153,17 @@ def catch_up(log: uuid.UUID, *, heavy: bool | None = None, for_s: float | None =
 
 def bring_up(name: str, log: uuid.UUID, *, most: int) -> int:
     """Bring one catch-up projection of a log up to its head, for a reader who would otherwise see what was; returns
-    the offset up to which it is folded. Where more than `most` events are missing, the actors are left to it.
+    the offset up to which it is folded. Where more than `most` events are missing, the actors are left to it; and where
+    somebody holds the checkpoint for long, which a rebuild does while it swaps, nobody waits for that.
     """
     projector, head = _catch_ups[name], store.head(log)
     behind = head - checkpoint(name, log)
     if 0 < behind <= most:
-        _catch_up(projector, log, wait=True)
+        try:
+            _catch_up(projector, log, wait=True)
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", None) != store.LOCK_NOT_AVAILABLE:
+                raise
     return checkpoint(name, log)
 
 
@@ -171,6 +179,8 @@ def _catch_up(projector: CatchUp, log: uuid.UUID, *, wait: bool = False, until_s
     folded = 0
     while until_s is None or time.monotonic() < until_s:
         with transaction.atomic(), connection.cursor() as cursor:
+            if wait:
+                cursor.execute("SET LOCAL lock_timeout = '1s'")
             cursor.execute(
                 'INSERT INTO log_checkpoint (projection, log, "offset") VALUES (%s, %s, 0) ON CONFLICT DO NOTHING',
                 [projector.name, log],
@@ -206,25 +216,126 @@ def _cut(page: list[Event], most_streams: int | None) -> list[Event]:
     return page
 
 
-def rebuild_catch_up(projector: CatchUp, log: uuid.UUID, *, up_to: int | None = None) -> int:
-    """Fold one log again from offset 1, in one transaction, so that a reader sees the old rows or the new.
+def rebuild_catch_up(
+    projector: CatchUp,
+    log: uuid.UUID,
+    *,
+    up_to: int | None = None,
+    progress: Callable[[int], None] | None = None,
+    restart: bool = False,
+) -> beside.Rebuilt:
+    """Fold one log again from offset 1, beside the live rows (see `beside`), and swap what differs in one transaction.
+
+    `progress` is told how many events are folded, first of all what an earlier run left.
+
+    Page by page, each with its checkpoint beside; whatever stops it leaves the live rows as they are, and the next
+    call goes on where it was, unless `restart`. Only the swap holds the live checkpoint, so that actors pass by;
+    appends never wait for it.
 
     Raises:
         LogGap: events are missing.
+        RebuildGoingOn, NoSchema: see there.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            'INSERT INTO log_checkpoint (projection, log, "offset") VALUES (%s, %s, 0)'
-            ' ON CONFLICT (log, projection) DO UPDATE SET "offset" = 0',
-            [projector.name, log],
-        )
-        projector.clear(log)
-        folded = 0
-        for page in store.pages(log, up_to=up_to):
-            projector.project(log, page)
-            folded += len(page)
+    with _beside(projector, log, projector.name, restart=restart) as place:
+        with connection.cursor() as cursor:
+            resumed = _checkpoint_beside(cursor, projector, log, place)
+        if progress:
+            progress(resumed)
+        while page := _page_beside(projector, log, place, up_to):
+            if progress:
+                progress(page[-1].offset or 0)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                'INSERT INTO log_checkpoint (projection, log, "offset") VALUES (%s, %s, 0) ON CONFLICT DO NOTHING',
+                [projector.name, log],
+            )
+            cursor.execute(
+                "SELECT FROM log_checkpoint WHERE projection = %s AND log = %s FOR UPDATE", [projector.name, log]
+            )
+            while _page_beside(projector, log, place, up_to):
+                pass
+            rows = changed = 0
+            for table, column in projector.tables.items():
+                there, other = _exchange(cursor, place, table, column, log)
+                rows, changed = rows + there, changed + other
+            folded = _checkpoint_beside(cursor, projector, log, place)
             cursor.execute(
                 'UPDATE log_checkpoint SET "offset" = %s WHERE projection = %s AND log = %s',
-                [page[-1].offset, projector.name, log],
+                [folded, projector.name, log],
             )
-    return folded
+        place.drop()
+    return beside.Rebuilt(folded, rows, resumed, changed)
+
+
+@contextmanager
+def remade(projector: CatchUp, log: uuid.UUID, *, up_to: int) -> Iterator[beside.Beside]:
+    """What the projector makes of the events up to an offset, beside; for a transaction that is rolled back."""
+    with _beside(projector, log, f"to compare {projector.name}") as place:
+        while _page_beside(projector, log, place, up_to):
+            pass
+        yield place
+
+
+def _beside(
+    projector: CatchUp, log: uuid.UUID, part: str, *, restart: bool = False
+) -> AbstractContextManager[beside.Beside]:
+    """The tables beside those of a catch-up projector, with its checkpoint."""
+    checkpoints = "CREATE UNLOGGED TABLE {schema}.log_checkpoint (LIKE log_checkpoint INCLUDING ALL)"
+    tables = (
+        f'CREATE UNLOGGED TABLE {{schema}}."{table}" (LIKE {{live[{table}].sql}} INCLUDING ALL)'
+        for table in projector.tables
+    )
+    return beside.opened(
+        log,
+        part,
+        projector.tables,
+        folded_by=[type(projector).__module__, *vocabulary.modules()],
+        definitions=[checkpoints, *tables],
+        restart=restart,
+    )
+
+
+def _page_beside(projector: CatchUp, log: uuid.UUID, place: beside.Beside, up_to: int | None) -> list[Event]:
+    """Fold the next page beside; returns it, empty at the end."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        folded = _checkpoint_beside(cursor, projector, log, place)
+        page = next(store.pages(log, after=folded, up_to=up_to), [])
+        if page:
+            page = _cut(page, _most_streams(projector))
+            with place.in_front():
+                projector.project(log, page)
+            cursor.execute(
+                f'INSERT INTO {place.sql("log_checkpoint")} (projection, log, "offset") VALUES (%s, %s, %s)'
+                ' ON CONFLICT (log, projection) DO UPDATE SET "offset" = excluded."offset"',
+                [projector.name, log, page[-1].offset],
+            )
+    return page
+
+
+def _checkpoint_beside(cursor: Any, projector: CatchUp, log: uuid.UUID, place: beside.Beside) -> int:
+    cursor.execute(
+        f'SELECT coalesce(max("offset"), 0) FROM {place.sql("log_checkpoint")} WHERE projection = %s AND log = %s',
+        [projector.name, log],
+    )
+    return int(cursor.fetchone()[0])
+
+
+def _exchange(cursor: Any, place: beside.Beside, table: str, column: str, log: uuid.UUID) -> tuple[int, int]:
+    """Make the live rows of a log equal to those beside; returns how many there are, and how many were not right."""
+    live, other = place.live[table], place.sql(table)
+    same = " AND ".join(f'one."{name}" = two."{name}"' for name in live.key) or "false"
+    listed = ", ".join(f'"{name}"' for name in live.columns)
+    one, two = (", ".join(f'{alias}."{name}"' for name in live.columns) for alias in ("one", "two"))
+    cursor.execute(
+        f'DELETE FROM {live.sql} AS one WHERE "{column}" = %s AND NOT EXISTS'
+        f" (SELECT FROM {other} AS two WHERE {same} AND ({one}) IS NOT DISTINCT FROM ({two}))",
+        [log],
+    )
+    gone = cursor.rowcount
+    cursor.execute(
+        f"INSERT INTO {live.sql} ({listed}) OVERRIDING SYSTEM VALUE SELECT {listed} FROM {other} AS two"
+        f" WHERE NOT EXISTS (SELECT FROM {live.sql} AS one WHERE {same})"
+    )
+    changed = max(gone, cursor.rowcount)
+    cursor.execute(f"SELECT count(*) FROM {other}")
+    return cursor.fetchone()[0], changed

@@ -21,8 +21,9 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from labeling.commands import labels
-from labeling.log import projector, store
-from labeling.models import Contribution
+from labeling.log import beside, projector, rebuild, store
+from labeling.models import Contribution, Label
+from labeling.projectors import Contributions
 from releases import builds, commands, files
 from releases.models import ReleaseBuild
 
@@ -131,3 +132,47 @@ def test_a_projector_that_is_killed_between_rows_and_checkpoint_folds_nothing_tw
     assert projector.checkpoint("contributions", made) == store.head(made)
     counted = sum(sum(row.counts.values()) for row in Contribution.objects.filter(dataset_id=made))
     assert counted == store.head(made)
+
+
+@pytest.mark.parametrize(
+    "moment, work, tables",
+    [
+        ("labeling.log.rebuild:_Rebuild._put", "rebuild.rebuild(log)", "labeling_annotation"),
+        pytest.param(
+            "labeling.log.rebuild:_Rebuild._compare",
+            "rebuild.rebuild(log)",
+            "labeling_annotation",
+            marks=pytest.mark.full,
+        ),
+        ("labeling.log.rebuild:_Rebuild._swap_most", "rebuild.rebuild(log)", "labeling_annotation"),
+        (
+            "labeling.projectors:Contributions.project",
+            "projector.rebuild_catch_up(Contributions(), log)",
+            "labeling_contribution",
+        ),
+    ],
+)
+def test_a_rebuild_that_is_killed_leaves_the_live_rows_and_the_next_goes_on(
+    streets: tuple[Any, uuid.UUID], intent: Make, moment: str, work: str, tables: str
+) -> None:
+    ana, made = streets
+    projector.catch_up(made)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {tables} WHERE dataset_id = %s", [made])
+    imports = "from labeling.log import rebuild; from labeling.projectors import Contributions\n"
+    killed_at(moment, f"{imports}rebuild.BATCH = 1\nlog = uuid.UUID('{made}')\n{work}")
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {tables} WHERE dataset_id = %s", [made])
+        assert cursor.fetchone()[0] == 0, "the live rows are as they were"
+    assert beside.unfinished(made)
+    sample = Label.objects.get(dataset_id=made).sample_id
+    box = {"op": "add", "geometry": {"type": "bbox", "points": [[1, 2], [3, 4]]}, "category_id": 1}
+    labels.edit_label(intent=intent(ana), sample=sample, label_set="ground-truth", edits=[box])
+    if tables == "labeling_contribution":
+        done = projector.rebuild_catch_up(Contributions(), made)
+        assert rebuild.compared_catch_up(Contributions(), made) == {}
+    else:
+        done = rebuild.rebuild(made)
+        assert done.resumed > 0
+    assert done.events == store.head(made) and done.changed >= 1
+    assert rebuild.differences(made) == {} and not beside.unfinished(made)

@@ -269,7 +269,8 @@ def test_rebuild_restores_everything(street):
     Dataset.objects.filter(id=street).update(description="spoiled")
     Contribution.objects.filter(dataset_id=street).delete()
     said = run("rebuild")
-    assert said.startswith("Rebuilt everything of ") and "events and" in said and "rows a second" in said
+    assert said.startswith("Rebuilt everything of ") and "events a second" in said
+    assert " of the live rows were not as the log says" in said and "none of" not in said
     assert rebuild.differences(street) == {}
     assert list(Contribution.objects.filter(dataset_id=street).values_list("counts", flat=True)) == counts
 
@@ -278,13 +279,16 @@ def test_rebuild_restores_everything(street):
 def test_rebuild_of_a_table_or_a_kind_of_stream(street, name):
     Annotation.objects.filter(dataset_id=street).delete()
     said = run("rebuild", name, "--dataset", "ana/street")
-    assert said.startswith(f"Rebuilt {name} of 1 log: 4 events folded, ")
+    assert said.startswith(f"Rebuilt {name} of 1 log: 4 events folded into ")
+    assert said.endswith("3 of the live rows were not as the log says.")
     assert rebuild.differences(street) == {}
 
 
 def test_rebuild_of_what_actors_make(street):
     said = run("rebuild", "contributions", "--dataset", str(street))
-    assert f"{store.head(street)} events folded, 0 rows written" in said
+    assert f"{store.head(street)} events folded into 1 rows" in said and said.endswith(
+        "1 of the live rows was not as the log says."
+    )
     assert Contribution.objects.filter(dataset_id=street).exists()
 
 
@@ -319,6 +323,21 @@ def test_rebuild_leaves_the_rows_of_a_damaged_log(street):
         assert Annotation.objects.filter(dataset_id=street).count() == 3
         transaction.set_rollback(True)
     assert failure == "ana/street cannot be folded, its rows stay as they were: Unheard version 1"
+
+
+def test_rebuild_that_is_stopped_says_so_and_the_next_says_where_it_goes_on(street, monkeypatch):
+    def stopped(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rebuild._Rebuild, "_compare", stopped)
+        with pytest.raises(CommandError) as failure:
+            run("rebuild", "--dataset", "ana/street")
+    assert failure.value.returncode == 130 and str(failure.value).startswith("Stopped. The same command goes on with")
+    head = store.head(street)
+    said = run("rebuild", "--dataset", "ana/street")
+    assert said.startswith(f"ana/street: goes on after {head} of {head} events, where it was stopped.\nRebuilt ")
+    assert "goes on" not in run("rebuild", "--dataset", "ana/street", "--restart")
 
 
 # --- apikey --------------------------------------------------------------------------------------------------------

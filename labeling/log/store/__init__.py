@@ -13,6 +13,7 @@ from labeling.log.store import appending, reading
 from labeling.log.store.appending import (
     APP_VERSION,
     ATTEMPTS,
+    LOCK_NOT_AVAILABLE,
     Appended,
     CommandReused,
     LogBusy,
@@ -38,6 +39,7 @@ from labeling.log.store.reading import (
     read_stream,
     read_streams,
     sizes,
+    streams_between,
     unpacked,
     version,
 )
@@ -46,6 +48,7 @@ __all__ = [
     "APP_VERSION",
     "ATTEMPTS",
     "COLUMNS",
+    "LOCK_NOT_AVAILABLE",
     "Appended",
     "CommandReused",
     "LogBusy",
@@ -70,6 +73,7 @@ __all__ = [
     "read_streams",
     "reading",
     "sizes",
+    "streams_between",
     "unpacked",
     "version",
 ]

@@ -110,11 +110,15 @@ def read_stream(
     )
 
 
-def read_streams(log: uuid.UUID, prefix: str = "", *, up_to: int | None = None) -> Iterator[tuple[str, list[Event]]]:
-    """(stream, its events) for every stream that starts with `prefix`, sorted; one stream is in memory at a time."""
+def read_streams(
+    log: uuid.UUID, prefix: str = "", *, after: str = "", up_to: int | None = None
+) -> Iterator[tuple[str, list[Event]]]:
+    """(stream, its events) for every stream that starts with `prefix` and comes after one, sorted; one stream is in
+    memory at a time.
+    """
     last = ""
     pending: list[Event] = []
-    for page in _stream_pages(log, prefix, up_to):
+    for page in _stream_pages(log, prefix, after, up_to):
         for event in page:
             if event.stream != last and pending:
                 yield last, pending
@@ -123,6 +127,16 @@ def read_streams(log: uuid.UUID, prefix: str = "", *, up_to: int | None = None) 
             pending.append(event)
     if pending:
         yield last, pending
+
+
+def streams_between(log: uuid.UUID, *, after: int, up_to: int) -> list[str]:
+    """The streams that have an event after an offset and up to another, sorted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'SELECT DISTINCT stream FROM log_event WHERE log = %s AND "offset" > %s AND "offset" <= %s ORDER BY stream',
+            [log, after, up_to],
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def read(
@@ -213,8 +227,8 @@ def _events(where: str, parameters: list[Any]) -> Iterator[Event]:
             yield unpacked(row)
 
 
-def _stream_pages(log: uuid.UUID, prefix: str, up_to: int | None) -> Iterator[list[Event]]:
-    stream, number = prefix, 0
+def _stream_pages(log: uuid.UUID, prefix: str, after: str, up_to: int | None) -> Iterator[list[Event]]:
+    stream, number = max((prefix, 0), (after, 2**63 - 1)) if after else (prefix, 0)
     condition = (
         "log = %s AND (stream, version) > (%s, %s) AND starts_with(stream, %s)"
         ' AND (%s::bigint IS NULL OR "offset" <= %s)'

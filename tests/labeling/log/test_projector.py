@@ -35,10 +35,6 @@ class Recorder:
                 if event.offset == self.fail_at:
                     raise RuntimeError("the projector fell over")
 
-    def clear(self, log: uuid.UUID) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM recorded WHERE log = %s", [log])
-
     def seen(self, log: uuid.UUID) -> list[int]:
         with connection.cursor() as cursor:
             cursor.execute('SELECT "offset" FROM recorded WHERE log = %s', [log])
@@ -114,7 +110,7 @@ def test_a_missing_event_stops_the_projector_in_front_of_it(recorder, log):
 def test_a_rebuild_starts_again_from_the_first_event(recorder, log, monkeypatch):
     projector.catch_up(log)
     monkeypatch.setattr(store.reading, "PAGE", 3)
-    assert projector.rebuild_catch_up(recorder, log) == 10
+    assert projector.rebuild_catch_up(recorder, log).events == 10
     assert recorder.seen(log) == list(range(1, 11)) and checkpoint(log) == 10
 
 
@@ -127,7 +123,7 @@ def test_a_rebuild_that_falls_over_leaves_the_old_rows(recorder, log):
 
 
 def test_a_rebuild_up_to_an_offset_stops_there(recorder, log):
-    assert projector.rebuild_catch_up(recorder, log, up_to=7) == 7
+    assert projector.rebuild_catch_up(recorder, log, up_to=7).events == 7
     assert recorder.seen(log) == list(range(1, 8)) and checkpoint(log) == 7
     assert projector.catch_up(log) == 3
 
