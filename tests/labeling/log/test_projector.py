@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 
@@ -218,7 +219,7 @@ def test_heavy_work_stops_when_its_time_is_over_and_goes_on_later(recorder, log,
     for _ in range(5):
         sample(log, person("ana"))
     moments = iter([0.0, 1.0, 3.0])
-    monkeypatch.setattr(projector.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
     done = projector.catch_up(log, heavy=True, for_s=2.0)
     monkeypatch.undo()
     assert len(heavy.pages) == 1 and 0 < done < store.head(log)
