@@ -85,7 +85,7 @@ class Options:
 
 
 Write = Callable[[Dataset, Iterable[Sample], Output, Options, "Losses"], None]
-Read = Callable[[Source, "Findings"], Imported]
+Read = Callable[[Source, "Findings", Options], Imported]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,7 @@ class Format:
     write: Write | None = None
     read: Read | None = None
     options: tuple[Option, ...] = ()
+    reading_options: tuple[Option, ...] = ()
     needs_size: bool = False  #: pictures of unknown size are left out
 
     def fate(self, what: str) -> Fate:
@@ -113,10 +114,21 @@ class Format:
         Raises:
             BadOption: unknown, or with a value that it does not take.
         """
-        known = {item.name: item for item in (*EVERY, *self.options)}
+        return self._parsed((*EVERY, *self.options), said)
+
+    def parsed_for_reading(self, said: Mapping[str, str]) -> Options:
+        """All options of reading.
+
+        Raises:
+            BadOption: unknown, or with a value that it does not take.
+        """
+        return self._parsed(self.reading_options, said)
+
+    def _parsed(self, options: tuple[Option, ...], said: Mapping[str, str]) -> Options:
+        known = {item.name: item for item in options}
         for name, value in said.items():
             if name not in known:
-                raise BadOption(name, f"is no option of {self.name}; it has {', '.join(sorted(known))}")
+                raise BadOption(name, f"is no option of {self.name}; it has {', '.join(sorted(known)) or 'none'}")
             if value not in known[name].choices:
                 raise BadOption(name, f"must be one of {', '.join(known[name].choices)}")
         return Options({name: said.get(name, item.choices[0]) for name, item in sorted(known.items())})

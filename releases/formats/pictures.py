@@ -63,6 +63,23 @@ def pictures(
             yield found
 
 
+def sequences(
+    kind: Format, dataset: Dataset, samples: Iterable[Sample], options: Options, losses: Losses
+) -> Iterator[tuple[Sample, Iterator[Picture]]]:
+    """The sequences among samples, each with its frames; images are listed as left out.
+
+    Raises:
+        ExportStopped: as `pictures`.
+    """
+    known = dataset.by_id
+    for sample in samples:
+        if not sample.is_sequence:
+            losses.add("image", LEFT_OUT, sample=sample.name, said="this is a format of sequences")
+            continue
+        tell_of_sample(kind, sample, losses)
+        yield sample, _frames(kind, known, sample, options, losses)
+
+
 def tell_of_sample(kind: Format, sample: Sample, losses: Losses) -> None:
     """List what a sample has beside its objects that the format does not carry."""
     for what, has in (

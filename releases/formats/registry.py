@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from releases.formats import coco
+from releases.formats import coco, cvat, mot, mots
 from releases.formats.format import Format
 
 FORMATS: dict[str, Format] = {
@@ -10,6 +10,10 @@ FORMATS: dict[str, Format] = {
     for item in (
         coco.INSTANCES,
         coco.KEYPOINTS,
+        cvat.IMAGES,
+        cvat.VIDEO,
+        mot.MOT,
+        mots.MOTS,
     )
 }
 #: Names of the formats that can be written, and of those that can be read.
