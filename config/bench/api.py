@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from config.bench import Row
-from config.bench.edit import Client, document, new_sample, server_processes, statements_of
+from config.bench.edit import document, new_sample, statements_of
 from config.bench.processor import processor_ms
+from config.bench.server import Client, served, server_processes
 
 ROUNDS = 7
 #: With fewer samples than the real bench has it is only tried out.
@@ -49,41 +50,12 @@ class Price(NamedTuple):
 
 
 def main(samples: int = SAMPLES) -> list[Row]:
-    """Start a server without workers, measure, and stop it."""
-    import django
-
-    from config.embedded import lease
-    from config.home import prepare
-    from config.serving import Serving, migrate
-
-    home = prepare()
-    lease.attach(home)
-    django.setup()
-    migrate()
-    from labeling.commands import people
-
-    operator = people.operator("bench")
-    person = people.add_person(intent=operator, username="bench")
-    _, key = people.create_key(intent=operator, person=person)
-    serving = Serving(
-        port=0,
-        home=home,
-        web_processes=1,
-        threads=1,
-        workers=0,
-        log=home / "log" / "bench.log",
-        settings="config.bench.peer.settings",
-    )
-    serving.take_port()
-    serving.start()
-    try:
-        serving.wait_ready()
-        client = Client(serving.base_url, key)
-        client.call("GET", "/user")  # so that the server's backend is there to be counted
-        bench = Bench(client, home, person.id, rounds=ROUNDS if samples >= SAMPLES else TRIAL_ROUNDS)
+    """Start a server, measure, and stop it."""
+    with served(settings="config.bench.peer.settings") as server:
+        server.client.call("GET", "/user")  # so that the server's backend is there to be counted
+        rounds = ROUNDS if samples >= SAMPLES else TRIAL_ROUNDS
+        bench = Bench(server.client, server.home, server.person, rounds=rounds)
         return [*bench.calls(), *bench.full_page(), *bench.deep_pages(samples)]
-    finally:
-        serving.stop()
 
 
 class Bench:

@@ -6,7 +6,6 @@ decoding and encoding the same JSON with Python's own library for a document.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import random
@@ -17,62 +16,20 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from config.bench import Row
-from config.bench.processor import children, command_line, processor_ms
+from config.bench.processor import processor_ms
+from config.bench.server import Client, served, server_processes
 
 EDITS = 200
 DOCUMENTS = 12
 ROUNDS = 5
 
 
-class Client:
-    """One kept-alive connection with a key."""
-
-    def __init__(self, base_url: str, key: str) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(base_url).netloc)
-        self._headers = {"Authorization": f"APIKey {key}", "Content-Type": "application/json"}
-
-    def close(self) -> None:
-        """Let go of a connection that the server would end anyway; the next request opens another."""
-        self._connection.close()
-
-    def call(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        """Send a request and return its body; anything but a 2xx ends the bench."""
-        self._connection.request(method, path, body, self._headers)
-        answer = self._connection.getresponse()
-        content = answer.read()
-        if answer.status // 100 != 2:
-            raise SystemExit(f"{method} {path} answered {answer.status}: {content[:300]!r}")
-        return content
-
-
 def main() -> list[Row]:
-    """Start a server without workers (so every edit sends its hint), measure, and stop it."""
-    import django
-
-    from config.embedded import lease
-    from config.home import prepare
-    from config.serving import Serving, migrate
-
-    home = prepare()
-    lease.attach(home)
-    django.setup()
-    migrate()
-    from labeling.commands import people
-
-    operator = people.operator("bench")
-    person = people.add_person(intent=operator, username="bench")
-    _, key = people.create_key(intent=operator, person=person)
-    serving = Serving(port=0, home=home, web_processes=1, threads=1, workers=0, log=home / "log" / "bench.log")
-    serving.take_port()
-    serving.start()
-    try:
-        serving.wait_ready()
-        return measured(Client(serving.base_url, key), home)
-    finally:
-        serving.stop()
+    """Start a server, measure, and stop it."""
+    with served() as server:
+        return measured(server.client, server.home)
 
 
 def measured(client: Client, home: Path) -> list[Row]:
@@ -131,13 +88,6 @@ def measured(client: Client, home: Path) -> list[Row]:
         Row("read of 500 polygons: PostgreSQL", "ms CPU", read_database, None, None),
         Row("move of 1 of 500 polygons: web and PostgreSQL", "ms CPU", move_web + move_database, insert, 8),
     ]
-
-
-def server_processes(home: Path) -> tuple[list[int], list[int]]:
-    """(web workers, PostgreSQL's processes) of this bench."""
-    web = [pid for pid in children(os.getpid()) if "config.web" in command_line(pid)]
-    postmaster = int(next(home.glob("postgres-*/postmaster.pid")).read_text().split("\n", 1)[0])
-    return web, [pid for pid in children(postmaster) if "[local]" in command_line(pid)]
 
 
 def new_sample(client: Client, name: str) -> str:

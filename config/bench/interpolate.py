@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from config.bench import Row
-from config.bench.edit import Client, server_processes
 from config.bench.processor import processor_ms
+from config.bench.server import Client, served, server_processes
 from sequences.interpolation.numbers import PER_METRE, PER_PIXEL, PER_QUATERNION, lerp, on_grid, slerp, track_lerp
 
 ROUNDS = 7
@@ -27,30 +27,9 @@ EDITS = 40
 
 def main() -> list[Row]:
     """The kernels in this process, then a server without workers."""
-    from config.embedded import lease
-    from config.home import prepare
-    from config.serving import Serving, migrate
-
     rows = kernels()
-    import django
-
-    home = prepare()
-    lease.attach(home)
-    django.setup()
-    migrate()
-    from labeling.commands import people
-
-    operator = people.operator("bench")
-    person = people.add_person(intent=operator, username="bench")
-    _, key = people.create_key(intent=operator, person=person)
-    serving = Serving(port=0, home=home, web_processes=1, threads=1, workers=0, log=home / "log" / "bench.log")
-    serving.take_port()
-    serving.start()
-    try:
-        serving.wait_ready()
-        return rows + over_http(Client(serving.base_url, key), home)
-    finally:
-        serving.stop()
+    with served() as server:
+        return rows + over_http(server.client, server.home)
 
 
 def best_ns(action: Callable[[], Any], count: int) -> float:

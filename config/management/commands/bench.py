@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.home import CHECKOUT
 
 BENCHES = Path(__file__).parents[2] / "bench"
-NOT_BENCHES = {"__init__", "million", "processor"}
+NOT_BENCHES = {"__init__", "million", "processor", "server"}
 
 
 def names() -> list[str]:

@@ -29,8 +29,9 @@ except PackageNotFoundError:
 
 #: How often a command is decided again because somebody else was faster, before the client is told to come back.
 ATTEMPTS = 12
-#: From how many events on an append copies them into a temporary table first, so that nothing is parsed under the lock.
-STAGED_FROM = 50
+#: From how many events on an append copies them into a temporary table first, so that the lock is not held while they
+#: are taken apart. Below that, to empty the table costs more.
+STAGED_FROM = 500
 
 LOCK_NOT_AVAILABLE = "55P03"
 
