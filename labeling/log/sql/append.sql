@@ -91,7 +91,7 @@ BEGIN
                    ($4->>''ws'')::uuid, $4->>''r'', $5, ($4->>''ca'')::uuid, ($4->>''co'')::uuid, ($4->>''so'')::bigint,
                    $4->>''av'', timestamptz ''epoch'' + ($4->>''o'')::bigint * interval ''1 microsecond'', $6,
                    substr($3, n * 88 - 71, 32), $7[n]
-              FROM log_staged_event ORDER BY n'
+              FROM log_staged_event'
             USING p_log, v_old, p_hashes, p_intent, p_command, v_at, v_links;
     END IF;
 
