@@ -14,6 +14,8 @@ from psycopg.conninfo import make_conninfo
 
 FORM = "DATABASE_URL must read postgres://user:password@host:5432/name, or postgres:///name?host=/socket/directory"
 IDLE_IN_TRANSACTION_LIMIT_MS = 60_000
+#: Statements that are prepared look up a few rows by keys: to plan them takes longer than any choice of plans saves.
+KEEP_PLANS = " -c plan_cache_mode=force_generic_plan"
 
 
 class BadDatabaseURL(ValueError):
@@ -43,7 +45,8 @@ def database(environment: Mapping[str, str], home: Path) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "application_name": "palimpsest",
-            "options": f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_LIMIT_MS}",
+            "options": f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_LIMIT_MS}"
+            + (KEEP_PLANS if "prepare_threshold" in options else ""),
             **options,
         },
     }

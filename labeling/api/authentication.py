@@ -13,6 +13,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from labeling.commands.people import hash_of
+from labeling.log.planned import planned_cursor
 from labeling.models import ApiKey, Person
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ FIND = (
 
 def _key_of(secret: str) -> ApiKey | None:
     """The key with its person, or None."""
-    with connection.cursor() as cursor:
+    with planned_cursor() as cursor:
         cursor.execute(FIND, [hash_of(secret)])
         row = cursor.fetchone()
     if row is None:

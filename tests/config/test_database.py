@@ -42,6 +42,7 @@ def test_an_address_is_taken_apart(url: str, expected: tuple[object, ...]) -> No
         ("postgres://user:secret/word@host/name", "no valid host and port|after the database's name"),
         ("postgres://user:secret-word@host/name/more", "after the database's name"),
         ("postgres://user:secret-word@host/name?no_such_option=1", "does not know"),
+        ("postgres://user:secret-word@host/name?prepare_threshold=soon", "prepare_threshold is a number"),
     ],
 )
 def test_nonsense_is_refused_with_the_reason_and_without_the_password(url: str, reason: str) -> None:
@@ -64,3 +65,16 @@ def test_an_option_of_the_url_is_kept_beside_ours_and_goes_before_them() -> None
     assert entry["OPTIONS"]["application_name"] == "mine"
     assert "idle_in_transaction_session_timeout" in entry["OPTIONS"]["options"]
     assert (entry["ATOMIC_REQUESTS"], entry["CONN_MAX_AGE"]) == (False, None)
+
+
+def test_plans_are_kept_by_the_embedded_server_and_elsewhere_where_it_is_asked_for() -> None:
+    embedded = database({"PALIMPSEST_DATABASE": json.dumps({"HOST": "/socket", "NAME": "palimpsest"})}, HOME)
+    asked = database({"DATABASE_URL": "postgres://host/name?prepare_threshold=3"}, HOME)
+    pooled = database({"DATABASE_URL": "postgres://host/name"}, HOME)
+    assert (embedded["OPTIONS"]["prepare_threshold"], asked["OPTIONS"]["prepare_threshold"]) == (1, 3)
+    assert "prepare_threshold" not in pooled["OPTIONS"]
+    assert ["force_generic_plan" in entry["OPTIONS"]["options"] for entry in (embedded, asked, pooled)] == [
+        True,
+        True,
+        False,
+    ]
