@@ -78,7 +78,7 @@ def undo_gestures(
         Refused: the label is accepted, and labelers do not edit such a label here.
         Conflict, VersionUnknown, Busy: as edit_label.
     """
-    _check(intent, on_conflict)
+    check(intent, on_conflict)
 
     def attempt() -> Undone:
         found = label_for(sample, label_set, intent, "label")
@@ -104,14 +104,14 @@ def undo_gestures(
             (fact(gesture=name), [(at[first - 1], at[last]) for first, last in found_there])
             for name, found_there in parts_of.items()
         ]
-        plan = _plan(found, intent, headings, force=on_conflict == "force")
+        plan = plan_of(found, intent, headings, force=on_conflict == "force")
         moved = count if redo else -count
         report: JSON = {
             "gestures": [_told(item) for item in chosen],
             "can_undo": max(0, min(done + moved, limit - undone + moved)),
             "can_redo": undone - moved,
         }
-        return _store(found, intent, plan, events, report, on_conflict=on_conflict, dry_run=dry_run, seen=seen)
+        return store_plan(found, intent, plan, events, report, on_conflict=on_conflict, dry_run=dry_run, seen=seen)
 
     return decide(attempt)
 
@@ -125,7 +125,8 @@ def events_of(found: Found) -> list[Event]:
     return [event for event in stream if event.version <= found.state.version]
 
 
-def _check(intent: Intent, on_conflict: str) -> None:
+def check(intent: Intent, on_conflict: str) -> None:
+    """Refuse a word that is none, and force without a reason."""
     if on_conflict not in ON_CONFLICT:
         raise InvalidValue("on_conflict", f"must be one of {', '.join(ON_CONFLICT)}")
     if on_conflict == "force" and not intent.reason:
@@ -156,7 +157,10 @@ def _told(gesture: Gesture) -> JSON:
     }
 
 
-def _plan(found: Found, intent: Intent, headings: Sequence[tuple[Fact, Spans]], *, force: bool) -> Plan:
+def plan_of(
+    found: Found, intent: Intent, headings: Sequence[tuple[Fact, Spans]], *, force: bool, only: str | None = None
+) -> Plan:
+    """What putting back those stretches would do, each under its heading; `only` to the piece of that uuid."""
     files = assets.MaskFiles(intent.author)
 
     def run(*, reopening: bool) -> Reversal:
@@ -169,7 +173,7 @@ def _plan(found: Found, intent: Intent, headings: Sequence[tuple[Fact, Spans]], 
                 )
                 reopening = False
             for then, left in spans:
-                reversal.put_back(then, left)
+                reversal.put_back(then, left, only=only)
         return reversal
 
     done = run(reopening=False)
@@ -194,7 +198,7 @@ def _may_set(found: Found) -> Callable[[str], bool]:
     return lambda status: reviewed or status not in ("REVIEWED", "REJECTED", "VERIFIED")
 
 
-def _store(
+def store_plan(
     found: Found,
     intent: Intent,
     plan: Plan,
@@ -205,7 +209,7 @@ def _store(
     dry_run: bool,
     seen: Seen,
 ) -> Undone:
-    """Append the plan, or only tell it."""
+    """Append the plan, or only tell it. A restore that changes nothing is not appended, an undo is."""
     state = found.state
     report |= {
         "dry_run": dry_run,
@@ -213,10 +217,12 @@ def _store(
         "in_the_way": [_obstacle(found, item, events) for item in plan.obstacles],
         "kept": plan.kept,
     }
-    if dry_run:
-        return Undone(found, state, found.head, report | {"stored": False})
-    if plan.obstacles and on_conflict == "stop":
+    if plan.obstacles and on_conflict == "stop" and not dry_run:
         raise InTheWay(sorted({item.name for item in plan.obstacles}))
+    remembers = any(isinstance(fact, e.GestureUndone | e.GestureRedone) for fact in plan.facts)
+    is_idle = not remembers and all(isinstance(fact, HEADINGS) for fact in plan.facts)
+    if dry_run or is_idle:
+        return Undone(found, state, found.head, report | {"stored": False})
     refuse_overlap(found, seen, base_of(found, seen), plan.facts)
     urls = [fact.mask["url"] for fact in plan.facts if isinstance(fact, e.BitmapPatched)]
     report["stored"] = True

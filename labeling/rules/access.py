@@ -36,6 +36,7 @@ ACTIONS = {
     "label": Action(LABELERS, "Labeling"),
     "review": Action(REVIEWERS, "Accepting, rejecting and verifying labels"),
     "override": Action(MANAGERS, "Setting a status by hand"),
+    "restore": Action(MANAGERS, "Taking back what others did"),
     "assign": Action(MANAGERS, "Assigning samples and setting their priority"),
     "work": Action(MANAGERS, "Seeing the work of others"),
     "members": Action(MANAGERS, "Managing members"),

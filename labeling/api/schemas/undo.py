@@ -13,6 +13,7 @@ from labeling.api.schemas.forms import (
     TEXT,
     UUID,
     WHOLE,
+    any_of,
     closed,
     listed,
     nullable,
@@ -25,6 +26,11 @@ from labeling.api.schemas.labels import STATUS
 from labeling.commands.undo import ON_CONFLICT
 
 JSON = dict[str, Any]
+
+
+def _is(word: str) -> JSON:
+    return {"const": word, "type": "string"}
+
 
 ABOUT: JSON = {
     "gesture": said(nullable(UUID), "What of several requests was one movement of the hand, or one bulk action."),
@@ -131,5 +137,61 @@ UNDONE = component(
         ],
         "can_undo": 4,
         "can_redo": 1,
+    },
+)
+
+
+# --- restore -------------------------------------------------------------------------------------------------------
+
+_PLACE: JSON = {"anyOf": [OFFSET, ISO_TIME], "description": "An offset of the dataset, or a time."}
+_EVENT = closed({"kind": _is("event"), "offset": OFFSET}, description="One event.")
+_GESTURE = closed({"kind": _is("gesture"), "gesture": UUID}, description="A gesture, a bulk action or a command.")
+_SESSION = closed({"kind": _is("work_session"), "work_session": UUID}, description="A work session.")
+_AUTHOR = closed(
+    {"kind": _is("author"), "author": said(TEXT, "A username, or the id of a person.")},
+    {"since": nullable(_PLACE), "until": nullable(_PLACE)},
+    description="All that somebody did, between two times where they are given.",
+)
+_OBJECT = closed({"kind": _is("object"), "object": UUID, "at": _PLACE}, description="An object as it was.")
+_LABEL = closed({"kind": _is("label"), "at": _PLACE}, description="The label as it was.")
+_SAMPLE = closed({"kind": _is("sample"), "at": _PLACE}, description="All labels of the sample as they were.")
+
+RESTORE = component(
+    "Restore",
+    closed({"of": any_of((_EVENT, _GESTURE, _SESSION, _AUTHOR, _OBJECT, _LABEL))}, HOW | ABOUT),
+    example={"of": {"kind": "label", "at": 12}, "dry_run": True},
+)
+RESTORE_MANY = component(
+    "RestoreMany",
+    closed(
+        {"of": any_of((_EVENT, _GESTURE, _SESSION, _AUTHOR, _SAMPLE))},
+        {"after": said(nullable(TEXT), "What an answer gave as `next`.")} | HOW | ABOUT,
+    ),
+    example={"of": {"kind": "author", "author": "ben", "since": 12, "until": 40}, "dry_run": True},
+)
+_EVENTS: JSON = {"events": said(WHOLE, "How many events are taken back.")}
+RESTORED = component("Restored", closed(REPORT | _EVENTS), example=_example | {"events": 3})
+RESTORED_MANY = component(
+    "RestoredMany",
+    closed(
+        {
+            "gesture": said(UUID, "Restore this gesture to take all of it back."),
+            "labels": listed(
+                closed(
+                    {"sample": UUID, "labelset": TEXT, "stored": FLAG},
+                    {name: form for name, form in (REPORT | _EVENTS).items() if name not in ("label_status", "stored")}
+                    | {"refused": said(TEXT, "Why this label was left alone.")},
+                )
+            ),
+            "next": said(nullable(TEXT), "Where to go on, where there are more labels."),
+        }
+    ),
+    example={
+        "gesture": "6c1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10",
+        "labels": [
+            {"sample": "7c1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10", "labelset": "ground-truth", "events": 3}
+            | {name: value for name, value in _example.items() if name != "label_status"}
+        ],
+        "next": None,
     },
 )

@@ -154,6 +154,14 @@ ROWS: dict[tuple[str, str], Row] = {
     ("label_edit", "override"): Row(verb("override", status="SKIPPED"), action="override"),
     ("label_undo", ""): Row({"count": 1}, status=409),  # nobody of them made a gesture
     ("label_redo", ""): Row({}, status=409),
+    ("label_restore", ""): Row({"of": {"kind": "gesture", "gesture": str(uuid.UUID(int=7, version=4))}}, status=404),
+    ("label_restore", "of others"): Row({"of": {"kind": "label", "at": 1}, "dry_run": True}, action="restore"),
+    ("sample_restore", ""): Row({"of": {"kind": "gesture", "gesture": str(uuid.UUID(int=7, version=4))}}),
+    ("sample_restore", "of others"): Row({"of": {"kind": "sample", "at": 1}, "dry_run": True}, action="restore"),
+    ("dataset_restore", ""): Row({"of": {"kind": "work_session", "work_session": str(uuid.UUID(int=7, version=4))}}),
+    ("dataset_restore", "of others"): Row(
+        {"of": {"kind": "author", "author": "olga"}, "dry_run": True}, action="restore"
+    ),
     ("label_events", ""): Row(),
     ("label_tracks", ""): Row(),
     ("label_tracks", "at"): Row(query="at=99", action="history"),

@@ -24,6 +24,7 @@ moderate        . . . . x x
 label           . . x x x x
 review          . . . x x x
 override        . . . . x x
+restore         . . . . x x
 assign          . . . . x x
 work            . . . . x x
 members         . . . . x x

@@ -1,0 +1,119 @@
+"""Events that fit a description, in the order of the log, a page at a time. A rare type or author costs an index probe.
+
+Each type, author, gesture and work session is a stretch of an index that is in the order of the offsets, so the first
+`limit` of several of them are the first `limit` of each, merged. Where several are asked for, one of them leads and the
+others filter what it finds.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from labeling.log import store
+from labeling.log.event import Event
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to look for; empty is anything. `first` and `last` are offsets, both included.
+
+    `members` are names of data whose value (as text) is one of `texts`: the events about an object, a category …
+    """
+
+    stream: str | None = None
+    prefix: str | None = None
+    types: Sequence[str] = ()
+    author: uuid.UUID | None = None
+    tool: str | None = None
+    work_session: uuid.UUID | None = None
+    gesture: uuid.UUID | None = None
+    members: Sequence[str] = ()
+    texts: Sequence[str] = ()
+    first: int = 1
+    last: int | None = None
+
+
+def find(log: uuid.UUID, wanted: Wanted, *, after: int = 0, limit: int = PAGE) -> list[Event]:
+    """At most `limit` events behind an offset, oldest first."""
+    sql, parameters = _offsets(log, wanted, after, limit)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'SELECT {store.COLUMNS} FROM log_event WHERE log = %s AND "offset" IN ({sql}) ORDER BY "offset"',
+            [log, *parameters],
+        )
+        return [store.unpacked(row) for row in cursor.fetchall()]
+
+
+def find_all(log: uuid.UUID, wanted: Wanted, *, after: int = 0, limit: int | None = None) -> Iterator[Event]:
+    """All of them, page by page."""
+    while limit is None or limit > 0:
+        page = find(log, wanted, after=after, limit=PAGE if limit is None else min(PAGE, limit))
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1].offset or after
+        limit = None if limit is None else limit - len(page)
+
+
+def streams(log: uuid.UUID, wanted: Wanted, *, after: str = "", limit: int = 1000) -> list[str]:
+    """The streams that hold such events, in the order of their names, behind one."""
+    conditions, parameters = _conditions(wanted, 0)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT stream FROM log_event WHERE log = %s AND stream > %s AND "
+            f"{conditions} ORDER BY stream LIMIT %s",
+            [log, after, *parameters, limit],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _offsets(log: uuid.UUID, wanted: Wanted, after: int, limit: int) -> tuple[str, list[Any]]:
+    """The statement that finds the first offsets."""
+    conditions, parameters = _conditions(wanted, after)
+    # Within one stream there is an index of its own, and others lead to few events only.
+    if not wanted.types or wanted.stream is not None or wanted.gesture or wanted.work_session:
+        order = "version" if wanted.stream is not None else '"offset"'
+        return (
+            f'SELECT "offset" FROM log_event WHERE log = %s AND {conditions} ORDER BY {order} LIMIT %s',
+            [log, *parameters, limit],
+        )
+    return (
+        "SELECT found FROM unnest(%s::text[]) AS asked (type) CROSS JOIN LATERAL ("
+        'SELECT "offset" AS found FROM log_event WHERE log = %s AND log_event.type = asked.type AND '
+        f'{conditions} ORDER BY "offset" LIMIT %s) AS each ORDER BY found LIMIT %s',
+        [list(dict.fromkeys(wanted.types)), log, *parameters, limit, limit],
+    )
+
+
+def _conditions(wanted: Wanted, after: int) -> tuple[str, list[Any]]:
+    where: list[str] = ['"offset" >= %s']
+    parameters: list[Any] = [max(after + 1, wanted.first)]
+    for condition, value in (
+        ('"offset" <= %s', wanted.last),
+        ("stream = %s", wanted.stream),
+        ("starts_with(stream, %s)", wanted.prefix),
+        ("author = %s", wanted.author),
+        ("tool = %s", wanted.tool),
+        ("work_session = %s", wanted.work_session),
+    ):
+        if value is not None:
+            where.append(condition)
+            parameters.append(value)
+    if wanted.gesture is not None:
+        where.append("(correlation = %s OR command = %s)")
+        parameters += [wanted.gesture, wanted.gesture]
+    if wanted.types:
+        where.append("log_event.type = ANY(%s)")
+        parameters.append(list(wanted.types))
+    if wanted.members:
+        where.append("(" + " OR ".join("data->>%s = ANY(%s)" for _ in wanted.members) + ")")
+        for member in wanted.members:
+            parameters += [member, list(wanted.texts)]
+    return " AND ".join(where), parameters
