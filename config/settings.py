@@ -116,6 +116,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
+#: How many days the signals of people at work are kept one by one; see labeling.commands.activity.
+ACTIVITY_KEPT_DAYS = 90
+
 MEDIA_ROOT = HOME / "media"
 EXPORTS_ROOT = HOME / "exports"
 STATIC_URL = "static/"

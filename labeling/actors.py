@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import dramatiq
 
-from labeling.commands import logins, security
+from labeling.commands import activity, logins, security
 from labeling.log import projector
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def sweep() -> int:
     """Send a hint for every dataset whose log is past a checkpoint, and let the other apps do the same for their jobs.
 
     So what got lost between commit and queue is found. Also tells what the security log counted in minutes that are
-    over, and forgets old logins that failed. Returns how many things there were to do.
+    over, forgets old logins that failed, and closes days of people's work. Returns how many things there were to do.
     """
     logs, heavy = projector.behind(heavy=False), projector.behind(heavy=True)
     for log in logs:
@@ -64,4 +64,5 @@ def sweep() -> int:
         if log not in logs:  # or the other actor asks for it
             catch_up_heavy.send(str(log))
     logins.forget_old()
-    return len(logs) + len(heavy) + security.tell_tallies() + sum(function() for function in _sweeps)
+    ours = len(logs) + len(heavy) + security.tell_tallies() + activity.close_old()
+    return ours + sum(function() for function in _sweeps)

@@ -15,6 +15,7 @@ from django.db import models
 from labeling.log.models import Checkpoint, LogHead, StoredEvent, StoredJSON
 
 __all__ = [
+    "Activity",
     "Annotation",
     "ApiKey",
     "Asset",
@@ -27,6 +28,7 @@ __all__ = [
     "Label",
     "LabelSet",
     "LastSignal",
+    "LedgerChunk",
     "LogHead",
     "LoginAttempts",
     "Member",
@@ -460,6 +462,44 @@ class LastSignal(Projected):
     author = models.UUIDField()
     work_session = models.UUIDField(null=True)
     at = models.DateTimeField()
+
+
+class Activity(models.Model):
+    """What a client told of a person at work: a sample opened or closed, or a heartbeat. In no log, by exception: it is
+    much and personal, so it is deleted after a time; ActivityClosed keeps what counts."""
+
+    person = models.UUIDField()
+    dataset_id = models.UUIDField()
+    sample_id = models.UUIDField()
+    label_set_id = models.UUIDField(null=True)
+    session = models.UUIDField()
+    number = models.BigIntegerField()  #: its place in the session, by the client; told twice it counts once
+    kind = models.SmallIntegerField()
+    at = models.DateTimeField()
+    received_offset = models.BigIntegerField()  #: how far the dataset's log was when it came
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["person", "session", "number"], name="one_signal_of_a_number"),
+        ]
+        indexes = [models.Index(fields=["dataset_id", "at"], name="activity_by_time")]
+
+
+class LedgerChunk(models.Model):
+    """The envelopes of the events at 512 offsets of a dataset's log, in columns; see reports.ledger."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    dataset_id = models.UUIDField()
+    number = models.BigIntegerField()
+    last_offset = models.BigIntegerField()
+    events = models.BinaryField()
+    pieces = models.BinaryField()
+    samples = models.BinaryField()
+    annotations = models.BinaryField()
+    words = StoredJSON()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["dataset_id", "number"], name="one_chunk_of_a_number")]
 
 
 class Contribution(models.Model):

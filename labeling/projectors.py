@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 from labeling.events import IssueOpened
@@ -12,7 +13,8 @@ from labeling.log import store
 from labeling.log.event import Event
 from labeling.log.projector import Counts, StreamKind
 from labeling.log.rows import Rows
-from labeling.models import Contribution, LastSignal, UnsavedWork, WorkUnit
+from labeling.models import Contribution, LastSignal, LedgerChunk, UnsavedWork, WorkUnit
+from labeling.reports import ledger, reading
 from labeling.rules import dataset_state, issue_state, label_state, organization_state, sample_state, work_units
 from labeling.rules.dataset_state import DatasetState
 from labeling.rules.issue_state import IssueState
@@ -51,8 +53,8 @@ def organization_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
 
 
 def no_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
-    """Accounts are tables of their own, because names and hashes are not in the log. What is kept of logins, denials
-    and downloads is only the log."""
+    """Accounts are tables of their own, because names and hashes are not in the log. What is kept of people at work,
+    logins, denials and downloads is only the log."""
     return Rows()
 
 
@@ -66,6 +68,7 @@ STREAM_KINDS = (
     StreamKind("asset", {"labeling_datasetasset": "dataset_id"}, asset_rows),
     StreamKind("label", {"labeling_label": "dataset_id", "labeling_annotation": "dataset_id"}, label_rows),
     StreamKind("issue", {"labeling_issue": "dataset_id", "labeling_issuecomment": "dataset_id"}, issue_rows),
+    StreamKind("activity", {}, no_rows),
     StreamKind("person", {}, no_rows),
     StreamKind("organization", {"labeling_organizationmember": "log"}, organization_rows),
     StreamKind("login", {}, no_rows),
@@ -105,6 +108,20 @@ class Contributions:
             row.save(update_fields=["counts"])
 
 
+def samples_of(log: uuid.UUID, events: Iterable[Event]) -> dict[str, str]:
+    """{stream: the sample that its events are about}; a label's stream names it, an issue's first event does."""
+    found = {}
+    for event in events:
+        kind, _, rest = event.stream.partition("/")
+        if kind in ("label", "sample"):
+            found[event.stream] = rest.split("/")[0]
+        elif kind == "issue" and event.stream not in found:
+            opened = event if event.version == 1 else next(store.read_stream(log, event.stream))
+            assert isinstance(opened.fact, IssueOpened)
+            found[event.stream] = opened.fact.sample
+    return found
+
+
 class WorkUnits:
     """Who spent how long on which save of a label; see rules.work_units for what counts.
 
@@ -123,23 +140,10 @@ class WorkUnits:
         signals = [event for event in events if work_units.is_signal(event)]
         if not signals:
             return
-        samples = self._samples(log, signals)
+        samples = samples_of(log, signals)
         work = self._loaded(log, events, signals, set(samples.values()))
         work_units.fold(work, events, lambda event: samples[event.stream])
         self._store(log, work)
-
-    def _samples(self, log: uuid.UUID, signals: list[Event]) -> dict[str, str]:
-        """{stream: sample}; a label's stream names its sample, an issue's first event does."""
-        found = {}
-        for event in signals:
-            kind, _, rest = event.stream.partition("/")
-            if kind == "label":
-                found[event.stream] = rest.split("/")[0]
-            elif event.stream not in found:
-                opened = event if event.version == 1 else next(store.read_stream(log, event.stream))
-                assert isinstance(opened.fact, IssueOpened)
-                found[event.stream] = opened.fact.sample
-        return found
 
     def _loaded(self, log: uuid.UUID, events: Sequence[Event], signals: list[Event], samples: set[str]) -> Work:
         """What was known in front of a page, as far as the page needs it."""
@@ -241,4 +245,50 @@ def _put(rows: Iterable[Any]) -> None:
         )
 
 
-CATCH_UPS = (Contributions(), WorkUnits())
+class Ledger:
+    """The envelopes of a log in columns, which reports are computed from; see reports.ledger."""
+
+    name = "ledger"
+    tables = {"labeling_ledgerchunk": "dataset_id"}
+
+    def project(self, log: uuid.UUID, events: Sequence[Event]) -> None:
+        """Put a page of events behind what is there."""
+        samples = samples_of(log, events)
+        work = Work(log)
+        first = events[0].offset
+        assert first is not None
+        for event in store.read_stream(log, dataset_state.STREAM, up_to=first - 1):
+            work.learn(event.fact)
+
+        def saved(event: Event) -> str | None:
+            if event.stream == dataset_state.STREAM:
+                work.learn(event.fact)
+            if not work_units.is_signal(event) or not event.stream.startswith("label/"):
+                return None
+            return work_units.work_type(event.fact, role=work.roles.get(str(event.intent.author)))
+
+        for number, found in groupby(events, lambda event: ledger.number(event.offset or 0)):
+            row = LedgerChunk.objects.filter(dataset_id=log, number=number).first()
+            after = None if row is None else reading.chunk_of(row)
+            chunk = ledger.chunk(found, lambda event: samples.get(event.stream), saved, after=after)
+            _put(
+                [
+                    LedgerChunk(
+                        id=uuid.uuid5(log, f"ledger/{number}"),
+                        dataset_id=log,
+                        number=number,
+                        last_offset=int(chunk.events["offset"][-1]),
+                        events=chunk.events.tobytes(),
+                        pieces=chunk.pieces.tobytes(),
+                        samples=chunk.samples.tobytes(),
+                        annotations=chunk.annotations.tobytes(),
+                        words=chunk.words,
+                    )
+                ]
+            )
+
+    def clear(self, log: uuid.UUID) -> None:
+        LedgerChunk.objects.filter(dataset_id=log).delete()
+
+
+CATCH_UPS = (Contributions(), WorkUnits(), Ledger())

@@ -4,6 +4,7 @@ Stored for ever: a field may get a default or a new optional neighbour; anything
 upcast. `annotation` is always the annotation's uuid, `person` a person's id, `id` the number that people see.
 """
 
+from labeling.events.activity import ACTIVITY_EVENTS, ActivityClosed
 from labeling.events.categories import (
     CATEGORY_EVENTS,
     AttributeChanged,
@@ -122,6 +123,7 @@ from labeling.events.security import (
 from labeling.log.event import vocabulary
 
 __all__ = [
+    "ACTIVITY_EVENTS",
     "ANNOTATION_EVENTS",
     "CATEGORY_EVENTS",
     "DATASET_EVENTS",
@@ -132,6 +134,7 @@ __all__ = [
     "ORGANIZATION_EVENTS",
     "SAMPLE_EVENTS",
     "SECURITY_EVENTS",
+    "ActivityClosed",
     "AnnotationAdded",
     "AnnotationAttributesCleared",
     "AnnotationAttributesSet",
@@ -232,6 +235,7 @@ vocabulary.add(
         *DATASET_EVENTS,
         AssetAdded,
         *ISSUE_EVENTS,
+        *ACTIVITY_EVENTS,
         *INSTALLATION_EVENTS,
         *SECURITY_EVENTS,
     )

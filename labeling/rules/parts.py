@@ -16,6 +16,9 @@ from labeling.log.event import Fact
 
 JSON = dict[str, Any]
 
+#: What a fact did to a piece.
+ADDED, CHANGED, REMOVED = range(3)
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -30,6 +33,8 @@ class Parts:
     touched: Callable[[Any, Any], set[str]]
     referring: tuple[str, ...]  #: fields of edits that name a piece
     done: Callable[[Any, Any], bool]  #: (fact, state): somebody did the very same in the meantime
+    #: (piece's uuid, ADDED, CHANGED or REMOVED, its category, whether the fact names that) of what a fact touches
+    deeds: Callable[[Any], list[tuple[str, int, int | None, bool]]]
     # What it takes to put a piece back to what it was (labeling.rules.reversal):
     restored: Callable[[str, JSON | None, JSON | None], list[Fact]]  #: (uuid, now, then): facts from one to the other
     settled: Callable[[JSON], JSON | None]  #: a piece put together of two people's work, in order; None: it is none

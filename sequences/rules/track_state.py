@@ -17,6 +17,7 @@ from labeling.rules.label_state import LabelState, annotation_key
 from labeling.rules.parts import Parts
 from labeling.rules.touched import WHOLE
 from sequences import events as e
+from sequences.rules.deeds import deeds
 from sequences.rules.runs import moved_along, unrolled
 from sequences.rules.skeletons import frames_of, skeleton_of, with_frames
 
@@ -384,4 +385,5 @@ TRACKS = Parts(
     barriers=(e.FramesRearranged,),
     stands=lambda document: document is not None and "skeleton" in document,
     referring=("track", "source", "track_id"),
+    deeds=deeds,
 )

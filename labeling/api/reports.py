@@ -1,0 +1,206 @@
+"""Reports over a dataset, and what clients tell of people at work."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import uuid
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from labeling.api.answers import answer
+from labeling.api.contract import Reply, documented
+from labeling.api.requests import at_of, body_of, intent_of, moment, number_of, uuid_of
+from labeling.api.schemas import reports as schemas
+from labeling.api.schemas.parameters import AT, DATASET_OFFSET
+from labeling.api.views import Answer, View
+from labeling.commands import activity
+from labeling.errors import InvalidValue, NotFound
+from labeling.log import store
+from labeling.log.event import microseconds
+from labeling.models import LabelSet, Person, Sample
+from labeling.queries import datasets as dataset_queries
+from labeling.queries.labels import as_offset, names_of
+from labeling.reports import catalogue
+from labeling.reports.catalogue import REPORTS, Answered, Report
+from labeling.reports.tables import Question
+from labeling.rules import access
+from labeling.rules.work_units import THRESHOLD, THRESHOLD_S
+
+JSON = dict[str, Any]
+
+
+class ActivityView(View):
+    """People at work."""
+
+    writes = "label"
+
+    @documented(
+        "activity_tell",
+        "history",
+        {200: Reply(schemas.ACTIVITY_KEPT)},
+        body=schemas.ACTIVITY,
+        refusals=("not_found",),
+    )
+    def post(self, request: Request) -> Answer:
+        """Tell that samples were opened or closed, or that there was input: what working time is measured by, beside
+        edits. Only with the key of a person, or logged in."""
+        body = body_of(request)
+        session = uuid_of(body["session"]) if isinstance(body.get("session"), str) else None
+        if session is None:
+            raise InvalidValue("session", "must be a uuid: one for each window that a person opens")
+        signals = activity.checked_signals(body.get("signals"))
+        kept = activity.tell_activity(intent=intent_of(request), session=session, signals=signals)
+        return answer({"kept": kept})
+
+
+class ReportView(View):
+    """A report over a dataset."""
+
+    @documented(
+        "report",
+        "history",
+        {200: Reply(schemas.REPORT, (DATASET_OFFSET,), media=("application/json", "text/csv"))},
+        path={"report": schemas.REPORT_NAME},
+        parameters=(AT, *schemas.PARAMETERS),
+        refusals=("not_found",),
+    )
+    def get(self, request: Request, owner: str, name: str, report: str) -> Answer:
+        """A report: of everybody's work for managers and admins, otherwise of the caller's own. The same question with
+        the answer's `offset` as `at` gives the same rows, whatever happened since."""
+        found = self.dataset(owner, name, "history")
+        asked = REPORTS.get(report)
+        if asked is None:
+            raise NotFound("The report")
+        sees_all = access.may("work", role=found.role, public=False)
+        if not asked.personal and not sees_all:
+            access.require("work", role=found.role, public=False, dataset=found.id)
+        when = at_of(request)
+        at = None if when is None else as_offset(found.id, when, store.head(found.id))
+        question = self._question(request, found, asked, at, only=None if sees_all else self.person)
+        options = {"rate": _rate(request)} if "rate" in asked.options else {}
+        answered = catalogue.ask(asked, found.id, question, at=at, options=options)
+        headers = {"Dataset-Offset": str(answered.offset)}
+        names = _names(answered)
+        if _format(request) == "csv":
+            body = as_csv(asked, question, answered, names)
+            filename = f"{name}-{asked.name}-{answered.offset}.csv"
+            headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+            return HttpResponse(body, content_type="text/csv; charset=utf-8", headers=headers)
+        query = request.query_params
+        return answer(
+            {
+                "report": asked.name,
+                "dataset": found.full_name,
+                "offset": answered.offset,
+                "threshold_s": question.threshold_s,
+                "timezone": question.zone.key,
+                "by": question.by,
+                "from": query.get("from") or None,
+                "to": query.get("to") or None,
+                "person": question.person,
+                "digest": answered.digest,
+                "columns": asked.columns,
+                "names": names,
+                "rows": answered.rows,
+            },
+            headers=headers,
+        )
+
+    def _question(
+        self, request: Request, found: dataset_queries.Seen, report: Report, at: int | None, *, only: uuid.UUID | None
+    ) -> Question:
+        query = request.query_params
+        zone = _zone(query.get("timezone") or "UTC")
+        by = tuple(dict.fromkeys(item for item in query.get("by", ",".join(report.default)).split(",") if item))
+        if any(item not in report.keys for item in by):
+            raise InvalidValue("by", f"must name some of {', '.join(report.keys)}, separated by commas")
+        settings = found.dataset.settings if at is None else dataset_queries.state_at(found.id, at).settings
+        person = str(only) if only else None
+        if only is None and query.get("person"):
+            named = Person.objects.filter(username=query["person"]).values_list("id", flat=True).first()
+            person = str(named or uuid_of(query["person"]) or "nobody")
+        return Question(
+            threshold_s=number_of(request, "threshold_s", settings.get(THRESHOLD, THRESHOLD_S), least=1, most=86_400),
+            zone=zone,
+            start_us=_moment_us(request, "from", zone),
+            end_us=_moment_us(request, "to", zone),
+            by=by,
+            person=person,
+        )
+
+
+def as_csv(report: Report, question: Question, answered: Answered, names: JSON) -> str:
+    """The rows with a line of their columns, by RFC 4180; what has a name is told by that, and by its id at the end."""
+    columns = list(answered.rows[0]) if answered.rows else [*question.by, *report.columns]
+    named = [name for name in columns if name in ("person", "label_set", "sample")]
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow([*columns, *(f"{name}_id" for name in named)])
+    for row in answered.rows:
+        shown = [_cell(names.get(row[name], row[name]) if name in named else row[name]) for name in columns]
+        writer.writerow([*shown, *(row[name] for name in named)])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def _names(answered: Answered) -> dict[str, str]:
+    """The names of today of the people, label sets and samples in the rows."""
+    named: dict[uuid.UUID, str] = {}
+    for key, find in (("person", names_of), ("label_set", _label_sets), ("sample", _samples)):
+        ids = {uuid.UUID(row[key]) for row in answered.rows if row.get(key)}
+        named |= find(ids) if ids else {}
+    return {str(id): name for id, name in sorted(named.items())}
+
+
+def _label_sets(ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:
+    return dict(LabelSet.objects.filter(id__in=ids).values_list("id", "name"))
+
+
+def _samples(ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:
+    return dict(Sample.objects.filter(id__in=ids).values_list("id", "name"))
+
+
+def _zone(name: str) -> ZoneInfo:
+    if name not in available_timezones():
+        raise InvalidValue("timezone", "must be a name of the IANA time zone database, for example Europe/Berlin")
+    return ZoneInfo(name)
+
+
+def _moment_us(request: Request, name: str, zone: ZoneInfo) -> int | None:
+    value = request.query_params.get(name)
+    if not value:
+        return None
+    try:
+        day = dt.date.fromisoformat(value) if len(value) == 10 else None
+    except ValueError:
+        day = None
+    if day is not None:
+        return microseconds(dt.datetime.combine(day, dt.time(), zone))
+    return microseconds(moment(value.replace(" ", "+") if "T" in value else value, name))
+
+
+def _rate(request: Request) -> float:
+    value = request.query_params.get("rate") or "0"
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate <= 1e9:
+        raise InvalidValue("rate", "must be what an hour costs, a number from 0")
+    return rate
+
+
+def _format(request: Request) -> str:
+    value = request.query_params.get("format") or "json"
+    if value not in ("json", "csv"):
+        raise InvalidValue("format", "must be json or csv")
+    return value
