@@ -190,9 +190,12 @@ def _answer(status: int, answer: Reply, item: Endpoint, everything: list[Endpoin
         found["headers"] = dict(answer.headers)
     if answer.schema is not None:
         content: JSON = {"schema": answer.schema}
-        if answer.media == ("application/json",):
+        if "application/json" in answer.media:
             content["example"] = example_of(answer.schema) if answer.example is None else answer.example
         found["content"] = dict.fromkeys(answer.media, content)
+        if "application/json" in answer.media:  # the schema is that of JSON; what else there is, is text
+            others = [media for media in answer.media if media != "application/json"]
+            found["content"] |= {media: {"schema": {"type": "string"}} for media in others}
         links = _links(answer, item, everything)
         if links:
             found["links"] = links

@@ -155,10 +155,14 @@ def _cell(value: Any) -> Any:
 def _names(answered: Answered) -> dict[str, str]:
     """The names of today of the people, label sets and samples in the rows."""
     named: dict[uuid.UUID, str] = {}
-    for key, find in (("person", names_of), ("label_set", _label_sets), ("sample", _samples)):
+    for key, find in (("person", _people), ("label_set", _label_sets), ("sample", _samples)):
         ids = {uuid.UUID(row[key]) for row in answered.rows if row.get(key)}
         named |= find(ids) if ids else {}
     return {str(id): name for id, name in sorted(named.items())}
+
+
+def _people(ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:
+    return names_of({*ids})
 
 
 def _label_sets(ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:

@@ -6,8 +6,14 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from labeling.models import WorkUnit
+from labeling.log.event import microseconds
+from labeling.models import Dataset, WorkUnit
+from labeling.reports import reading, tables
+from labeling.reports.signals import signals_of
+from labeling.reports.tables import Question
+from labeling.rules.work_units import THRESHOLD, THRESHOLD_S
 
 
 @dataclass(slots=True)
@@ -32,7 +38,8 @@ def work_units(
 ) -> list[WorkOnSample]:
     """A page of the work units of a dataset, or of one author there, made from `start` until just before `end`.
 
-    So a time that is split at any moment adds up to the whole. Units on samples that were deleted are among them.
+    So a time that is split at any moment adds up to the whole. Units on samples that were deleted are among them. Where
+    clients told of people at work, the units' times are those of the reports.
     """
     direction = "DESC" if newest_first else "ASC"
     rows: Any = WorkUnit.objects.raw(
@@ -46,4 +53,18 @@ def work_units(
         " LIMIT %(limit)s OFFSET %(skip)s",
         {"dataset": dataset, "author": author, "start": start, "end": end, "limit": limit, "skip": skip},
     )
-    return [WorkOnSample(row, row.username, row.sample_name, row.label_set_name) for row in rows]
+    found = [WorkOnSample(row, row.username, row.sample_name, row.label_set_name) for row in rows]
+    if found and reading.is_told_of(dataset):
+        _measure_again(dataset, [one.unit for one in found])
+    return found
+
+
+def _measure_again(dataset: uuid.UUID, units: list[WorkUnit]) -> None:
+    """Give units the times that signals of clients show beside events; the stored ones know only events."""
+    settings = Dataset.objects.values_list("settings", flat=True).get(id=dataset)
+    ledger, _ = reading.ledger_of(dataset)
+    question = Question(settings.get(THRESHOLD, THRESHOLD_S), ZoneInfo("UTC"))
+    times = tables.unit_times(tables.measured(ledger, signals_of(ledger, reading.told(dataset)), question))
+    for unit in units:
+        key = (str(unit.author), str(unit.sample_id), str(unit.label_set_id), microseconds(unit.created_at) or 0)
+        unit.active_us, unit.inactive_us, unit.gaps = times.get(key, (unit.active_us, unit.inactive_us, unit.gaps))

@@ -56,3 +56,8 @@ def told(dataset: uuid.UUID, *, at: int | None = None) -> list[Told]:
             if isinstance(event.fact, ActivityClosed):
                 found += (one for one, offset in reopened(event.fact) if at is None or offset <= at)
     return found
+
+
+def is_told_of(dataset: uuid.UUID) -> bool:
+    """Whether clients ever told of people at work in a dataset."""
+    return Activity.objects.filter(dataset_id=dataset).exists() or any(store.read_streams(dataset, "activity"))

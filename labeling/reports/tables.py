@@ -109,6 +109,33 @@ def time_table(found: Measured) -> list[Row]:
     return _grouped(keys, sums, asked.by, _names(found.ledger, days, asked.zone))
 
 
+def unit_times(found: Measured) -> dict[tuple[str, str, str, int], tuple[int, int, int]]:
+    """{(person, sample, label set, time of the save): (active, idle, how many intervals)} of every save: what its
+    person spent on the sample since their last one there."""
+    ledger, signals, intervals = found.ledger, found.signals, found.intervals
+    is_save = np.zeros(len(signals.at_us), bool)
+    worked = signals.event >= 0
+    is_save[worked] = ledger.events["work"][signals.event[worked]] >= 0
+    to = working.credited(signals, intervals, is_save)
+    times: dict[tuple[str, str, str, int], tuple[int, int, int]] = {}
+    words = ledger.words
+    for place in np.flatnonzero((to >= 0) | is_save):
+        save = to[place] if to[place] >= 0 else place
+        key = (
+            words["people"][signals.person[save]],
+            ledger.samples[signals.sample[save]],
+            words["label_sets"][signals.label_set[save]],
+            int(signals.at_us[save]),
+        )
+        active, idle, gaps = times.get(key, (0, 0, 0))
+        times[key] = (
+            active + int(intervals.active_us[place]),
+            idle + int(intervals.idle_us[place]),
+            gaps + int(intervals.measured[place]),
+        )
+    return times
+
+
 def _is_save(ledger: Ledger) -> Array:
     """(E,): 1 for the last saving event of a command on a label, so that a command counts as one save."""
     events = ledger.events

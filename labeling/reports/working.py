@@ -72,8 +72,8 @@ def between(signals: Signals, *, threshold_us: int) -> Intervals:
 
     before_sample = np.concatenate([[-1], signals.sample[:-1]]) if count else signals.sample
     before_closed = np.concatenate([[False], signals.kind[:-1] == CLOSED]) if count else is_active
-    opens = signals.kind == OPENED
-    sample = np.where(opens, np.where(before_closed | ~follows, -1, before_sample), signals.sample)
+    leads_here = (signals.kind == OPENED) & is_active & (gap_us > 0)
+    sample = np.where(leads_here, np.where(before_closed, -1, before_sample), signals.sample)
 
     before_session = np.concatenate([[-1], signals.session[:-1]]) if count else signals.session
     is_another = (signals.session >= 0) & (before_session >= 0) & (signals.session != before_session)

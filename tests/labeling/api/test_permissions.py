@@ -122,6 +122,14 @@ ROWS: dict[tuple[str, str], Row] = {
     ("labelset_read", ""): Row(at={"label_set": "model"}),
     ("labelset_delete", ""): Row(at={"label_set": "model"}),
     ("work_units", ""): Row(),
+    ("report", ""): Row(at={"report": "time"}),
+    ("report", "of all"): Row(at={"report": "queue"}, action="work"),
+    ("activity_tell", ""): Row(
+        {
+            "session": str(uuid.UUID(int=8, version=4)),
+            "signals": [{"number": 0, "kind": "opened", "sample": "{sample}"}],
+        }
+    ),
     ("releases", ""): Row(),
     ("release_add", ""): Row({"name": "v2"}),
     ("release_read", ""): Row(),
