@@ -129,6 +129,7 @@ def test_an_operation_has_one_name_and_an_address_one_spelling():
 def test_the_spelling_is_the_protocols():
     bare = {path for path in document()["paths"] if not path.endswith("/")}
     assert bare == {
+        "/exports/{export}/{token}/{filename}",
         "/user",
         "/users/{username}",
         "/datasets/{owner}/{name}/collaborators/{username}",
