@@ -20,7 +20,7 @@ DATA = Path(__file__).parent / "data"
 Json = dict[str, Any]
 Colour = tuple[int, int, int]
 
-VEHICLE, PERSON, RABBIT = 1, 2, 1
+VEHICLE, PERSON = 1, 2
 TERRAIN_CATEGORY = {"car": VEHICLE, "human": PERSON}
 
 # The categories that occur in the two panoptic images, by their COCO ids: our name and colour. We number them 1, 2, 3 …
@@ -41,8 +41,6 @@ PAPER: Colour = (236, 231, 220)
 GROUND: Colour = (214, 205, 186)
 
 FRAME_STEP_NS = 160_000_000  # every fourth frame at 25 frames a second
-FIRST_UPRIGHT_FRAME = 10
-COORDINATE_GRID_PX = 1024  # derived coordinates are rounded to 1/1024 px
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +53,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One sample: its pictures in order (several make a sequence), its label, and for a segmentation its bitmap."""
+    """One sample: its pictures in order (several make a sequence), its label, and for a segmentation its bitmap.
+
+    A label is a whole document, or made by `edits` as a drawing tool sends them."""
 
     name: str
     pictures: tuple[Picture, ...]
-    label: Json
+    label: Json = field(default_factory=dict)
+    edits: tuple[Json, ...] = ()
     bitmap: Picture | None = None
     metadata: Json = field(default_factory=dict)
 
@@ -79,6 +80,8 @@ class Dataset:
 
 def demo_datasets() -> tuple[Dataset, ...]:
     """Read and build all three datasets."""
+    from config.demo.bunny import bunny  # which is made of what is here
+
     return terrain(), panoptic(), bunny()
 
 
@@ -88,7 +91,7 @@ def sample_attributes(sample: Sample, urls: Sequence[str]) -> Json:
     Raises ValueError when there is not one address for each picture."""
     if len(urls) != len(sample.pictures):
         raise ValueError(f"{sample.name} has {len(sample.pictures)} pictures, got {len(urls)} addresses")
-    if "frames" not in sample.label:
+    if len(urls) == 1:
         return {"image": {"url": urls[0]}}
     frames = [
         {"image": {"url": url}, "name": Path(picture.filename).stem, "timestamp": index * FRAME_STEP_NS}
@@ -282,67 +285,6 @@ def drawn_segments(ids: NDArray[np.uint32], label: Json) -> bytes:
     for annotation in label["annotations"]:
         colours[annotation["id"]] = shade(by_number[annotation["category_id"]], annotation["id"])
     return png(Image.fromarray(colours[ids]))
-
-
-# Bunny: frames and hand-placed boxes
-
-
-def bunny() -> Dataset:
-    """The rabbit comes out of his den: 33 frames, a box placed by hand on the keyframes and interpolated between."""
-    frames = sorted((DATA / "bunny").glob("*.jpg"))
-    pose = {"name": "pose", "input_type": "select", "values": ["stooping", "upright"]}
-    category = {"name": "rabbit", "id": RABBIT, "color": [255, 0, 144], "has_instances": True, "attributes": [pose]}
-    return Dataset(
-        name="bunny",
-        task_type="image-vector-sequence",
-        description="Big Buck Bunny comes out of his den, followed through 33 frames",
-        category="other",
-        readme="(c) 2008 Blender Foundation, bigbuckbunny.org. CC BY 3.0.",
-        task_attributes={"format_version": "0.1", "categories": [category]},
-        samples=(
-            Sample(
-                "out-of-the-den",
-                tuple(Picture(path.name, path.read_bytes()) for path in frames),
-                rabbit_label(len(frames)),
-                metadata={"source": "(c) 2008 Blender Foundation, bigbuckbunny.org", "licence": "CC BY 3.0"},
-            ),
-        ),
-    )
-
-
-def rabbit_boxes_xyxy() -> dict[int, list[float]]:
-    """The boxes placed by hand, [x0, y0, x1, y1] in pixels by frame index."""
-    boxes = json.loads((DATA / "bunny" / "rabbit_boxes.json").read_bytes())
-    return {int(frame): box for frame, box in boxes.items()}
-
-
-def rabbit_label(frames: int) -> Json:
-    """The sequence label: one track, in every frame, its box moving linearly from keyframe to keyframe."""
-    boxes = rabbit_boxes_xyxy()
-    keyframes = sorted(boxes)
-    corners = np.array([boxes[frame] for frame in keyframes])
-    every_frame = np.stack([np.interp(np.arange(frames), keyframes, corner) for corner in corners.T], axis=1)
-    every_frame = np.round(every_frame * COORDINATE_GRID_PX) / COORDINATE_GRID_PX
-    return {
-        "format_version": "0.1",
-        "frames": [
-            {
-                "timestamp": index * FRAME_STEP_NS,
-                "annotations": [
-                    {
-                        "id": 1,
-                        "track_id": 1,
-                        "category_id": RABBIT,
-                        "type": "bbox",
-                        "points": [[x0, y0], [x1, y1]],
-                        "is_keyframe": index in boxes,
-                        "attributes": {"pose": "upright" if index >= FIRST_UPRIGHT_FRAME else "stooping"},
-                    }
-                ],
-            }
-            for index, (x0, y0, x1, y1) in enumerate(every_frame.tolist())
-        ],
-    }
 
 
 # Drawing

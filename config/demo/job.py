@@ -15,18 +15,15 @@ from typing import Any
 from config.demo.console import Console
 from config.demo.datasets import demo_datasets
 from config.demo.editing import edit_at_once, marked, missed_events, moved, polygons_by_id, send_edits
+from config.demo.keyframes import show_keyframes
 from config.demo.loading import Loaded, load, steps
-from config.demo.server import Answer, Server
+from config.demo.server import Answer, DemoFailed, Server
 
 OWNER, LABELER = "ana", "ben"
 CONTESTED = 3
 RELEASE_TIMEOUT_S = 120
 POLL_S = 0.1
-COUNTED = {"vector": "polygons", "segmentation-bitmap": "segments", "image-vector-sequence": "boxes"}
-
-
-class DemoFailed(Exception):
-    """The server did not do what the demo shows; the message says what was expected and what came."""
+COUNTED = {"vector": "polygons", "segmentation-bitmap": "segments", "image-vector-sequence": "keyframes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +66,7 @@ def run(console: Console, people: Mapping[str, Server], exports: Path, verify: C
     number = 1 + max((int(r["name"].removeprefix("demo-")) for r in releases if is_ours(r["name"])), default=0)
     step_px = 1.5 if number % 2 else -1.5
     offset = show_two_people(console, people, terrain, step_px)
+    show_keyframes(console, people[OWNER], loaded[-1], exports)
     release = show_release(console, people, terrain, f"demo-{number}", offset, step_px)
     exported = save(release.data, exports / f"{OWNER}-{terrain.dataset.name}-{release.name}.json")
     console.heading("The log is verified: everything is computed again and compared")
@@ -97,9 +95,9 @@ def show_loading(console: Console, owner: Server) -> tuple[Loaded, ...]:
     for one in loaded:
         pictures = sum(len(sample.pictures) for sample in one.dataset.samples)
         objects = sum(
-            len(frame["annotations"])
+            len(sample.label.get("annotations", ()))
+            + sum("frame" in e for e in sample.edits if "remove" not in e["op"])
             for sample in one.dataset.samples
-            for frame in sample.label.get("frames", [sample.label])
         )
         what = f"{pictures:>3} {'frames' if 'sequence' in one.dataset.task_type else 'images'}"
         counted = f"{objects:>3} {COUNTED[one.dataset.task_type]}"

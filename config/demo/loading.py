@@ -96,6 +96,13 @@ def put_label(server: Server, sample: Sample, uuid: str, advance: Callable[[str]
             advance(sample.bitmap.filename)
         advance(sample.name)
         return there.offset
+    if sample.edits:
+        if there is not None:
+            server.call("DELETE", label_path(uuid))
+        edits = [*sample.edits, {"op": "set_status", "verb": "submit"}]
+        answer = server.call("POST", f"{label_path(uuid)}edits/", {"edits": edits})
+        advance(sample.name)
+        return answer.offset
     if sample.bitmap is not None:
         url = server.upload(sample.bitmap.filename, sample.bitmap.data)
         advance(sample.bitmap.filename)
@@ -109,7 +116,14 @@ def holds_enough(attributes: dict[str, Any] | None, sample: Sample) -> bool:
     """Whether a label still has the objects that the two people are going to edit."""
     if attributes is None:
         return False
+    if sample.edits:
+        return tracks_of(attributes) >= {edit["track_id"] for edit in sample.edits if edit["op"] == "add_track"}
     if "annotations" not in sample.label:
         return True
     there = {annotation["id"] for annotation in attributes.get("annotations", [])}
     return there >= {annotation["id"] for annotation in sample.label["annotations"]}
+
+
+def tracks_of(attributes: dict[str, Any]) -> set[int]:
+    """The numbers of the tracks in a sequence's label."""
+    return {item["track_id"] for frame in attributes.get("frames", ()) for item in frame["annotations"]}

@@ -58,6 +58,10 @@ class Answer:
         return int(self.headers["dataset-offset"])
 
 
+class DemoFailed(Exception):
+    """The server did not do what the demo shows; the message says what was expected and what came."""
+
+
 class Server:
     """Requests to the server at `address`, as the person who has `key`.
 

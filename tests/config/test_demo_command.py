@@ -82,6 +82,8 @@ def test_the_first_run_shows_every_part_of_the_job(demo: Demo, first: str) -> No
     assert first.count("loaded, log at offset") == 3
     assert first.count("✓ rebased") == 2
     assert first.count("409 ✗ conflict") == 1
+    assert "frames 17 to 24 are computed anew, the other 25 are as they were" in first
+    assert (demo.home / "exports" / "ana-bunny-frames.jpg").read_bytes().startswith(b"\xff\xd8")
     assert "AnnotationGeometrySet by" in first
     assert "the same bytes as before the edit ✓" in first
     assert hashlib.sha256(release_file(demo, "demo-1")).hexdigest()[:16] in first

@@ -16,9 +16,11 @@ import pytest
 
 from config.demo import job
 from config.demo.console import Console
-from config.demo.job import DemoFailed, Outcome
-from config.demo.server import Answer, Refused, Server
+from config.demo.job import Outcome
+from config.demo.server import Answer, DemoFailed, Refused, Server
 from config.demo.summary import show_summary
+from sequences.rules.geometries import from_wire, to_wire
+from sequences.rules.timeline import Clock, Timeline
 
 ADDRESS = "http://server.test"
 Json = dict[str, Any]
@@ -100,7 +102,50 @@ class Model:
         offset = str(self.offset)
         return reply(body, 200, {"etag": f'"{len(self.labels[key])}"', "dataset-offset": offset})
 
+    def tracks(self, key: str, **_: Any) -> Answer:
+        found = []
+        for number, track in self.labels[key][-1]["tracks"].items():
+            line = Timeline.of(track)
+            found.append({"track_id": number, "presence": line.presence(33), "keyframes": line.keyframes()})
+        return reply(found)
+
+    def frames(self, key: str, **_: Any) -> Answer:
+        return reply(self.shown(self.labels[key][-1]))
+
+    def shown(self, state: Json) -> list[Json]:
+        frames: list[Json] = [{"annotations": []} for _ in range(33)]
+        for number, track in state["tracks"].items():
+            for item in Timeline.of(track).shown(Clock(33)):
+                seen = {"track_id": number, "category_id": track["category_id"], "is_keyframe": item.own}
+                frames[item.frame]["annotations"].append(to_wire(item.geometry) | seen)
+        if self.faults.get("computes_too_much") and len(self.labels["bunny.out-of-the-den"]) > 1:
+            frames[0]["annotations"].pop()
+        return frames
+
+    def edit_tracks(self, key: str, body: Json) -> Answer:
+        state = copy.deepcopy(self.labels[key][-1]) if key in self.labels else {"tracks": {}}
+        for edit in body["edits"]:
+            entries = state["tracks"].get(edit.get("track"), {}).get("entries", {})
+            match edit["op"]:
+                case "add_track" | "set_keyframe":
+                    geometry, _, _ = from_wire(edit, "")
+                    if edit["op"] == "add_track":
+                        entries = {}
+                        state["tracks"][edit["track_id"]] = {"category_id": edit["category_id"], "entries": entries}
+                    entries[str(edit["frame"])] = {"geometry": geometry}
+                case "move_keyframe":
+                    entries[str(edit["to"])] = entries.pop(str(edit["frame"]))
+                case "set_remove_keyframe":
+                    entries[str(edit["frame"])] = {"absent": True}
+        self.offset += len(body["edits"])
+        self.labels.setdefault(key, []).append(state)
+        state["frames"] = []
+        state["frames"] = self.shown(state)
+        return self.versioned(key, {})
+
     def edit(self, key: str, body: Json, headers: Mapping[str, str]) -> Answer:
+        if key.startswith("bunny"):
+            return self.edit_tracks(key, body)
         seen = int(headers["If-Match"].strip('"'))
         ids = {edit["annotation"] for edit in body["edits"]}
         if any(ids & others for others in self.touched[key][seen:]) and not self.faults.get("never_refuses"):
@@ -166,6 +211,8 @@ ROUTES: dict[str, Callable[..., Answer]] = {
     f"PUT {LABEL}": Model.put_label,
     f"POST {LABEL}edits/": Model.edit,
     f"GET {LABEL}events/": Model.events,
+    f"GET {LABEL}tracks/": Model.tracks,
+    f"GET {LABEL}frames/": Model.frames,
     f"GET {DATASET}/releases/": Model.list_releases,
     f"POST {DATASET}/releases/": Model.cut,
     rf"GET {DATASET}/releases/([\w-]+)/": Model.release,
@@ -198,8 +245,15 @@ def test_the_first_run_loads_edits_releases_and_verifies(tmp_path: Path) -> None
     assert model.asked.count("POST /upload") == 2 + 2 * 2 + 33
     assert outcome.exported == tmp_path / "ana-terrain-demo-1.json"
     assert outcome.exported.read_bytes() == outcome.release.data
-    assert list(tmp_path.iterdir()) == [outcome.exported]
-    for words in ("* rebased", "409 x conflict", "AnnotationGeometrySet by ana", "demo-1", "all sound"):
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "ana-bunny-frames.jpg", outcome.exported]
+    for words in (
+        "* rebased",
+        "409 x conflict",
+        "AnnotationGeometrySet by ana",
+        "demo-1",
+        "all sound",
+        "hidden at 16 to 25",
+    ):
         assert words in told
 
 
@@ -235,12 +289,13 @@ def test_an_emptied_label_is_put_back_before_the_two_people_need_it(tmp_path: Pa
         ("never_refuses", "should be refused with 409"),
         ("moves_releases", "the release moved"),
         ("builds_no_release", "The disk is full."),
+        ("computes_too_much", "a keyframe between 16 and 25 moved, and the frames [0, "),
     ],
 )
 def test_a_server_that_does_not_do_what_is_shown_fails_the_demo(tmp_path: Path, fault: str, words: str) -> None:
     with pytest.raises(DemoFailed, match=re.escape(words)):
         run(Model(**{fault: True}), tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert not list(tmp_path.glob("*.json"))
 
 
 def test_a_refusal_ends_the_job_with_the_servers_words(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from config.demo.console import Console
-from config.demo.job import DemoFailed, run
+from config.demo.job import run
 from config.demo.people import keys_for_a_run, make_people
-from config.demo.server import Refused, Server
+from config.demo.server import DemoFailed, Refused, Server
 from config.demo.summary import show_login, show_summary
 from config.serving import Serving, ServingError, migrate, stop_on_signals
 
