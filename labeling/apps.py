@@ -24,7 +24,8 @@ class LabelingConfig(AppConfig):
 
         from labeling import events, projectors  # noqa: F401 - importing the events adds them to the vocabulary
         from labeling.admin import logins
-        from labeling.log import projector
+        from labeling.log import projector, verify
+        from labeling.management import mask_checks
 
         signals.user_logged_in.connect(logins.tell_login)
         signals.user_logged_out.connect(logins.tell_logout)
@@ -33,6 +34,7 @@ class LabelingConfig(AppConfig):
             projector.register_kind(kind)
         for catch_up in projectors.CATCH_UPS:
             projector.register_catch_up(catch_up)
+        verify.register_check(mask_checks.findings)
         for counts in projectors.COUNTS:
             projector.register_counts(counts)
         # The functions that write projected rows are made from the tables, so they follow every migration.

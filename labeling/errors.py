@@ -200,6 +200,12 @@ class HistoryExhausted(PalimpsestError):
     code = "history_exhausted"
 
 
+class NoMask(PalimpsestError):
+    """There can be no such mask of a label; the message says why, and what to do."""
+
+    code = "no_mask"
+
+
 class TooLarge(PalimpsestError):
     """The request is larger than the limit."""
 

@@ -26,11 +26,14 @@ __all__ = [
     "Issue",
     "IssueComment",
     "Label",
+    "LabelMasks",
     "LabelSet",
     "LastSignal",
     "LedgerChunk",
     "LogHead",
     "LoginAttempts",
+    "Mask",
+    "MaskFile",
     "Member",
     "OrganizationMember",
     "Person",
@@ -500,6 +503,59 @@ class LedgerChunk(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["dataset_id", "number"], name="one_chunk_of_a_number")]
+
+
+class LabelMasks(Projected):
+    """Of which state of a label its masks are, and how many pictures it has. Its id is the label's.
+
+    `version` is the label's; `categories_offset` the offset of the last change of the dataset's categories before the
+    label's last event, which is what the masks were made with. Where not every picture has a `Mask`, `made` is less
+    than `pictures`: a long sequence's are made when they are asked for. Filled by a catch-up projector.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    sample_id = models.UUIDField(db_index=True)
+    version = models.BigIntegerField()
+    categories_offset = models.BigIntegerField()
+    pictures = models.IntegerField()
+    made = models.IntegerField()
+
+
+class Mask(models.Model):
+    """The masks of one picture of a label: `keys` names each kind's file, `segments` is what is seen of each object.
+
+    `content` is a hash of all that they depend on. Where there are none, `problem` says why.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    dataset_id = models.UUIDField(db_index=True)
+    label_id = models.UUIDField()
+    picture = models.IntegerField()
+    width = models.IntegerField()
+    height = models.IntegerField()
+    content = models.TextField()
+    keys = StoredJSON()
+    segments = StoredJSON()
+    problem = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(fields=["label_id", "picture"], name="mask_of_label")]
+
+
+class MaskFile(models.Model):
+    """The stored PNG file of a mask, by what names its pixels. No projection, but what is in storage: the same pixels
+    may be packed in other bytes by another machine, and are made only once.
+    """
+
+    pk = models.CompositePrimaryKey("dataset_id", "key")
+    dataset_id = models.UUIDField()
+    key = models.CharField(max_length=64)
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.BigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["sha256"], name="mask_file_by_hash")]
 
 
 class Contribution(models.Model):

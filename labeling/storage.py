@@ -8,12 +8,14 @@ import io
 import logging
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from django.core.files.base import File
 from django.core.files.storage import default_storage
+from django.db import connection
 
 from labeling.errors import InvalidValue, Refused, StorageUnavailable, TooLarge
 
@@ -101,6 +103,64 @@ def move(file: IO[bytes], target: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+# --- what may be removed ------------------------------------------------------------------------------------------
+
+#: Numbers of ours among the database's advisory locks. The first is held, shared, by who reads what rows say that
+#: there is; the second by who stores files that can be made again, from before the file until its row is committed.
+_KEPT = int.from_bytes(b"relfiles", signed=True)
+_STORING = int.from_bytes(b"mskfiles", signed=True)
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """While this runs, no file that a row refers to is removed, so what a snapshot of the rows names can be read."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock_shared(%s)", [_KEPT])
+    try:
+        yield
+    finally:
+        _unlock("pg_advisory_unlock_shared", _KEPT)
+
+
+@contextmanager
+def removable() -> Iterator[bool]:
+    """True while nobody relies on files that rows refer to; False where somebody does, and the files have to stay."""
+    with _alone(_KEPT) as free:
+        yield free
+
+
+def storing() -> None:
+    """Until the end of the transaction, files that no row names yet are not taken for forgotten ones."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_STORING])
+
+
+@contextmanager
+def nobody_storing() -> Iterator[bool]:
+    """True while a file that no row names is a forgotten one; False where somebody may be about to name it."""
+    with _alone(_STORING) as free:
+        yield free
+
+
+@contextmanager
+def _alone(number: int) -> Iterator[bool]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
+        free = bool(cursor.fetchone()[0])
+    try:
+        yield free
+    finally:
+        if free:
+            _unlock("pg_advisory_unlock", number)
+
+
+def _unlock(function: str, number: int) -> None:
+    # A lost connection has lost its locks.
+    if connection.connection is not None and not connection.connection.closed and not connection.needs_rollback:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {function}(%s)", [number])
 
 
 # --- what others posted to the bucket ------------------------------------------------------------------------------

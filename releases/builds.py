@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 
+from labeling import storage
 from releases import files, queries, snapshots
 from releases.models import Release, ReleaseBuild
 from releases.snapshots import Snapshot, SnapshotFailed
@@ -54,7 +55,7 @@ def forget(release: uuid.UUID) -> None:
 
     While a backup reads files, the file stays; the sweeper finds it later.
     """
-    with files.removable() as removable:
+    with storage.removable() as removable:
         job = ReleaseBuild.objects.filter(release_id=release).first() if removable else None
         if job is None:
             return

@@ -14,7 +14,6 @@ from urllib.parse import quote
 from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import default_storage
-from django.db import connection
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from labeling import storage
@@ -65,41 +64,6 @@ def read(path: str) -> File[Any]:
         FileNotFoundError: it is not there any more.
     """
     return default_storage.open(path)
-
-
-#: A number of ours among the database's advisory locks: held, shared, by who reads what rows say that there is.
-_KEPT = int.from_bytes(b"relfiles", signed=True)
-
-
-@contextmanager
-def kept() -> Iterator[None]:
-    """While this runs, no file that a row refers to is removed, so what a snapshot of the rows names can be read."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock_shared(%s)", [_KEPT])
-    try:
-        yield
-    finally:
-        _unlock("pg_advisory_unlock_shared")
-
-
-@contextmanager
-def removable() -> Iterator[bool]:
-    """True while nobody relies on files that rows refer to; False where somebody does, and the files have to stay."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_KEPT])
-        free = bool(cursor.fetchone()[0])
-    try:
-        yield free
-    finally:
-        if free:
-            _unlock("pg_advisory_unlock")
-
-
-def _unlock(function: str) -> None:
-    # A lost connection has lost its locks.
-    if connection.connection is not None and not connection.connection.closed and not connection.needs_rollback:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {function}(%s)", [_KEPT])
 
 
 def discard(path: str) -> None:

@@ -16,8 +16,10 @@ from labeling.rules.documents import Changes, Document
 from labeling.rules.edits.editor import Editor
 from labeling.rules.fold import NOW, Place
 from labeling.rules.label_state import LabelState, evolve
+from labeling.rules.masks import Picture
 from labeling.rules.protocol.labels import check_label
 from sequences import events as e
+from sequences.rules import pictures
 from sequences.rules.documents import (
     SequenceDocument,
     first_tracks,
@@ -29,7 +31,7 @@ from sequences.rules.documents import (
     track_changes,
 )
 from sequences.rules.edits import TrackEditor
-from sequences.rules.skeletons import SENSORS, clock_said, skeleton_of
+from sequences.rules.skeletons import BITMAPS, SENSORS, clock_said, skeleton_of
 from sequences.rules.track_state import in_order
 
 JSON = dict[str, Any]
@@ -82,6 +84,13 @@ class SequenceTask:
 
     def editor(self, state: LabelState, **keywords: Any) -> Editor:
         return TrackEditor(state, has_mask=False, task_type=self.name, open=self.begun, **keywords)
+
+    def picture_count(self, state: LabelState) -> int | None:
+        """The number of its frames, where they are images."""
+        return pictures.count(self.opened(state)[0]) if self.name in pictures.OF_IMAGES else None
+
+    def pictures(self, state: LabelState, start: int, end: int) -> list[Picture]:
+        return pictures.shown(self.opened(state)[0], start, end, bitmaps=self.name == BITMAPS)
 
     def begun(self, state: LabelState, sample: Callable[[], JSON]) -> list[Fact]:
         """The facts in front of the first edit of a track: a label that has no frames yet gets those of its sample."""

@@ -22,8 +22,8 @@ MOST_SECRET_KEY_BYTES = 4096
 _plain = re.compile(r"[A-Za-z0-9.:+-]{1,64}")
 _name = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _table_part = re.compile(r"tables/([a-z][a-z0-9_]{0,62})/(\d{8})")
-# Where `labeling.commands.assets` and `releases.files` keep files; nothing else is ever written to.
-_stored_file = re.compile(r"files/((?:exports/)?([0-9a-f]{2})/(\2[0-9a-f]{62})(?:\.json)?)")
+# Where `labeling.commands.assets`, `labeling.mask_files` and `releases.files` keep files; nothing else is written to.
+_stored_file = re.compile(r"files/((?:exports/|masks/)?([0-9a-f]{2})/(\2[0-9a-f]{62})(?:\.json|\.png)?)")
 
 Hex = str
 T = TypeVar("T")

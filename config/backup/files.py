@@ -1,7 +1,7 @@
 """The stored files that rows refer to: out of the storage, whatever it is, and into it again, each by its SHA-256.
 
 No file can be missed. A file is durable before a row names it, so every file that a snapshot of the rows names is there
-when the snapshot is taken; and it stays, because nothing removes a file while `releases.files.kept` holds.
+when the snapshot is taken; and it stays, because nothing removes a file while `storage.kept` holds.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ _FETCHED_AT_ONCE = 8
 _SOURCES = {
     "labeling_datasetasset": "SELECT sha256, size_bytes, NULL::text AS path FROM labeling_datasetasset",
     "labeling_asset": "SELECT sha256, size_bytes, NULL::text FROM labeling_asset WHERE sha256 IS NOT NULL",
+    "labeling_maskfile": (
+        "SELECT sha256, size_bytes, 'masks/' || left(sha256, 2) || '/' || sha256 || '.png' FROM labeling_maskfile"
+    ),
     "releases_releasebuild": (
         "SELECT sha256, size_bytes, path FROM releases_releasebuild WHERE status = 'SUCCEEDED' AND path <> ''"
     ),

@@ -25,8 +25,8 @@ from config.backup import contents, landmarks, tables
 from config.backup.archive import Writer
 from config.backup.contents import Columns, Files, Manifest, Opening, Table
 from config.backup.files import BadFile, References, read_ahead
+from labeling import storage
 from labeling.log.store import APP_VERSION
-from releases import files as release_files
 
 #: Told (what is being written, done, in all): rows of a table by their parts, files by their number.
 Progress = Callable[[str, int, int], None]
@@ -91,7 +91,7 @@ def make(sink: IO[bytes], *, with_files: bool = True, progress: Progress = lambd
         django.db.Error, psycopg.Error: the database failed.
     """
     try:
-        with release_files.kept():
+        with storage.kept():
             return _Making(sink, with_files, progress).run()
     except BadFile as bad:
         raise BackupFailed(

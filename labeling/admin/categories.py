@@ -18,13 +18,13 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 
 from labeling.admin.denials import tell_denial
-from labeling.admin.drawing import colours_of
 from labeling.admin.fields import TextField, words_of
 from labeling.admin.recorded import REFUSALS
 from labeling.admin.rights import intent_of, may
 from labeling.admin.tabs import dataset_here, shown
 from labeling.commands import datasets as commands
 from labeling.models import Dataset
+from labeling.rules.colours import colours_of
 
 if TYPE_CHECKING:
     from labeling.admin.datasets import DatasetAdmin

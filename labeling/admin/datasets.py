@@ -18,7 +18,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from labeling.admin import attributes, categories, display, uploads
-from labeling.admin.drawing import colours_of
 from labeling.admin.fields import (
     Fieldsets,
     JSONTextField,
@@ -38,6 +37,7 @@ from labeling.models import Dataset, LabelSet, Person
 from labeling.queries import datasets as queries
 from labeling.queries.progress import progress_of_label_sets
 from labeling.rules.access import ON_ACCEPTED
+from labeling.rules.colours import colours_of
 from labeling.rules.dataset_state import DATASET_CATEGORIES, SETTINGS, STREAM
 from labeling.rules.edits.placement import OUTSIDE
 from labeling.rules.task_types import task_type_names

@@ -18,10 +18,10 @@ from django.utils.safestring import SafeString
 
 from labeling.admin import display, thumbnails
 from labeling.admin.datasets import DatasetFilter
-from labeling.admin.drawing import colours_of
 from labeling.admin.fields import pretty
 from labeling.admin.recorded import ReadAdmin
 from labeling.models import Annotation, Dataset, Label, LabelSet, Sample
+from labeling.rules.colours import colours_of
 from labeling.rules.label_state import STATUSES, label_stream
 
 JSON = dict[str, Any]

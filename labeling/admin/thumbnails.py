@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from labeling.admin import drawing
+from labeling import drawing
 from labeling.admin.rights import person_of
 from labeling.commands import assets
 from labeling.errors import InvalidValue, NotFound, PalimpsestError
@@ -25,6 +25,7 @@ from labeling.models import Asset, Dataset, Label, LabelSet, Sample
 from labeling.queries import labels as label_queries
 from labeling.queries import samples as sample_queries
 from labeling.rules import access
+from labeling.rules.colours import colours_of
 from labeling.rules.dataset_state import GROUND_TRUTH
 from labeling.rules.task_types import task_type
 
@@ -131,7 +132,7 @@ def _rendered(wanted: Wanted, request: HttpRequest) -> bytes:
         picture = drawing.card(drawing.fitted(size_wh, box), "")
     if picture is None or size_wh is None:
         return drawing.encoded(drawing.card(box, words))
-    colour_of = drawing.colours_of(wanted.dataset.task_attributes)
+    colour_of = colours_of(wanted.dataset.task_attributes)
     return drawing.encoded(drawing.drawn(picture, document, ids, size_wh=size_wh, colour_of=colour_of))
 
 

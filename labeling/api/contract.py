@@ -34,11 +34,12 @@ OTHERS = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A successful answer; without a schema it has no body."""
+    """A successful answer; without a schema it has no body. `files` are the media types that may come in its place."""
 
     schema: JSON | None = None
     headers: tuple[Header, ...] = ()
     media: tuple[str, ...] = ("application/json",)
+    files: tuple[str, ...] = ()
     description: str = ""
     example: Any = None
 

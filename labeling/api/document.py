@@ -196,6 +196,7 @@ def _answer(status: int, answer: Reply, item: Endpoint, everything: list[Endpoin
         if "application/json" in answer.media:  # the schema is that of JSON; what else there is, is text
             others = [media for media in answer.media if media != "application/json"]
             found["content"] |= {media: {"schema": {"type": "string"}} for media in others}
+        found["content"] |= {media: {"schema": {"type": "string", "format": "binary"}} for media in answer.files}
         links = _links(answer, item, everything)
         if links:
             found["links"] = links

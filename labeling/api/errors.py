@@ -40,6 +40,7 @@ STATUS: dict[type[errors.PalimpsestError], int] = {
     errors.Refused: 409,
     errors.InTheWay: 409,
     errors.HistoryExhausted: 409,
+    errors.NoMask: 409,
     errors.VersionUnknown: 412,
     errors.TooLarge: 413,
     errors.IdempotencyKeyReused: 422,

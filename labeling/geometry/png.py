@@ -26,7 +26,7 @@ try:
 except ImportError:  # an extra: several times faster, a little larger
     isal_zlib = None
 
-__all__ = ["BadBitmap", "Packing", "kind_of", "read_ids", "write_colours", "write_ids", "write_values"]
+__all__ = ["BadBitmap", "Packing", "kind_of", "read_ids", "write_colours", "write_ids", "write_palette", "write_values"]
 
 #: small: zlib at its usual level. fast: isal where it is installed, else zlib's fastest level.
 Packing = Literal["small", "fast"]
@@ -159,8 +159,32 @@ def write_colours(colours: NDArray[np.uint8], *, packing: Packing = "small") -> 
     return _written(lines, (height, width), 8, _RGB if channels == 3 else _RGBA, packing)
 
 
+def write_palette(indexes: NDArray[np.uint8], colours: NDArray[np.uint8], *, packing: Packing = "small") -> bytes:
+    """The palette PNG file of a map (H, W) of places in a list (N, 3) of at most 256 colours, all uint8.
+
+    Raises:
+        BadBitmap: other shapes or types, no pixels, or a place that the list does not have.
+    """
+    if indexes.ndim != 2 or indexes.size == 0 or indexes.dtype != np.uint8:
+        raise BadBitmap("A map of palette indexes is a two-dimensional array of uint8 with at least one pixel.")
+    if colours.dtype != np.uint8 or colours.ndim != 2 or colours.shape[1] != 3 or not 0 < len(colours) <= 256:
+        raise BadBitmap("A palette is an array of 1 to 256 colours of three bytes.")
+    if int(indexes.max()) >= len(colours):
+        raise BadBitmap("A palette index is less than the number of colours.")
+
+    def lines(first: int, after: int) -> NDArray[np.uint8]:
+        return np.ascontiguousarray(indexes[first:after])
+
+    return _written(lines, indexes.shape, 8, _PALETTE, packing, _chunk(b"PLTE", colours.tobytes()))
+
+
 def _written(
-    lines: Callable[[int, int], NDArray[np.uint8]], shape: tuple[int, ...], depth: int, colour: int, packing: Packing
+    lines: Callable[[int, int], NDArray[np.uint8]],
+    shape: tuple[int, ...],
+    depth: int,
+    colour: int,
+    packing: Packing,
+    palette: bytes = b"",
 ) -> bytes:
     """The file whose rows `first` to `after` (exclusive) are the bytes lines(first, after), packed band by band."""
     height, width = shape
@@ -183,7 +207,8 @@ def _written(
         packed.append(packer.compress(filtered[: len(band)].data))
     packed.append(packer.flush())
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return _SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", b"".join(packed)) + _chunk(b"IEND", b"")
+    pixels = _chunk(b"IDAT", b"".join(packed))
+    return _SIGNATURE + _chunk(b"IHDR", head) + palette + pixels + _chunk(b"IEND", b"")
 
 
 def _header(chunk: bytes) -> _Header | None:

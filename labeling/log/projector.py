@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from django.db import OperationalError, connection, transaction
 
@@ -48,6 +48,14 @@ class CatchUp(Protocol):
 
     def project(self, log: uuid.UUID, events: Sequence[Event]) -> None:
         """Fold a contiguous page of events into rows, inside the caller's transaction."""
+
+
+@runtime_checkable
+class KeepsFiles(Protocol):
+    """A catch-up projection whose rows name files of what it made."""
+
+    def before_rebuild(self, log: uuid.UUID) -> None:
+        """Forget the files that are lost or damaged, so that a rebuild makes them anew."""
 
 
 @dataclass(frozen=True, slots=True)

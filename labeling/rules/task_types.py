@@ -17,6 +17,7 @@ from labeling.rules.documents import Changes, Document
 from labeling.rules.edits.editor import Editor
 from labeling.rules.edits.operations import AnnotationEditor
 from labeling.rules.label_state import LabelState
+from labeling.rules.masks import Object, Picture
 from labeling.rules.protocol.labels import LABELS, check_label
 
 JSON = dict[str, Any]
@@ -26,7 +27,8 @@ class TaskType(Protocol):
     """Parses a label document, turns its difference to a state into facts, and renders the document again.
 
     `copied` gives the facts that make the same label in another dataset, whole, with what the document cannot say.
-    `editor` applies lists of edits, or refuses where a label is set by whole documents.
+    `editor` applies lists of edits, or refuses where a label is set by whole documents. `pictures` gives what the label
+    shows in its pictures start … end - 1, of which there are `picture_count`; None where nothing of it covers pixels.
     """
 
     name: str
@@ -47,6 +49,10 @@ class TaskType(Protocol):
     def copied(self, state: LabelState) -> list[Fact]: ...
 
     def editor(self, state: LabelState, **keywords: Any) -> Editor: ...
+
+    def picture_count(self, state: LabelState) -> int | None: ...
+
+    def pictures(self, state: LabelState, start: int, end: int) -> list[Picture]: ...
 
 
 class AnnotationTask:
@@ -85,6 +91,14 @@ class AnnotationTask:
     def editor(self, state: LabelState, **keywords: Any) -> Editor:
         return AnnotationEditor(state, has_mask=self.has_mask, **keywords)
 
+    def picture_count(self, state: LabelState) -> int | None:
+        return 1
+
+    def pictures(self, state: LabelState, start: int, end: int) -> list[Picture]:
+        listed = state.in_order()
+        objects = tuple(Object(item["id"], item["uuid"], item["category_id"], item["geometry"]) for item in listed)
+        return [Picture(objects, state.mask if self.has_mask else None)][start:end]
+
 
 class VerbatimTask:
     """Documents without events of their own: one LabelDocumentSet a save; equality is equality of JSON."""
@@ -122,6 +136,12 @@ class VerbatimTask:
 
     def editor(self, state: LabelState, **keywords: Any) -> Editor:
         raise Refused(f"Labels of a {self.name or 'custom'} dataset are set by whole documents; PUT the label.")
+
+    def picture_count(self, state: LabelState) -> int | None:
+        return None
+
+    def pictures(self, state: LabelState, start: int, end: int) -> list[Picture]:
+        return []
 
 
 _task_types: dict[str, TaskType] = {}

@@ -113,6 +113,9 @@ REFUSALS = {
     "unsupported_media_type": Refusal(
         415, "The body must be application/json, as it is or with Content-Encoding: gzip."
     ),
+    "no_mask": Refusal(
+        409, "The size of the picture is not known, because it is no file of this server; upload it here."
+    ),
     "idempotency_key_reused": Refusal(422, "This Idempotency-Key was used for another request; send a new key."),
     "busy": Refusal(503, "The dataset is busy; nothing was stored. Send the request again.", headers=RETRY),
     "storage_unavailable": Refusal(

@@ -14,7 +14,7 @@ from labeling.errors import NotFound
 from labeling.log import projector, rebuild, store, stored
 from labeling.log.beside import NoSchema, RebuildGoingOn
 from labeling.log.event import INSTALLATION, SECURITY
-from labeling.log.projector import CatchUp
+from labeling.log.projector import CatchUp, KeepsFiles
 from labeling.management.logs import log_named, names_of_logs
 from labeling.management.progress import Bar, DataCommand
 
@@ -56,6 +56,8 @@ class Command(DataCommand):
                 if tables is None or tables:
                     done.append(rebuild.rebuild(log, tables, progress=self._progress(name, log), restart=restart))
                 for each in catch_ups if log != INSTALLATION else ():
+                    if isinstance(each, KeepsFiles):
+                        each.before_rebuild(log)
                     shown = self._progress(f"{name}: {each.name}", log)
                     done.append(projector.rebuild_catch_up(each, log, progress=shown, restart=restart))
                 events += sum(each.events for each in done)

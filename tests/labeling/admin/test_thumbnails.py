@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from django.urls import reverse
 from PIL import Image
 
-from labeling.admin import drawing
+from labeling import drawing
 from labeling.commands import assets, datasets, labels
 from labeling.errors import StorageUnavailable
 from labeling.geometry import png as bitmap_png

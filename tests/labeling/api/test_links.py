@@ -15,8 +15,10 @@ JSON = dict[str, Any]
 ENDPOINTS = {item.id: item for item in endpoints()}
 #: Where one begins: operations that need nothing, and make something.
 ROOTS = ("dataset_add", "asset_add", "key_add", "organization_add")
-#: What is refused even then: nothing was uploaded for the planned file.
-REFUSED = {"asset_complete": 409}
+#: What is refused even then: nothing was uploaded for the planned file, and of pictures of other servers are no masks.
+REFUSED = {"asset_complete": 409} | dict.fromkeys(
+    ("label_mask", "label_mask_report", "label_overlay", "label_pixel"), 404
+)
 
 
 def body_of(id: str) -> Any:

@@ -26,6 +26,7 @@ from labeling.models import ApiKey, Person
 from labeling.rules.access import ACTIONS, IN_PUBLIC
 from releases.commands import cut_release
 from tests.labeling.api.conftest import Answer, browser
+from tests.support.masks import picture, upload
 
 JSON = dict[str, Any]
 
@@ -171,6 +172,14 @@ ROWS: dict[tuple[str, str], Row] = {
         {"of": {"kind": "author", "author": "olga"}, "dry_run": True}, action="restore"
     ),
     ("label_events", ""): Row(),
+    ("label_mask", ""): Row(),
+    ("label_mask", "at"): Row(query="at=99", action="history"),
+    ("label_mask_report", ""): Row(),
+    ("label_mask_report", "at"): Row(query="at=99", action="history"),
+    ("label_overlay", ""): Row(),
+    ("label_overlay", "at"): Row(query="at=99", action="history"),
+    ("label_pixel", ""): Row(query="x=1&y=1"),
+    ("label_pixel", "at"): Row(query="x=1&y=1&at=99", action="history"),
     ("label_tracks", ""): Row(),
     ("label_tracks", "at"): Row(query="at=99", action="history"),
     ("label_frames", ""): Row(),
@@ -288,7 +297,8 @@ class World:
         for role in ROLES:
             datasets.add_member(intent=olga, dataset=made, person=self.people[role].id, role=role)
         datasets.add_label_set(intent=olga, dataset=made, name="model")
-        item = samples.checked_sample({"name": "a.png", "attributes": IMAGE})
+        image = {"image": {"url": upload(self.people["olga"], picture())}}
+        item = samples.checked_sample({"name": "a.png", "attributes": image})
         (sample,) = samples.add_samples(intent=olga, dataset=made, items=[item], keep_existing=False)
         labels.save_label(
             intent=olga, sample=sample, label_set="ground-truth", document=DOCUMENT, status="PRELABELED", create=True

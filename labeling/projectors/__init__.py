@@ -14,6 +14,7 @@ from labeling.log.event import Event
 from labeling.log.projector import Counts, StreamKind
 from labeling.log.rows import Rows
 from labeling.models import Contribution, LastSignal, LedgerChunk, UnsavedWork, WorkUnit
+from labeling.projectors.masks import LabelMaskRows
 from labeling.reports import ledger, reading
 from labeling.rules import dataset_state, issue_state, label_state, organization_state, sample_state, work_units
 from labeling.rules.dataset_state import DatasetState
@@ -291,4 +292,4 @@ class Ledger:
         LedgerChunk.objects.filter(dataset_id=log).delete()
 
 
-CATCH_UPS = (Contributions(), WorkUnits(), Ledger())
+CATCH_UPS = (Contributions(), WorkUnits(), Ledger(), LabelMaskRows())

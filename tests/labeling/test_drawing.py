@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labeling.admin import drawing
+from labeling import drawing
 from labeling.geometry import rle
+from labeling.rules.colours import NO_COLOUR, colours_of
 
 WHITE, RED = (255, 255, 255), (255, 0, 0)
 CATEGORIES = {"categories": [{"id": 1, "name": "car", "color": list(RED)}]}
@@ -23,7 +24,7 @@ def over_white(*annotations: dict[str, Any], ids: np.ndarray | None = None) -> n
         {"annotations": [{"id": 7, "category_id": 1} | item for item in annotations]},
         ids,
         size_wh=(100, 80),
-        colour_of=drawing.colours_of(CATEGORIES),
+        colour_of=colours_of(CATEGORIES),
     )
     return np.asarray(picture).astype(int)
 
@@ -149,11 +150,11 @@ def test_drawing_stops_after_too_many_points(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_category_without_a_colour_always_gets_the_same_one() -> None:
     categories = [{"id": 1, "name": "a"}, {"id": 2, "color": "red"}, {"id": 3, "color": [1]}]
-    colour_of = drawing.colours_of({"categories": categories})
+    colour_of = colours_of({"categories": categories})
 
-    assert colour_of(1) == drawing.colours_of({})(1)
+    assert colour_of(1) == colours_of({})(1)
     assert len({colour_of(number) for number in range(1, 40)}) > 35
-    assert colour_of(None) == colour_of("1") == colour_of(0) == drawing.NO_COLOUR
+    assert colour_of(None) == colour_of("1") == colour_of(0) == NO_COLOUR
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "I;16", "I", "F"])

@@ -6,7 +6,6 @@ Shapes are drawn at twice the size and shrunk, because Pillow draws without smoo
 
 from __future__ import annotations
 
-import colorsys
 import io
 from collections.abc import Callable, Iterator
 from typing import IO, Any
@@ -18,9 +17,10 @@ from PIL import Image, ImageDraw, ImageFont
 from labeling.errors import StorageUnavailable
 from labeling.geometry import rle, shapes
 from labeling.geometry.bitmaps import BadBitmap, Ids
+from labeling.rules.colours import NO_COLOUR, Colour, shade
+from labeling.rules.masks import Kind, Masks
 
 JSON = dict[str, Any]
-Colour = tuple[int, int, int]
 Points = list[tuple[float, float]]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -31,12 +31,16 @@ MOST_JPEG_PIXELS = 400_000_000
 MOST_OBJECTS = 4000
 MOST_POINTS = 200_000
 
+#: A part of keys of what was drawn, to be raised when the same would be drawn differently.
+STYLE = 1
 SMOOTH = 2
 FILL = 0.28
 MASK_FILL = 0.55
+#: What has no inside, and so covers no pixels of a mask.
+THIN = frozenset({"polyline", "point", "skeleton"})
+VOID: Colour = (0, 0, 0)
 PAPER: Colour = (222, 222, 218)
 INK: Colour = (132, 134, 136)
-NO_COLOUR: Colour = (150, 150, 150)
 
 
 class Unreadable(ValueError):
@@ -106,30 +110,6 @@ def encoded(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def colours_of(task_attributes: JSON) -> Callable[[Any], Colour]:
-    """The colour of a category id: its own where the dataset gives one, else one that the id always gets."""
-    own: dict[int, Colour] = {}
-    for item in task_attributes.get("categories") or ():
-        parts = item.get("color") if isinstance(item, dict) else None
-        if isinstance(parts, list) and len(parts) >= 3 and all(type(part) in (int, float) for part in parts[:3]):
-            red, green, blue = (int(min(max(part, 0), 255)) for part in parts[:3])
-            own[item["id"]] = (red, green, blue)
-
-    def colour(category: Any) -> Colour:
-        if type(category) is not int:
-            return NO_COLOUR
-        if category in own:
-            return own[category]
-        return _hue((category * 0.618033988749895) % 1.0) if category else NO_COLOUR
-
-    return colour
-
-
-def _hue(hue: float) -> Colour:
-    red, green, blue = colorsys.hls_to_rgb(hue, 0.52, 0.72)
-    return round(red * 255), round(green * 255), round(blue * 255)
-
-
 def drawn(
     picture: Image.Image,
     document: JSON,
@@ -152,27 +132,51 @@ def drawn(
     return large.resize(picture.size, Image.Resampling.BOX)
 
 
+def overlaid(picture: Image.Image, masks: Masks, kind: Kind) -> Image.Image:
+    """The picture with a map of the masks over it, and what covers no pixel (lines, points, skeletons) as it is drawn.
+
+    Raises:
+        NoMask: what is drawn is no outline or bitmap.
+    """
+    large = picture.resize((picture.width * SMOOTH, picture.height * SMOOTH), Image.Resampling.BILINEAR)
+    indexes, colours = masks.layers(kind)
+    large = _with_layers(large, indexes, np.array(colours, dtype=np.float32))
+    pen = _Pen(large, (large.width / masks.width, large.height / masks.height))
+    for item, colour in list(zip(masks.picture.objects, masks.object_colours, strict=True))[:MOST_OBJECTS]:
+        if item.geometry["type"] in THIN:
+            pen.object({"geometry": item.geometry}, colour)
+    return large.resize(picture.size, Image.Resampling.BOX)
+
+
 def _with_bitmap(picture: Image.Image, ids: Ids, colours: dict[int, Colour]) -> Image.Image:
-    rows = (np.arange(picture.height) * ids.shape[0]) // picture.height
-    columns = (np.arange(picture.width) * ids.shape[1]) // picture.width
-    small = ids[rows[:, None], columns[None, :]]
-    present, place = np.unique(small, return_inverse=True)
-    place = place.reshape(small.shape)
-    table = np.array([_shade(colours.get(int(number), NO_COLOUR), int(number)) for number in present], dtype=np.float32)
-    weight = np.where(present == 0, 0.0, MASK_FILL).astype(np.float32)[place][..., None]
+    present, place = np.unique(_nearest(ids, picture), return_inverse=True)
+    table = [shade(colours.get(int(number), NO_COLOUR), int(number)) for number in present]
+    first = int(present[0] != 0)  # in front of all there is void
+    return _with_layers(
+        picture,
+        (place + first).reshape(picture.height, picture.width),
+        np.array([VOID] * first + table, dtype=np.float32),
+    )
+
+
+def _nearest(values: NDArray[Any], picture: Image.Image) -> NDArray[Any]:
+    """The value of the nearest pixel for each of the picture's."""
+    rows = (np.arange(picture.height) * values.shape[0]) // picture.height
+    columns = (np.arange(picture.width) * values.shape[1]) // picture.width
+    found: NDArray[Any] = values[rows[:, None], columns[None, :]]
+    return found
+
+
+def _with_layers(picture: Image.Image, indexes: NDArray[Any], table: NDArray[np.float32]) -> Image.Image:
+    """The picture with a map of places in a table of colours over it, of which the first is void, and outlines."""
+    small = _nearest(indexes, picture)
+    weight = np.where(small == 0, 0.0, MASK_FILL).astype(np.float32)[..., None]
     edge = np.zeros(small.shape, dtype=bool)
     edge[:, :-1] |= small[:, :-1] != small[:, 1:]
     edge[:-1] |= small[:-1] != small[1:]
-    painted = np.asarray(picture, dtype=np.float32) * (1 - weight) + table[place] * weight
+    painted = np.asarray(picture, dtype=np.float32) * (1 - weight) + table[small] * weight
     painted[edge] *= 0.55
     return Image.fromarray(np.clip(painted, 0, 255).astype(np.uint8))
-
-
-def _shade(colour: Colour, number: int) -> Colour:
-    """A little lighter or darker by the object's id, so that neighbours of one category can be told apart."""
-    by = ((number * 97) % 5 - 2) * 11
-    red, green, blue = (min(max(part + by, 0), 255) for part in colour)
-    return red, green, blue
 
 
 class _Pen:

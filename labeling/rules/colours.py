@@ -1,0 +1,44 @@
+"""The colours that labels are shown in: each category's, and of each object a shade of it. Pure."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Callable
+from typing import Any
+
+JSON = dict[str, Any]
+Colour = tuple[int, int, int]
+
+NO_COLOUR: Colour = (150, 150, 150)
+GOLDEN = 0.618033988749895
+
+
+def colours_of(task_attributes: JSON) -> Callable[[Any], Colour]:
+    """The colour of a category id: its own where the dataset gives one, else one that the id always gets."""
+    own: dict[int, Colour] = {}
+    for item in task_attributes.get("categories") or ():
+        parts = item.get("color") if isinstance(item, dict) else None
+        if isinstance(parts, list) and len(parts) >= 3 and all(type(part) in (int, float) for part in parts[:3]):
+            red, green, blue = (int(min(max(part, 0), 255)) for part in parts[:3])
+            own[item["id"]] = (red, green, blue)
+
+    def colour(category: Any) -> Colour:
+        if type(category) is not int:
+            return NO_COLOUR
+        if category in own:
+            return own[category]
+        return _hue((category * GOLDEN) % 1.0) if category else NO_COLOUR
+
+    return colour
+
+
+def _hue(hue: float) -> Colour:
+    red, green, blue = colorsys.hls_to_rgb(hue, 0.52, 0.72)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def shade(colour: Colour, number: int) -> Colour:
+    """A little lighter or darker by the object's id, so that neighbours of one category can be told apart."""
+    by = ((number * 97) % 5 - 2) * 11
+    red, green, blue = (min(max(part + by, 0), 255) for part in colour)
+    return red, green, blue
