@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 
+from labeling import storage
 from labeling.errors import InvalidValue
 from labeling.log import values
 from releases import builds, files, packing, queries, reading
@@ -96,7 +97,7 @@ def reset(export: uuid.UUID) -> None:
 
 def forget(release: uuid.UUID) -> None:
     """Remove the archives of a release that was taken back, unless a backup reads files; then the sweeper does."""
-    with files.removable() as removable:
+    with storage.removable() as removable:
         for job in ExportBuild.objects.filter(release_id=release) if removable else ():
             job.delete()
             _discard(job.path)

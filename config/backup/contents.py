@@ -170,7 +170,8 @@ def part_of(name: str) -> tuple[str, int] | None:
 def stored_path(name: str) -> tuple[str, str] | None:
     """(path in storage, hash) where a file of the archive is a stored one."""
     match = _stored_file.fullmatch(name)
-    if match is None or match[1].startswith("exports/") != match[1].endswith(".json"):
+    kinds = (("exports/", ".json"), ("masks/", ".png"))
+    if match is None or any(match[1].startswith(folder) != match[1].endswith(ending) for folder, ending in kinds):
         return None
     return match[1], match[3]
 

@@ -13,6 +13,7 @@ from config.backup.archive import BadArchive
 from config.backup.contents import Manifest
 from labeling.log import projector, rebuild, verify
 from labeling.log.event import INSTALLATION, SECURITY
+from labeling.log.projector import KeepsFiles
 from labeling.log.verify import Finding
 
 #: Up to so many events all rows are folded anew, and releases made anew, to be compared: some ten seconds.
@@ -60,6 +61,8 @@ def _refolded(log: uuid.UUID, *, with_files: bool) -> Iterator[Finding]:
         differing = dict(rebuild.compared(log))
         of_dataset = log not in (INSTALLATION, SECURITY)
         for each in projector.catch_ups() if of_dataset else ():
+            if not with_files and isinstance(each, KeepsFiles):
+                continue  # it is made from files, which come another way
             differing |= rebuild.compared_catch_up(each, log)
     except DatabaseError:
         raise

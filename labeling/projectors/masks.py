@@ -73,12 +73,12 @@ class LabelMaskRows:
         tokens: list[str] = []
         for event in events:
             match event.fact:
-                case e.SampleAdded():
-                    samples.add(event.stream.partition("/")[2])
-                case e.SampleChanged(changes=changes) if "attributes" in changes:
-                    samples.add(event.stream.partition("/")[2])
                 case e.AssetAdded(token=token):
                     tokens.append(token)
+                case e.SamplePrioritySet() | e.SampleAssigned():
+                    pass
+                case _ if event.stream.startswith("sample/"):  # its pictures may be others now
+                    samples.add(event.stream.partition("/")[2])
         if tokens:
             samples |= self._waiting_for(log, tokens)
         if samples:

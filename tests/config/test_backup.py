@@ -22,12 +22,13 @@ from config.backup.archive import BadArchive
 from config.backup.contents import Manifest
 from config.backup.making import BackupFailed
 from config.backup.restoring import RestoreFailed, Unsound
+from labeling import storage
 from labeling.commands.people import hash_of
 from labeling.log import store, stored
 from labeling.log.event import INSTALLATION
 from labeling.models import ApiKey, Dataset, Issue, Person
 from labeling.texts import decrypt_all
-from releases import actors, commands, files, queries
+from releases import actors, commands, queries
 from releases.models import ReleaseBuild
 from tests.config.conftest import Archive, Origin, archived
 from tests.support.homes import PASSWORD, TEXT, Home, stored_bytes
@@ -302,7 +303,7 @@ def test_a_release_that_is_withdrawn_during_a_backup_is_in_it_with_its_file(
 def test_without_the_lock_that_keeps_files_such_a_release_breaks_the_backup(
     changing: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "kept", nullcontext)
+    monkeypatch.setattr(storage, "kept", nullcontext)
     home, world = changing
     with home.inside(), pytest.raises(BackupFailed, match=r"exports/../[0-9a-f]+\.json is not in the storage"):
         making.make(io.BytesIO(), progress=while_copying("files", lambda: withdraw_v2(world)))
