@@ -8,7 +8,7 @@ import labeling.log.models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("labeling", "0008_set_based_append")]
+    dependencies = [("labeling", "0009_history")]
 
     operations = [
         migrations.CreateModel(
