@@ -8,7 +8,7 @@ import labeling.log.models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("labeling", "0009_history")]
+    dependencies = [("labeling", "0010_reports")]
 
     operations = [
         migrations.CreateModel(
