@@ -7,6 +7,7 @@ The peers are what others do: a Python loop that makes each frame's shape, and `
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from sequences.interpolation.numbers import PER_METRE, PER_PIXEL, PER_QUATERNION
 
 ROUNDS = 7
 TRACKS, FRAMES, STEP = 100, 1000, 10
+SEGMENTS = FRAMES // STEP
 EDITS = 40
 
 
@@ -52,27 +54,57 @@ def kernels() -> list[Row]:
     ours = best_ns(lambda: track_lerp(frames, boxes, PER_PIXEL), len(every))
     interp = best_ns(lambda: [np.interp(every, frames, row) for row in boxes], len(every))
     loop = best_ns(lambda: looped(frames.tolist(), boxes.T.tolist()), len(every))
-    weights = np.arange(1, 100) / 100
-    first, last = chance.uniform(0, 2000, (2, 400))
-    vertices = len(weights) * 200
-    polygons = best_ns(lambda: lerp(first, last, weights, PER_PIXEL), vertices)
-    columns = list(zip(first.tolist(), last.tolist(), strict=True))
-    of_polygons = best_ns(lambda: [np.interp(weights, [0.0, 1.0], pair) for pair in columns], vertices)
-    one, two = chance.normal(size=(2, 4))
-    many = np.arange(1, 1000) / 1000
-    here, there = chance.uniform(0, 100, (2, 6))
+    # A track of polygons, then one of cuboids, with a keyframe every 10: all segments at once, as an actor does it.
+    weights = np.arange(1, STEP) / STEP
+    first, last = chance.uniform(0, 2000, (2, SEGMENTS * 400))
+    polygons = best_ns(lambda: lerp(first, last, weights, PER_PIXEL), len(weights) * SEGMENTS * 200)
+    rows = chance.uniform(0, 2000, (12, len(frames)))
+    of_polygons = best_ns(lambda: [np.interp(every, frames, row) for row in rows], len(every) * 6)
+    rings = list(zip(first[:400].reshape(-1, 2).tolist(), last[:400].reshape(-1, 2).tolist(), strict=True))
+    looped_polygons = best_ns(lambda: [looped_ring(rings, t) for t in weights.tolist()], len(weights) * 200)
+    one, two = chance.normal(size=(2, 4, 10 * SEGMENTS))
+    here, there = chance.uniform(0, 100, (2, 60 * SEGMENTS))
 
-    def poses() -> None:
-        lerp(here, there, many, PER_METRE)
-        on_grid(slerp(one, two, many), PER_QUATERNION)
+    def poses(turns: int) -> None:
+        lerp(here[: 6 * turns], there[: 6 * turns], weights, PER_METRE)
+        on_grid(slerp(one[:, :turns], two[:, :turns], weights), PER_QUATERNION)
 
-    cuboids = best_ns(poses, len(many))
+    count = 10 * SEGMENTS * len(weights)
+    cuboids = best_ns(lambda: poses(10 * SEGMENTS), count)
+    places = (here.reshape(-1, 6).tolist(), there.reshape(-1, 6).tolist())
+    pairs = list(zip(*places, one.T.tolist(), two.T.tolist(), strict=True))[:10]
+    looped_poses = best_ns(lambda: [looped_pose(*pair, t) for pair in pairs for t in weights.tolist()], 90)
+    of_cuboids = best_ns(lambda: [np.interp(every, frames, row) for row in rows], len(every) * 2)
     return [
         Row("boxes of a track, against numpy.interp", "ns/box", ours, interp, 20),
         Row("boxes of a track, against a loop a frame", "ns/box", ours, loop, 20),
         Row("polygons of 200 vertices, against numpy.interp", "ns/vertex", polygons, of_polygons, 2),
-        Row("cuboid poses: place, size and rotation", "ns/pose", cuboids, None, 100),
+        Row("polygons of 200 vertices, against a loop a frame", "ns/vertex", polygons, looped_polygons, 2),
+        Row(
+            "cuboids, against numpy.interp of place and size alone",
+            "ns/pose",
+            cuboids,
+            of_cuboids,
+            100,
+        ),
+        Row("cuboids (place, size, rotation), against a loop a frame", "ns/pose", cuboids, looped_poses, 100),
     ]
+
+
+def looped_ring(ring: list[tuple[list[float], list[float]]], t: float) -> list[list[float]]:
+    """A polygon at one frame, without arrays."""
+    return [[a + (b - a) * t, c + (d - c) * t] for (a, c), (b, d) in ring]
+
+
+def looped_pose(
+    here: list[float], there: list[float], one: list[float], two: list[float], t: float
+) -> tuple[list[float], list[float]]:
+    """A cuboid at one frame, without arrays."""
+    a, b = math.hypot(*one), math.hypot(*two)
+    angle = math.acos(max(min(sum(x * y for x, y in zip(one, two, strict=True)) / (a * b), 1.0), -1.0))
+    near, far = math.sin((1 - t) * angle) / math.sin(angle), math.sin(t * angle) / math.sin(angle)
+    turn = [x / a * near + y / b * far for x, y in zip(one, two, strict=True)]
+    return [x + (y - x) * t for x, y in zip(here, there, strict=True)], turn
 
 
 def looped(frames: list[int], boxes: list[list[float]]) -> list[list[float]]:

@@ -1,6 +1,7 @@
 """From one keyframe's geometry to the next one's, for every form of geometry.
 
-`blended(first, last, weights)` gives a geometry a weight, in the form of `first`. What has no way in between is held:
+`blended(first, last, weights)` gives a geometry a weight, in the form of `first`; `way` and `along` the same as
+numbers, many at once. What has no way in between is held:
 the earlier keyframe's geometry stays until the later one (bitmaps and masks, another form, another number of points,
 curves of other dimensions, a quaternion of length zero).
 """
@@ -29,34 +30,89 @@ from sequences.interpolation.numbers import (
 )
 
 Geometry = dict[str, Any]
+#: How many numbers are computed at once.
+MOST = 1_000_000
+
+
+class Way(NamedTuple):
+    """From one geometry to another: numbers that go straight (both (C,)), behind them an angle and a rotation where
+    there are any, and the geometry that any such row of values (numbers, or what stands for them) makes."""
+
+    first: Array
+    last: Array
+    per_unit: float
+    form: Callable[[Sequence[Any]], Geometry]
+    angle: Angle | None = None
+    rotation: tuple[Array, Array] | None = None
+
+
+class Angle(NamedTuple):
+    """From one angle to another; see `numbers.arc`."""
+
+    first: float
+    last: float
+    turn: float
+    per_unit: float
+    symmetry: float = 0.0
 
 
 class Moving(NamedTuple):
     """What changes on the way from one geometry to another: a row of numbers a weight, (F, C), and the geometry that
-    any C values (numbers, or what stands for them) make."""
+    any C values make."""
 
     numbers: Array
     form: Callable[[Sequence[Any]], Geometry]
 
 
-Blend = Callable[[Geometry, Geometry, Array], Moving | None]
+Blend = Callable[[Geometry, Geometry], Way | None]
 
 
 def blended(first: Geometry, last: Geometry, weights: Array) -> list[Geometry]:
     """A geometry for each weight in [0, 1]; at 0 and 1 the keyframe's own. [] for no weights."""
     weights = np.asarray(weights, np.float64)
-    found = moving(first, last, weights) if len(weights) else None
-    shapes = [first] * len(weights) if found is None else list(map(found.form, found.numbers.tolist()))
+    found = way(first, last) if len(weights) else None
+    shapes = [first] * len(weights)
+    if found is not None:
+        (numbers,) = along([found], weights)
+        shapes = list(map(found.form, numbers.tolist()))
     return [last if at >= 1 else first if at <= 0 else item for at, item in zip(weights.tolist(), shapes, strict=True)]
 
 
-def moving(first: Geometry, last: Geometry, weights: Array) -> Moving | None:
-    """What changes between two geometries, at weights (F,), F > 0, in [0, 1]; None where the first is held.
+def way(first: Geometry, last: Geometry) -> Way | None:
+    """The way between two geometries; None where the first is held.
 
-    At the weights 0 and 1 a keyframe's own geometry is to be shown, whatever stands in those rows.
+    At the weights 0 and 1 a keyframe's own geometry is to be shown, not what the way has there.
     """
     blend = BLENDS.get(first["type"]) if first["type"] == last["type"] else None
-    return blend(first, last, weights) if blend is not None and first != last else None
+    return blend(first, last) if blend is not None and first != last else None
+
+
+def along(ways: Sequence[Way], weights: Array) -> list[Array]:
+    """The numbers (F, C) of each way at weights (F,) in [0, 1], F > 0. What is alike is computed together: to the last
+    bit what each gives alone."""
+    found: list[Array | None] = [None] * len(ways)
+    alike: dict[Any, list[int]] = {}
+    for index, item in enumerate(ways):
+        turning = item.angle and item.angle[2:]
+        alike.setdefault((len(item.first), item.per_unit, turning, item.rotation is None), []).append(index)
+    for (count, per_unit, turning, unrotated), indices in alike.items():
+        most = max(MOST // (max(count, 1) * len(weights)), 1)
+        for start in range(0, len(indices), most):
+            some = indices[start : start + most]
+            group = [ways[index] for index in some]
+            first, last = (np.concatenate([item[end] for item in group]) for end in (0, 1))
+            columns = [lerp(first, last, weights, per_unit).reshape(len(weights), len(group), count)]
+            if turning:
+                one, two = (np.array([item.angle[end] for item in group if item.angle], np.float64) for end in (0, 1))
+                turn, grid, symmetry = turning
+                columns.append(arc(one, two, weights, turn=turn, per_unit=grid, symmetry=symmetry)[..., None])
+            if not unrotated:
+                one, two = (np.array([item.rotation[end] for item in group if item.rotation]).T for end in (0, 1))
+                columns.append(np.moveaxis(on_grid(slerp(one, two, weights), PER_QUATERNION), 0, -1))
+            numbers = columns[0] if len(columns) == 1 else np.concatenate(columns, axis=2)
+            for place, index in enumerate(some):
+                found[index] = numbers[:, place]
+    return cast(list[Array], found)
 
 
 def continued(first: Geometry, last: Geometry, weights: Array) -> list[Geometry] | None:
@@ -80,13 +136,12 @@ def moving_on(first: Geometry, last: Geometry, weights: Array) -> Moving | None:
 # --- points --------------------------------------------------------------------------------------------------------
 
 
-def _points(first: Geometry, last: Geometry, weights: Array) -> Moving | None:
+def _points(first: Geometry, last: Geometry) -> Way | None:
     one, two = _curve(first["points"]), _curve(last["points"])
     if one is None or two is None or one.shape != two.shape:
         return None
-    found = lerp(one.ravel(), two.ravel(), weights, _grid_of(one))
     width = one.shape[1]
-    return Moving(found, lambda cells: first | {"points": by_point(cells, width)})
+    return Way(one.ravel(), two.ravel(), _grid_of(one), lambda cells: first | {"points": by_point(cells, width)})
 
 
 def by_point(cells: Sequence[Any], width: int) -> list[list[Any]]:
@@ -94,7 +149,7 @@ def by_point(cells: Sequence[Any], width: int) -> list[list[Any]]:
     return list(map(list, zip(*[iter(cells)] * width, strict=True)))
 
 
-def _skeleton(first: Geometry, last: Geometry, weights: Array) -> Moving | None:
+def _skeleton(first: Geometry, last: Geometry) -> Way | None:
     """Each point by its name; one that only one keyframe places stays where it is. Visibility is the earlier one's."""
     others = {point["name"]: point for point in last["points"]}
     placed = [
@@ -113,7 +168,7 @@ def _skeleton(first: Geometry, last: Geometry, weights: Array) -> Moving | None:
             points[index] = points[index] | {"x": x, "y": y}
         return first | {"points": points}
 
-    return Moving(lerp(one.ravel(), two.ravel(), weights, PER_PIXEL), form)
+    return Way(one.ravel(), two.ravel(), PER_PIXEL, form)
 
 
 def _is_placed(point: Geometry) -> bool:
@@ -126,18 +181,18 @@ def _is_placed(point: Geometry) -> bool:
 def _turned(size: str, symmetry: float) -> Blend:
     """Centre and size straight, the angle on the shortest arc."""
 
-    def blend(first: Geometry, last: Geometry, weights: Array) -> Moving:
-        one = np.array([*first["center"], *first[size]], np.float64)
-        two = np.array([*last["center"], *last[size]], np.float64)
-        angles = arc(
-            first["angle_deg"], last["angle_deg"], weights, turn=TURN_DEG, per_unit=PER_DEGREE, symmetry=symmetry
-        )
-
+    def blend(first: Geometry, last: Geometry) -> Way:
         def form(cells: Sequence[Any]) -> Geometry:
             x, y, w, h, angle = cells
             return first | {"center": [x, y], size: [w, h], "angle_deg": angle}
 
-        return Moving(np.column_stack([lerp(one, two, weights, PER_PIXEL), angles]), form)
+        return Way(
+            np.array([*first["center"], *first[size]], np.float64),
+            np.array([*last["center"], *last[size]], np.float64),
+            PER_PIXEL,
+            form,
+            Angle(first["angle_deg"], last["angle_deg"], TURN_DEG, PER_DEGREE, symmetry),
+        )
 
     return blend
 
@@ -145,29 +200,31 @@ def _turned(size: str, symmetry: float) -> Blend:
 # --- curves --------------------------------------------------------------------------------------------------------
 
 
-def _polygon(first: Geometry, last: Geometry, weights: Array) -> Moving | None:
+def _polygon(first: Geometry, last: Geometry) -> Way | None:
     """Parts and their holes find the nearest; a part or a hole that finds none stays until the next keyframe."""
-    ours, theirs = [list(part) for part in first["parts"]], [list(part) for part in last["parts"]]
-    found = _parts(ours, theirs, weights)
+    found = _parts([list(part) for part in first["parts"]], [list(part) for part in last["parts"]])
     if found is None:
         return None
-    numbers, form = found
-    return Moving(numbers, lambda cells: first | {"parts": form(cells)})
+    one, two, form = found
+    return Way(one.ravel(), two.ravel(), _grid_of(one), lambda cells: first | {"parts": form(cells)})
 
 
-def _polyline(first: Geometry, last: Geometry, weights: Array) -> Moving | None:
-    ours, theirs = [[line] for line in first["parts"]], [[line] for line in last["parts"]]
-    found = _parts(ours, theirs, weights, closed=False)
+def _polyline(first: Geometry, last: Geometry) -> Way | None:
+    found = _parts([[line] for line in first["parts"]], [[line] for line in last["parts"]], closed=False)
     if found is None:
         return None
-    numbers, form = found
-    return Moving(numbers, lambda cells: first | {"parts": [part[0] for part in form(cells)]})
+    one, two, form = found
+
+    def of_lines(cells: Sequence[Any]) -> Geometry:
+        return first | {"parts": [part[0] for part in form(cells)]}
+
+    return Way(one.ravel(), two.ravel(), _grid_of(one), of_lines)
 
 
 def _parts(
-    ours: list[list[Any]], theirs: list[list[Any]], weights: Array, *, closed: bool = True
-) -> tuple[Array, Callable[[Sequence[Any]], list[list[Any]]]] | None:
-    """(numbers, the parts that any values in their place make)."""
+    ours: list[list[Any]], theirs: list[list[Any]], *, closed: bool = True
+) -> tuple[Array, Array, Callable[[Sequence[Any]], list[list[Any]]]] | None:
+    """(points (N, D), the points that they become, the parts that any values in their place make)."""
     one = [[_curve(ring) for ring in part] for part in ours]
     two = [[_curve(ring) for ring in part] for part in theirs]
     known = {ring.shape[1] for part in [*one, *two] for ring in part if ring is not None and len(ring)}
@@ -177,7 +234,7 @@ def _parts(
     empty = np.empty((0, width))
     rings = cast(list[list[Array]], one)
     others = cast(list[list[Array]], two)
-    columns: list[Array] = []
+    matched: list[tuple[Array, Array]] = []
     ends: list[list[int | None]] = []  # of the numbers of each ring; None where it stays
     end = 0
     outer = pairs([part[0] if part else empty for part in rings], [part[0] if part else empty for part in others])
@@ -190,11 +247,13 @@ def _parts(
         wanted = [0 if matches and part else None, *(None if hole is None else hole + 1 for hole in holes)][: len(part)]
         ends.append([])
         for ring, match in zip(part, wanted, strict=True):
-            drawn = None if match is None else _ring(ring, matches[match], weights, closed=closed)
-            if drawn is not None:
-                columns.append(drawn)
-                end += drawn.shape[1]
-            ends[-1].append(None if drawn is None else end)
+            pair = None if match is None else (matched_rings if closed else matched_lines)(ring, matches[match])
+            if pair is not None and len(pair[0]):
+                matched.append(pair)
+                end += pair[0].size
+                ends[-1].append(end)
+            else:
+                ends[-1].append(None)
 
     def form(cells: Sequence[Any]) -> list[list[Any]]:
         start, parts = 0, cast(list[list[Any]], [])
@@ -205,27 +264,16 @@ def _parts(
                 start = start if stop is None else stop
         return parts
 
-    return (np.concatenate(columns, axis=1) if len(columns) != 1 else columns[0], form) if columns else None
-
-
-def _ring(one: Array, two: Array, weights: Array, *, closed: bool) -> Array | None:
-    """One curve at each weight, (F, C); None where there is nothing to go to."""
-    a, b = (matched_rings if closed else matched_lines)(one, two)
-    return lerp(a.ravel(), b.ravel(), weights, _grid_of(a)) if len(a) else None
+    if not matched:
+        return None
+    return np.concatenate([a for a, _ in matched]), np.concatenate([b for _, b in matched]), form
 
 
 # --- in a cloud ----------------------------------------------------------------------------------------------------
 
 
-def _cuboid(first: Geometry, last: Geometry, weights: Array) -> Moving:
+def _cuboid(first: Geometry, last: Geometry) -> Way:
     """Position and size straight; the rotation by slerp, the yaw on the shortest arc."""
-    one = np.concatenate([_xyz(first["position"]), _xyz(first["dimensions"])])
-    two = np.concatenate([_xyz(last["position"]), _xyz(last["dimensions"])])
-    yaws = arc(first["yaw"], last["yaw"], weights, turn=TURN_RAD, per_unit=PER_RADIAN)
-    columns = [lerp(one, two, weights, PER_METRE), yaws]
-    turns = _turns(first.get("rotation"), last.get("rotation"), weights)
-    if turns is not None:
-        columns.append(turns)
 
     def form(cells: Sequence[Any]) -> Geometry:
         x, y, z, length, width, height, yaw, *turn = cells
@@ -238,17 +286,22 @@ def _cuboid(first: Geometry, last: Geometry, weights: Array) -> Moving:
             cuboid["rotation"] = dict(zip(("qx", "qy", "qz", "qw"), turn, strict=True))
         return cuboid
 
-    return Moving(np.column_stack(columns), form)
+    return Way(
+        np.concatenate([_xyz(first["position"]), _xyz(first["dimensions"])]),
+        np.concatenate([_xyz(last["position"]), _xyz(last["dimensions"])]),
+        PER_METRE,
+        form,
+        Angle(first["yaw"], last["yaw"], TURN_RAD, PER_RADIAN),
+        _rotation(first.get("rotation"), last.get("rotation")),
+    )
 
 
-def _turns(first: Geometry | None, last: Geometry | None, weights: Array) -> Array | None:
-    """Quaternions between two, (F, 4); None where the first is held: one of them is missing, or turns nothing."""
+def _rotation(first: Geometry | None, last: Geometry | None) -> tuple[Array, Array] | None:
+    """Two quaternions; None where the first is held, because one of them is missing or turns nothing."""
     if not first or not last or first == last:
         return None
     one, two = (np.array([q[name] for name in ("qx", "qy", "qz", "qw")], np.float64) for q in (first, last))
-    if not one.any() or not two.any():
-        return None
-    return on_grid(slerp(one, two, weights).T, PER_QUATERNION)
+    return (one, two) if one.any() and two.any() else None
 
 
 def _xyz(value: Geometry) -> Array:

@@ -26,44 +26,76 @@ PER_QUATERNION = 1e7
 TURN_DEG = 360.0
 TURN_RAD = 2.0 * math.pi
 
+#: Adding this to a number rounds it, if it is smaller than _QUICK.
+_WHOLE = 1.5 * 2.0**52
+_QUICK = 2.0**51
+#: How many numbers of a line are computed at once.
+BLOCK = 16_384
+
 #: Below this angle (radians) between two quaternions the straight line and the arc agree to more digits than the grid.
 _STRAIGHT = 1e-6
 
 
 def on_grid(values: Array, per_unit: float) -> Array:
     """The nearest points of the grid; numbers too large to have a fraction there stay. Never -0.0. Any shape."""
-    values = np.asarray(values, np.float64)
-    most = 2.0**52 / per_unit
-    if values.size and not np.abs(values).max() < most:
-        small = np.abs(values) < most
-        return np.where(small, np.rint(np.where(small, values, 0.0) * per_unit) / per_unit, values) + 0.0
-    return np.rint(values * per_unit) / per_unit + 0.0
+    found = np.array(values, np.float64)
+    if not found.size or np.abs(found).max() < _QUICK / per_unit:
+        _round(found, per_unit)
+        return found
+    small = np.abs(found) < 2.0**52 / per_unit
+    return np.where(small, np.rint(np.where(small, found, 0.0) * per_unit) / per_unit, found) + 0.0
 
 
 def _round(values: Array, per_unit: float) -> None:
-    """`on_grid` in place, of numbers that are known not to be too large."""
+    """`on_grid` in place, of numbers below _QUICK steps of the grid.
+
+    Next to 2**52 floats are whole numbers, so adding that much rounds (half to even), and taking it away again leaves
+    what was rounded, never -0.0. Where a step is a power of two the same is done with as many steps.
+    """
+    if math.frexp(per_unit)[0] == 0.5:
+        values += _WHOLE / per_unit
+        values -= _WHOLE / per_unit
+        return
     values *= per_unit
-    np.rint(values, out=values)
+    values += _WHOLE
+    values -= _WHOLE
     values /= per_unit
-    values += 0.0
 
 
 def lerp(first: Array, last: Array, weights: Array, per_unit: float) -> Array:
-    """Straight from `first` to `last` (both (C,)): (F, C). Exact where both are equal; finite for finite input."""
+    """Straight from `first` to `last` (both (C,)): (F, C). Exact where both are equal; finite for finite input.
+
+    Many lines at once, C of some thousands, cost the least a number.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         span = last - first
-        far = not np.isfinite(span).all()
-        if far:  # the way is longer than the largest float, so it is mixed instead of walked
-            mixed = np.multiply.outer(1.0 - weights, first) + np.multiply.outer(weights, last)
-            mixed = np.clip(mixed, np.minimum(first, last), np.maximum(first, last))
-        else:
-            mixed = np.multiply.outer(weights, span)
+    most = max(first.max(), last.max(), -first.min(), -last.min()) if len(first) else 0.0
+    is_small = bool(most < _QUICK / per_unit)
+    mixed = np.empty((len(weights), len(first)))
+    if len(first) < BLOCK:
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.multiply(weights[:, None], span, out=mixed)
             mixed += first
-    if len(first) and max(np.abs(first).max(), np.abs(last).max()) < 2.0**52 / per_unit:
-        _round(mixed, per_unit)
-    else:
+        if is_small:
+            _round(mixed, per_unit)
+    else:  # a line of each weight after the other, as much of it at once as lies near the processor
+        shares = weights.tolist()
+        for start in range(0, len(first), BLOCK):
+            way, begin = span[start : start + BLOCK], first[start : start + BLOCK]
+            with np.errstate(over="ignore", invalid="ignore"):
+                for share, row in zip(shares, mixed[:, start : start + BLOCK], strict=True):
+                    np.multiply(way, share, out=row)
+                    row += begin
+                    if is_small:
+                        _round(row, per_unit)
+    if not is_small:
+        far = ~np.isfinite(span)
+        if far.any():  # the way is longer than the largest float, so it is mixed instead of walked
+            one, two = first[far], last[far]
+            between = np.multiply.outer(1.0 - weights, one) + np.multiply.outer(weights, two)
+            mixed[:, far] = np.clip(between, np.minimum(one, two), np.maximum(one, two))
         mixed = on_grid(mixed, per_unit)
-    same = first == last
+    same = span == 0
     if same.any():
         mixed[:, same] = first[same]
     return mixed
@@ -85,7 +117,7 @@ def track_lerp(frames: Array, keys: Array, per_unit: float, weights: Array | Non
         return _one_by_one(frames, keys, per_unit, weights)
     count = int(frames[-1] - frames[0]) + 1
     still = spans == 0
-    large = not np.abs(keys).max() < 2.0**52 / per_unit
+    large = not np.abs(keys).max() < _QUICK / per_unit
     is_even = weights is None and lengths[0] <= max(len(lengths), 16) and (lengths == lengths[0]).all()
     if is_even and not large and not still.any():
         # Evenly spaced, as most are that a program set: the same numbers, without looking each up. Frame by frame
@@ -136,24 +168,25 @@ def shortest_arc(first: float, last: float, turn: float) -> float:
     return -way if way == -turn / 2 else way
 
 
-def arc(first: float, last: float, weights: Array, *, turn: float, per_unit: float, symmetry: float = 0.0) -> Array:
-    """Angles along the shortest arc: (F,). `symmetry` is what turns the shape into itself, a turn unless said.
+def arc(first: Array, last: Array, weights: Array, *, turn: float, per_unit: float, symmetry: float = 0.0) -> Array:
+    """Angles along the shortest arcs between many (both (S,)): (F, S). `symmetry` is what turns the shape into itself,
+    a turn unless said.
 
     They are in (-turn/2, turn/2], or in [0, turn) where both keyframes are.
     """
-    way = shortest_arc(first, last, symmetry or turn)
-    if way == 0.0:
-        return np.full(len(weights), float(first))
-    angles = math.fmod(first, turn) + way * weights
-    if 0 <= first < turn and 0 <= last < turn:
-        low, high = 0.0, turn
-        angles = np.where(angles < 0, angles + turn, np.where(angles >= turn, angles - turn, angles))
-    else:
-        low, high = -turn / 2, turn / 2
-        for _ in range(2):  # an angle below a turn and half a turn of way are at most one and a half turns
-            angles = np.where(angles <= low, angles + turn, np.where(angles > high, angles - turn, angles))
+    ends = zip(first.tolist(), last.tolist(), strict=True)
+    ways = np.array([shortest_arc(one, two, symmetry or turn) for one, two in ends])
+    angles = np.fmod(first, turn) + np.multiply.outer(weights, ways)
+    forward = (first >= 0) & (first < turn) & (last >= 0) & (last < turn)
+    low, high = np.where(forward, 0.0, -turn / 2), np.where(forward, turn, turn / 2)
+    for _ in range(2):  # an angle below a turn and half a turn of way are at most one and a half turns
+        angles = np.where(
+            forward,
+            np.where(angles < 0, angles + turn, np.where(angles >= turn, angles - turn, angles)),
+            np.where(angles <= low, angles + turn, np.where(angles > high, angles - turn, angles)),
+        )
     # The grid may lie just outside, because half a turn of radians is not on it.
-    return np.clip(on_grid(angles, per_unit), low, high)
+    return np.where(ways == 0.0, first, np.clip(on_grid(angles, per_unit), low, high))
 
 
 def arc_tangent(x: Array) -> Array:
@@ -170,48 +203,52 @@ def arc_tangent(x: Array) -> Array:
 def sine(x: Array) -> Array:
     """The sine of numbers in [0, pi/2], within 3e-16: Taylor's series to x**19 in Horner's order. Any shape."""
     square = x * x
-    series = np.ones_like(x)
-    for order in range(18, 0, -2):
+    series = square * _SERIES[-1]
+    for factor in _SERIES[-2:0:-1]:
+        series += factor
         series *= square
-        series *= -1.0 / (order * (order + 1))
-        series += 1.0
+    series += _SERIES[0]
     series *= x
     return series
 
 
+#: Of x, x**3 … x**19 in the sine's series.
+_SERIES = [(-1.0) ** n / math.factorial(2 * n + 1) for n in range(10)]
+
+
 def slerp(first: Array, last: Array, weights: Array) -> Array:
-    """Unit quaternions along the shorter arc between two (4,): (4, F), planar. Shoemake, SIGGRAPH 1985.
+    """Unit quaternions along the shorter arcs between two (4,) or many (4, S): (4, F) or (4, F, S), planar. Shoemake,
+    SIGGRAPH 1985.
 
     They need not be of unit length, but must not be zero. A quaternion and its negative turn the same way, so the
     nearer of the two is gone to; half a turn goes to `last` as it is given.
     """
+    if first.ndim == 1:
+        return slerp(first[:, None], last[:, None], weights)[..., 0]
     a = first / _length(first)
     b = last / _length(last)
-    if a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3] < 0:
-        b = -b
-    angle = float(2.0 * arc_tangent(np.minimum(_length(a - b) / _length(a + b), 1.0)))
-    if angle < _STRAIGHT:
-        near, far = 1.0 - weights, weights
-    else:
-        whole = float(sine(np.array(angle)))
-        near = sine((1.0 - weights) * angle)
-        near /= whole
-        far = sine(weights * angle)
-        far /= whole
-    found = np.multiply.outer(a, near)
-    found += np.multiply.outer(b, far)
-    squares = found * found
-    length = squares[0]
-    for row in squares[1:]:
-        length += row
+    b = np.where(a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3] < 0, -b, b)
+    apart, across = _length(a - b), _length(a + b)
+    angle = 2.0 * arc_tangent(np.minimum(apart / across, 1.0))
+    shares = np.empty((2, len(weights), first.shape[1]))  # of the one, and of the other
+    shares[0], shares[1] = (1.0 - weights)[:, None], weights[:, None]
+    straight = angle < _STRAIGHT
+    turned = sine(shares * angle)
+    turned /= np.where(straight, 1.0, sine(angle))
+    near, far = np.where(straight, shares, turned) if straight.any() else turned
+    found = np.empty((4, *near.shape))
+    for row, one, two in zip(found, a, b, strict=True):
+        np.multiply(near, one, out=row)
+        row += far * two
+    length = found[0] * found[0]
+    for row in found[1:]:
+        length += row * row
     found /= np.sqrt(length, out=length)
     return found
 
 
-def _length(vector: Array) -> Array:
-    """The length of a (4,), also of one whose squares would overflow or vanish."""
-    largest = np.abs(vector).max()
-    if largest == 0:
-        return np.float64(0.0)  # type: ignore[return-value]
-    x, y, z, w = vector / largest
+def _length(vectors: Array) -> Array:
+    """The lengths of vectors (4, S), also of those whose squares would overflow or vanish."""
+    largest = np.abs(vectors).max(axis=0)
+    x, y, z, w = vectors / np.where(largest == 0, 1.0, largest)
     return largest * np.sqrt(x * x + y * y + z * z + w * w)

@@ -17,6 +17,7 @@ from labeling.log import projector, rebuild, store
 from labeling.log.event import Intent
 from labeling.queries import labels as queries
 from sequences import projectors
+from sequences.commands import change_frames
 from sequences.models import Track, TrackFrames
 from sequences.projectors import Frames
 from sequences.queries.frames import lines_of_label
@@ -195,6 +196,19 @@ def some_edit(chance: random.Random) -> JSON:
     return edit | more.get(op, {})
 
 
+def some_change(chance: random.Random, frames: int) -> JSON:
+    """Any change of the frames of a sample."""
+    op = chance.choice(["append", "insert", "remove", "move", "set_timestamp"])
+    at = {"frame": chance.randrange(frames)} if op != "append" else {}
+    more: dict[str, JSON] = {
+        "append": {"frames": [{"image": {"url": ""}, "timestamp": 1000}]},
+        "insert": {"frames": [{"image": {"url": ""}}]},
+        "move": {"to": chance.randrange(frames)},
+        "set_timestamp": {"timestamp": chance.randrange(99)},
+    }
+    return {"op": op} | at | more.get(op, {})
+
+
 @pytest.mark.parametrize("seed", range(60 if is_full() else 4))
 def test_whatever_is_edited_and_whenever_the_actor_comes_readers_see_what_is_computed(make_desk, seed):
     chance = random.Random(seed)
@@ -203,7 +217,13 @@ def test_whatever_is_edited_and_whenever_the_actor_comes_readers_see_what_is_com
     done = 0
     for _ in range(60):
         try:
-            desk.edit(some_edit(chance))
+            if chance.random() < 0.15:
+                frames = len(queries.attributes_of(desk.sample)[0]["frames"])
+                change_frames(
+                    intent=Intent(author=desk.ana.id), sample=desk.sample, edits=[some_change(chance, frames)]
+                )
+            else:
+                desk.edit(some_edit(chance))
             done += 1
         except (InvalidValue, Refused):
             continue

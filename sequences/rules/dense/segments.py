@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 import orjson
 
 from sequences.interpolation import PER_METRE, PER_PIXEL, track_lerp
-from sequences.interpolation.blends import Moving, by_point, moving, moving_on
+from sequences.interpolation.blends import Moving, Way, along, by_point, moving_on, way
 from sequences.rules.documents.rendering import annotation
 from sequences.rules.geometries import to_wire, turned_corners
 from sequences.rules.timeline import Clock, Entry, Shown, Timeline, Track, shape_of
@@ -51,11 +52,13 @@ class Segment(msgspec.Struct, array_like=True, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """A segment before it is computed: the number of its keyframe in the timeline, its frames, and its mark."""
+    """A segment before it is computed: the number of its keyframe in the timeline, its frames, those of them that are
+    kept as they were uploaded, and its mark."""
 
     index: int
     first: int
     count: int
+    kept: list[int]
     mark: bytes
 
 
@@ -78,9 +81,9 @@ def segments_of(
     stretches = _stretches(track, line, clock, start, end)
     found = {item.mark: known[item.mark] for item in stretches if item.mark in known} if known else {}
     missing = [item for item in stretches if item.mark not in found]
-    numbers = {} if clock.hold else _at_once(line, clock, missing)
+    moved = {} if clock.hold else _at_once(line, clock, missing)
     for item in missing:
-        found[item.mark] = _segment(track, line, clock, item, numbers.get(item.index))
+        found[item.mark] = _segment(track, line, clock, item, moved.get(item.index))
     return [found[item.mark] for item in stretches]
 
 
@@ -109,7 +112,7 @@ def _stretches(track: Track, line: Timeline, clock: Clock, start: int, end: int)
         if clock.times is not None:
             low = frames[index - 1] if index + 1 == len(frames) and index > 0 else first
             mark += repr(list(clock.times[low : until + 1])).encode()
-        found.append(_Stretch(index, first, count, _mark(mark)))
+        found.append(_Stretch(index, first, count, inside, _mark(mark)))
     return found
 
 
@@ -117,92 +120,104 @@ def _mark(text: bytes) -> bytes:
     return blake2b(text, digest_size=16).digest()
 
 
-def _at_once(line: Timeline, clock: Clock, missing: Sequence[_Stretch]) -> dict[int, np.ndarray]:
-    """{keyframe: the numbers (F, C) of its segment} for boxes and points, whose neighbours are computed together."""
-    found: dict[int, np.ndarray] = {}
+def _at_once(line: Timeline, clock: Clock, missing: Sequence[_Stretch]) -> dict[int, Moving]:
+    """{keyframe: what changes in its segment}; what is alike is computed together."""
+    found: dict[int, Moving] = {}
     run: list[int] = []
-    for item in (*missing, None):
-        if run and (item is None or item.index != run[-1] + 1):
+    ways: dict[bytes, list[tuple[int, Way, np.ndarray]]] = {}
+    for item in missing:
+        shape = _shape(line, item.index)
+        if run and (shape is None or item.index != run[-1] + 1 or shape != _shape(line, run[-1])):
             found |= _run(line, clock, run)
             run = []
-        if item is None:
-            break
-        if item.index + 1 < len(line.frames):
-            shape = shape_of(line.entries[item.first])
-            if shape is not None and shape == shape_of(line.entries[line.frames[item.index + 1]]):
-                if run and shape != shape_of(line.entries[line.frames[run[-1]]]):
-                    found |= _run(line, clock, run)
-                    run = []
-                run.append(item.index)
+        if shape is not None:
+            run.append(item.index)
+        elif item.index + 1 < len(line.frames):
+            last = line.entries[line.frames[item.index + 1]]
+            between = None if last.get("absent") else way(line.entries[item.first]["geometry"], last["geometry"])
+            if between is not None and item.count > 1:
+                weights = clock.weights(item.first, line.frames[item.index + 1], item.first, item.first + item.count)
+                ways.setdefault(weights.tobytes(), []).append((item.index, between, weights))
+    if run:
+        found |= _run(line, clock, run)
+    for some in ways.values():
+        for (index, between, _), numbers in zip(some, along([item[1] for item in some], some[0][2]), strict=True):
+            found[index] = Moving(numbers, between.form)
     return found
 
 
-def _run(line: Timeline, clock: Clock, run: list[int]) -> dict[int, np.ndarray]:
+def _shape(line: Timeline, index: int) -> tuple[str, int, int] | None:
+    """What a keyframe and the next one have in common if they are boxes or points; None for others."""
+    if index + 1 == len(line.frames):
+        return None
+    shape = shape_of(line.entries[line.frames[index]])
+    return shape if shape == shape_of(line.entries[line.frames[index + 1]]) else None
+
+
+def _run(line: Timeline, clock: Clock, run: list[int]) -> dict[int, Moving]:
+    """The segments of neighbouring keyframes that are boxes or points."""
     frames = line.frames[run[0] : run[-1] + 2]
-    keys = np.array([line.entries[frame]["geometry"]["points"] for frame in frames], np.float64)
+    shapes = [line.entries[frame]["geometry"] for frame in frames]
+    keys = np.array([shape["points"] for shape in shapes], np.float64)
     weights = None
     if clock.times is not None:
         weights = np.concatenate([clock.weights(a, b, a, b) for a, b in pairwise(frames)])
     grid = PER_METRE if keys.shape[2] == 3 else PER_PIXEL
     found = track_lerp(np.array(frames), keys.reshape(len(frames), -1).T, grid, weights).T
-    return {index: found[a - frames[0] : b - frames[0]] for index, (a, b) in zip(run, pairwise(frames), strict=True)}
+    return {
+        index: Moving(found[a - frames[0] : b - frames[0]], partial(_with_points, shape, keys.shape[2]))
+        for index, shape, (a, b) in zip(run, shapes, pairwise(frames), strict=False)
+    }
 
 
-def _segment(track: Track, line: Timeline, clock: Clock, item: _Stretch, numbers: np.ndarray | None) -> Segment:
+def _with_points(shape: JSON, width: int, cells: Sequence[Any]) -> JSON:
+    return shape | {"points": by_point(cells, width)}
+
+
+def _segment(track: Track, line: Timeline, clock: Clock, item: _Stretch, found: Moving | None) -> Segment:
     entry = line.entries[item.first]
-    texts = {0: _text(track, Shown(item.first, entry["geometry"], entry, True))}
-    for frame, kept in line.kept.items():
-        if item.first < frame < item.first + item.count:
-            texts[frame - item.first] = _text(track, Shown(frame, kept["geometry"], kept, True))
-    if len(texts) == item.count:
-        return Segment(item.mark, item.first, item.count, sorted(texts.items()))
     geometry = entry["geometry"]
-    found: Moving | None = None
-    if numbers is not None:
-        width = len(geometry["points"][0]) if geometry["points"] else 1
-        found = Moving(numbers[: item.count], lambda cells: geometry | {"points": by_point(cells, width)})
-    else:
-        found = _moving(track, line, clock, item, texts)
+    texts = {0: _text(track, Shown(item.first, geometry, entry, True))}
+    for frame in item.kept:
+        kept = line.kept[frame]
+        texts[frame - item.first] = _text(track, Shown(frame, kept["geometry"], kept, True))
+    if len(texts) < item.count and not clock.hold:
+        if item.index + 1 == len(line.frames):
+            found = _past(line, clock, item)
+        elif _shape(line, item.index) is None:
+            _put_ends(track, line, clock, item, texts, moves=found is not None)
+    marks = item.mark, item.first, item.count, sorted(texts.items())
+    if len(texts) == item.count:
+        return Segment(*marks)
     if found is None:
-        form = _text(track, Shown(-1, geometry, entry, False)).replace(b"%", b"%%")
-        return Segment(item.mark, item.first, item.count, sorted(texts.items()), form)
+        return Segment(*marks, _text(track, Shown(-1, geometry, entry, False)).replace(b"%", b"%%"))
     others = [place for place in range(item.count) if place not in texts]
     rows, form, columns = _form(track, entry, found)
-    return Segment(
-        item.mark,
-        item.first,
-        item.count,
-        sorted(texts.items()),
-        form,
-        rows.shape[1],
-        np.ascontiguousarray(rows[others], "<f8").tobytes(),
-        columns,
-    )
+    numbers = np.ascontiguousarray(rows[others], "<f8").tobytes()
+    return Segment(*marks, form, rows.shape[1], numbers, columns)
 
 
-def _moving(track: Track, line: Timeline, clock: Clock, item: _Stretch, texts: dict[int, bytes]) -> Moving | None:
-    """What changes in a segment; frames that show a keyframe's own geometry are put into `texts`."""
-    entry, frames = line.entries[item.first], line.frames
-    geometry = entry["geometry"]
-    if clock.hold:
+def _put_ends(
+    track: Track, line: Timeline, clock: Clock, item: _Stretch, texts: dict[int, bytes], *, moves: bool
+) -> None:
+    """Frames at the very time of a keyframe show its own geometry; where they stand still they are told one by one."""
+    entry, last = line.entries[item.first], line.frames[item.index + 1]
+    if line.entries[last].get("absent"):
+        return
+    weights = clock.weights(item.first, last, item.first, item.first + item.count)
+    for place in np.flatnonzero((weights <= 0) | (weights >= 1)).tolist():
+        shown = (line.entries[last] if weights[place] >= 1 else entry)["geometry"]
+        if place not in texts and (moves or shown is not entry["geometry"]):
+            texts[place] = _text(track, Shown(-1, shown, entry, False))
+
+
+def _past(line: Timeline, clock: Clock, item: _Stretch) -> Moving | None:
+    """What changes behind the last keyframe, where the label says that it goes on."""
+    before = line.frames[item.index - 1] if item.index else -1
+    if not clock.extrapolate or before < 0 or line.entries[before].get("absent"):
         return None
-    if item.index + 1 < len(frames):
-        last = frames[item.index + 1]
-        other = line.entries[last]
-        if other.get("absent"):
-            return None
-        weights = clock.weights(item.first, last, item.first, item.first + item.count)
-        found = moving(geometry, other["geometry"], weights)
-        for place in np.flatnonzero((weights <= 0) | (weights >= 1)).tolist():
-            shown = other["geometry"] if weights[place] >= 1 else geometry
-            if place not in texts and (found is not None or shown is not geometry):
-                texts[place] = _text(track, Shown(-1, shown, entry, False))
-        return found
-    if not clock.extrapolate or item.index == 0 or line.entries[frames[item.index - 1]].get("absent"):
-        return None
-    before = frames[item.index - 1]
     past = np.maximum(clock.weights(before, item.first, item.first, item.first + item.count), 1.0)
-    return moving_on(line.entries[before]["geometry"], geometry, past)
+    return moving_on(line.entries[before]["geometry"], line.entries[item.first]["geometry"], past)
 
 
 def _form(track: Track, entry: Entry, found: Moving) -> tuple[np.ndarray, bytes, list[int] | None]:

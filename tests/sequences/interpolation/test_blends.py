@@ -13,6 +13,7 @@ from shapely.geometry import Polygon
 
 from labeling.geometry.shapes import checked_geometry
 from sequences.interpolation import blended, continued
+from sequences.interpolation.blends import along, way
 from tests.sequences.support import FORMS, bbox, cuboid, polygon, polyline
 
 HALF = np.array([0.5])
@@ -242,3 +243,36 @@ def test_whatever_the_protocol_takes_gives_numbers_that_are_finite_and_never_an_
         known = spelled(first) + spelled(last)
         for number in spelled(found):
             assert number in known or (math.isfinite(number) and (number != 0 or math.copysign(1, number) > 0))
+
+
+def test_many_ways_at_once_are_to_the_last_bit_what_each_is_alone(monkeypatch):
+    chance = np.random.default_rng(3)
+
+    def turn(q):
+        return dict(zip(("qx", "qy", "qz", "qw"), q, strict=True))
+
+    shapes = [(bbox(*chance.uniform(0, 9, 4)), bbox(*chance.uniform(0, 9, 4))) for _ in range(3)]
+    for one, two in ((5, 5), (5, 5), (4, 9)):
+        shapes.append((polygon(chance.uniform(0, 99, (one, 2))), polygon(chance.uniform(0, 99, (two, 2)))))
+    for number in range(5):
+        first, last = (
+            cuboid(chance.uniform(0, 9), yaw=chance.uniform(-3, 3), rotation=turn(chance.normal(size=4)))
+            for _ in range(2)
+        )
+        if number == 2:
+            del first["rotation"]
+        shapes.append((first, last))
+    for form, size in (("rbox", "size_wh"), ("ellipse", "radii")):
+        made = [
+            {"type": form, "center": c[:2].tolist(), size: c[2:4].tolist(), "angle_deg": c[4]}
+            for c in chance.uniform(0, 99, (4, 5))
+        ]
+        shapes += [(made[0], made[1]), (made[2], made[3])]
+    ways = [found for pair in shapes if (found := way(*pair)) is not None]
+    weights = np.linspace(0, 1, 5)
+    assert len(ways) == len(shapes)
+    alone = [along([item], weights)[0] for item in ways]
+    for most in (1, 10_000):
+        monkeypatch.setattr("sequences.interpolation.blends.MOST", most)
+        for one, many in zip(alone, along(ways, weights), strict=True):
+            np.testing.assert_array_equal(one, many)

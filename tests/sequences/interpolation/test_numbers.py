@@ -17,7 +17,6 @@ from sequences.interpolation.numbers import (
     PER_METRE,
     PER_PIXEL,
     PER_RADIAN,
-    arc,
     arc_tangent,
     lerp,
     on_grid,
@@ -26,6 +25,12 @@ from sequences.interpolation.numbers import (
     slerp,
     track_lerp,
 )
+
+
+def arc(first, last, at, **more):
+    """The arc between two angles, (F,)."""
+    return numbers.arc(np.array([first], np.float64), np.array([last], np.float64), at, **more)[:, 0]
+
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 pixels = st.integers(-(2**30), 2**30).map(lambda n: n / 1024)
@@ -203,3 +208,40 @@ def test_no_librarys_sine_is_in_what_is_stored():
         "einsum",
         "norm",
     }
+
+
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 5))
+def test_many_lines_arcs_and_rotations_at_once_are_to_the_last_bit_what_each_is_alone(seed, count):
+    chance = np.random.default_rng(seed)
+    at = chance.uniform(0, 1, 4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numbers, "BLOCK", 3)
+        one, two = chance.uniform(-1e4, 1e4, (2, 7))
+        one[3] = two[3]
+        many = lerp(one, two, at, PER_METRE)
+    np.testing.assert_array_equal(many, lerp(one, two, at, PER_METRE))
+    a, b = chance.normal(size=(2, 4, count))
+    b[:, 0] = a[:, 0] * 2
+    turned = slerp(a, b, at)
+    angles = chance.uniform(-1000, 1000, (2, count))
+    arcs = numbers.arc(angles[0], angles[1], at, turn=360.0, per_unit=PER_DEGREE)
+    for index in range(count):
+        np.testing.assert_array_equal(turned[..., index], slerp(a[:, index], b[:, index], at))
+        np.testing.assert_array_equal(
+            arcs[:, index], arc(angles[0, index], angles[1, index], at, turn=360.0, per_unit=PER_DEGREE)
+        )
+
+
+@given(first=finite, last=finite, beside=st.lists(finite, max_size=3), at=weights)
+def test_a_line_does_not_depend_on_the_lines_beside_it(first, last, beside, at):
+    alone = lerp(np.array([first]), np.array([last]), np.array(at), PER_PIXEL)[:, 0]
+    many = lerp(np.array([first, *beside]), np.array([last, *beside[::-1]]), np.array(at), PER_PIXEL)[:, 0]
+    np.testing.assert_array_equal(alone, many)
+
+
+@given(values=st.lists(finite | pixels | st.floats(-(2.0**43), 2.0**43), min_size=1, max_size=9))
+@pytest.mark.parametrize("per_unit", [PER_PIXEL, PER_METRE])
+def test_rounding_is_to_the_nearest_step_and_half_to_even(values, per_unit):
+    found = on_grid(np.array(values), per_unit).tolist()
+    wanted = [round(v * per_unit) / per_unit if abs(v) < 2.0**52 / per_unit else v for v in values]
+    assert found == wanted and not any(math.copysign(1, v) < 0 for v in found if v == 0)
