@@ -169,7 +169,7 @@ class Ledger:
     events: NDArray[Any]
     pieces: NDArray[Any]
     samples: list[str]
-    annotations: NDArray[Any]  #: (A,) of 16 bytes each
+    annotations: list[bytes]  #: their uuids
     words: Words
 
     def code(self, name: str, value: str) -> int:
@@ -181,9 +181,9 @@ class Ledger:
 def joined(chunks: Iterable[Chunk], *, up_to: int | None = None) -> Ledger:
     """The chunks, in their order, as one ledger; only what happened up to an offset."""
     indexes = {name: _Index() for name in WORDS}
-    samples = _Index()
-    all_events, all_pieces, all_annotations = [], [], []
-    begun = pieces_of = 0
+    samples, annotations = _Index(), _Index()
+    all_events, all_pieces = [], []
+    begun = 0
     for part in chunks:
         events, pieces = part.events.copy(), part.pieces.copy()
         for column, name in (
@@ -195,28 +195,27 @@ def joined(chunks: Iterable[Chunk], *, up_to: int | None = None) -> Ledger:
             ("label_set", "label_sets"),
         ):
             events[column] = _moved(events[column], [indexes[name].of(value) for value in part.words[name]])
-        events["sample"] = _moved(events["sample"], [samples.of(bytes(value)) for value in part.samples])
+        events["sample"] = _moved(events["sample"], _places(samples, part.samples))
         if up_to is not None:
             kept = int(np.searchsorted(events["offset"], up_to, "right"))
             events, pieces = events[:kept], pieces[pieces["event"] < kept]
         pieces["event"] += begun
-        pieces["annotation"] += pieces_of
+        pieces["annotation"] = _moved(pieces["annotation"], _places(annotations, part.annotations))
         begun += len(events)
-        pieces_of += len(part.annotations)
         all_events.append(events)
         all_pieces.append(pieces)
-        all_annotations.append(part.annotations)
-    whole = np.concatenate([np.zeros((0, 16), np.uint8), *all_annotations])
-    unique, places = np.unique(np.ascontiguousarray(whole).view("V16").ravel(), return_inverse=True)
-    pieces = np.concatenate([np.zeros(0, PIECE), *all_pieces])
-    pieces["annotation"] = places.ravel()[pieces["annotation"]] if len(pieces) else pieces["annotation"]
     return Ledger(
         np.concatenate([np.zeros(0, EVENT), *all_events]),
-        pieces,
+        np.concatenate([np.zeros(0, PIECE), *all_pieces]),
         [str(uuid.UUID(bytes=value)) for value in samples.places],
-        unique,
+        list(annotations.places),
         {name: list(found.places) for name, found in indexes.items()},
     )
+
+
+def _places(index: _Index, uuids: NDArray[np.uint8]) -> list[int]:
+    raw = uuids.tobytes()
+    return [index.of(raw[begin : begin + 16]) for begin in range(0, len(raw), 16)]
 
 
 def _moved(codes: NDArray[Any], to: list[int]) -> NDArray[Any]:

@@ -63,7 +63,10 @@ def signals_of(ledger: Ledger, told: Sequence[Told] = ()) -> Signals:
 
     is_told = np.repeat([0, 1], [len(events), len(columns)])
     at_us, person, order_in = column("at_us", 0), column("person", 1), column("offset", 6)
-    order = np.lexsort((order_in, 1 - is_told, at_us, person))
+    if len(columns):
+        order = np.lexsort((order_in, 1 - is_told, at_us, person))
+    else:  # the times of a log never decrease with its offsets
+        order = np.argsort(events["person"], kind="stable")
     event = np.concatenate([places, np.full(len(columns), -1, np.int64)])
     kind = np.concatenate([np.full(len(events), WORKED, np.int64), columns[:, 5]])
     return Signals(

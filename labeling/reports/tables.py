@@ -142,9 +142,18 @@ def _is_save(ledger: Ledger) -> Array:
     found = np.zeros(len(events), np.int64)
     saving = np.flatnonzero(events["work"] >= 0)
     if len(saving):
-        order, begin = working.grouped(events["command"][saving], events["sample"][saving], events["label_set"][saving])
-        found[saving[order[np.append(begin[1:], True)]]] = 1
+        begin = _begins_gesture(events[saving])
+        found[saving[np.append(begin[1:], True)]] = 1
     return found
+
+
+def _begins_gesture(events: Array) -> Array:
+    """(E,): whether an event is the first of its command on its label; those of one append stand side by side."""
+    begin = np.ones(len(events), bool)
+    begin[1:] = False
+    for column in ("command", "sample", "label_set"):
+        begin[1:] |= events[column][1:] != events[column][:-1]
+    return begin
 
 
 # --- objects -------------------------------------------------------------------------------------------------------
@@ -157,30 +166,7 @@ def object_table(found: Measured) -> list[Row]:
     objects is credited to those that the later one touches, in equal shares (a microsecond that is left over goes to
     the first)."""
     ledger, signals, asked = found.ledger, found.signals, found.question
-    pieces = ledger.pieces
-    signal_of_event = np.full(len(ledger.events), -1, np.int64)
-    of_events = np.flatnonzero(signals.event >= 0)
-    signal_of_event[signals.event[of_events]] = of_events
-    mine = pieces[signal_of_event[pieces["event"]] >= 0] if len(pieces) else pieces
-    # All events of one command on one label are one gesture: its time is shared by all objects that it touched.
-    first = _first_of_command(ledger)
-    signal = signal_of_event[first[mine["event"]]]
-    is_object = np.zeros(len(signals.at_us), bool)
-    is_object[signal] = True
-    to = working.credited(signals, found.intervals, is_object)
-    spent = np.zeros(len(signals.at_us), np.int64)
-    credited = np.flatnonzero(to >= 0)
-    np.add.at(spent, to[credited], found.intervals.active_us[credited])
-
-    order, begin = working.grouped(signal, mine["annotation"])
-    one = np.flatnonzero(begin)
-    each_signal, each_annotation = signal[order][one], mine["annotation"][order][one]
-    _, starts, counts = np.unique(each_signal, return_index=True, return_counts=True)
-    share = np.zeros(len(one), np.int64)
-    for_group = np.repeat(np.arange(len(starts)), counts)
-    share = spent[each_signal] // counts[for_group]
-    share[starts] += (spent[each_signal] - share * counts[for_group])[starts]
-
+    mine, signal, each_signal, each_annotation, share = _shares(found)
     days = midnights(signals.at_us, asked.zone)
     all_signals = np.concatenate([each_signal, signal])
     inside = _inside(signals.at_us[all_signals], asked)
@@ -210,21 +196,50 @@ def object_table(found: Measured) -> list[Row]:
     )
 
 
-def _first_of_command(ledger: Ledger) -> Array:
-    """(E,): the index of the first event of the same command on the same sample."""
-    events = ledger.events
-    order, begin = working.grouped(events["command"], events["sample"])
-    first = np.zeros(len(events), np.int64)
-    if len(order):
-        first[order] = order[np.maximum.accumulate(np.where(begin, np.arange(len(order)), 0))]
-    return first
+def _shares(found: Measured) -> tuple[Array, Array, Array, Array, Array]:
+    """(pieces of people's events, the signal of each; and for every gesture and object that it touched: the signal, the
+    annotation, the object's share of the time in microseconds)."""
+    ledger, signals = found.ledger, found.signals
+    pieces = ledger.pieces
+    signal_of_event = np.full(len(ledger.events), -1, np.int64)
+    of_events = np.flatnonzero(signals.event >= 0)
+    signal_of_event[signals.event[of_events]] = of_events
+    mine = pieces[signal_of_event[pieces["event"]] >= 0]
+    # All events of one command on one label are one gesture: its time is shared by all objects that it touched.
+    signal = signal_of_event[_first_of_gesture(ledger)[mine["event"]]]
+    is_object = np.zeros(len(signals.at_us), bool)
+    is_object[signal] = True
+    to = working.credited(signals, found.intervals, is_object)
+    credited = np.flatnonzero(to >= 0)
+    spent = np.zeros(len(signals.at_us), np.int64)
+    np.add.at(spent, to[credited], found.intervals.active_us[credited])
+
+    order, begin = working.grouped(signal, mine["annotation"])
+    one = order[begin]
+    each_signal, each_annotation = signal[one], mine["annotation"][one]
+    _, starts, counts = np.unique(each_signal, return_index=True, return_counts=True)
+    among = np.repeat(counts, counts)
+    share = spent[each_signal] // among
+    share[starts] += spent[each_signal[starts]] - share[starts] * counts
+    return mine, signal, each_signal, each_annotation, share
+
+
+def _first_of_gesture(ledger: Ledger) -> Array:
+    """(E,): the index of the first event of the same command on the same label."""
+    count = len(ledger.events)
+    return (
+        np.maximum.accumulate(np.where(_begins_gesture(ledger.events), np.arange(count), 0))
+        if count
+        else np.zeros(0, np.int64)
+    )
 
 
 def categories_then(ledger: Ledger, annotation: Array, event: Array) -> Array:
     """The category of each annotation as it was told last at or before each event (indexes); -1 for none."""
     told = ledger.pieces[ledger.pieces["named"]]
-    order = np.lexsort((told["event"], told["annotation"]))
-    keys = told["annotation"][order].astype(np.int64) * (len(ledger.events) + 1) + told["event"][order]
+    keys = told["annotation"].astype(np.int64) * (len(ledger.events) + 1) + told["event"]
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
     place = np.searchsorted(keys, annotation.astype(np.int64) * (len(ledger.events) + 1) + event, "right") - 1
     if not len(told):
         return np.full(len(annotation), -1, np.int64)
@@ -312,9 +327,8 @@ def assistance_table(found: Measured) -> list[Row]:
     corrected[later["annotation"][later["deed"] == CHANGED]] = True
     removed[later["annotation"][later["deed"] == REMOVED]] = True
     spent = np.zeros(count, np.int64)
-    question = Question(asked.threshold_s, asked.zone, by=("annotation",))
-    for row in object_table(Measured(ledger, found.signals, found.intervals, question)):
-        spent[row["_annotation"]] = row["active_us"]
+    _, _, _, of, share = _shares(found)
+    np.add.at(spent, of, share)
     keys = {
         "made_by": kind,
         "label_set": events["label_set"][made["event"]],
@@ -411,7 +425,7 @@ def _names(ledger: Ledger, days: Array, zone: ZoneInfo) -> dict[str, Callable[[i
         "stage": of(STAGES),
         "status": of(STATUSES),
         "category": lambda code: None if code < 0 else int(code),
-        "annotation": lambda code: str(uuid.UUID(bytes=bytes(ledger.annotations[code]))),
+        "annotation": lambda code: str(uuid.UUID(bytes=ledger.annotations[code])),
     }
 
 
@@ -437,7 +451,7 @@ def _grouped(
     for place, start in enumerate(starts):
         codes = [int(column[order[start]]) for column in columns]
         row = {name: names[name](code) for name, code in zip(by, codes, strict=True)}
-        if keep_codes or by == ("annotation",):
+        if keep_codes:
             row |= {f"_{name}": code for name, code in zip(by, codes, strict=True)}
         row |= {name: int(column[place]) for name, column in totals.items()}
         rows.append(row)

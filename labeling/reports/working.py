@@ -85,14 +85,30 @@ def between(signals: Signals, *, threshold_us: int) -> Intervals:
 def grouped(*keys: Array) -> tuple[Array, Array]:
     """(order, begin): how to sort by these keys (the first weighs most) keeping the order in each group, and where in
     that order a group begins."""
-    order = np.lexsort(keys[::-1])
-    begin = np.zeros(len(order), bool)
-    for key in keys:
-        ordered = key[order]
-        begin[1:] |= ordered[1:] != ordered[:-1]
-    if len(begin):
-        begin[0] = True
+    one = combined(*keys)
+    order = np.argsort(one, kind="stable")
+    ordered = one[order]
+    begin = np.ones(len(order), bool)
+    begin[1:] = ordered[1:] != ordered[:-1]
     return order, begin
+
+
+def combined(*keys: Array) -> Array:
+    """(N,) int64 numbers that are ordered, and equal, as the keys are; the first weighs most."""
+    found: Array = np.zeros(len(keys[0]), np.int64)
+    room = 1
+    for key in keys:
+        if not len(key):
+            return found
+        low, high = int(key.min()), int(key.max())
+        size = high - low + 1
+        if room * size > 2**62:  # wide keys are numbered first
+            _, found = np.unique(found, return_inverse=True)
+            unique, key = np.unique(key, return_inverse=True)
+            low, size, room = 0, len(unique), int(found.max()) + 1
+        found = found * size + (key.astype(np.int64) - low)
+        room *= size
+    return found
 
 
 def next_marked(begin: Array, marked: Array) -> Array:
