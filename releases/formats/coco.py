@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from labeling.geometry import rle
-from releases.formats import outlines
+from releases.formats import coco_reading, outlines
 from releases.formats.files import Output
 from releases.formats.format import FRAMES, LEFT_OUT, Format, Losses, Option, Options, carrying
 from releases.formats.jsons import Lists
@@ -129,6 +129,8 @@ def _said(
         attributes = {name: value for name, value in item.attributes.items() if name != "is_crowd"}
         if attributes:
             said["attributes"] = attributes
+        if geometry["type"] == "skeleton":
+            said["shape"] = "skeleton"
         for key, value in (("score", item.score), ("track_id", item.track_id), ("uuid", item.uuid or None)):
             if value is not None:
                 said[key] = value
@@ -187,6 +189,7 @@ INSTANCES = Format(
     "COCO instances",
     carrying("bbox", "polygon", "bitmap", *_FEATURES, converted=("rbox", "ellipse", "holes")),
     write=write_instances,
+    read=coco_reading.read,
     options=(MASKS, FRAMES),
 )
 KEYPOINTS = Format(
@@ -195,5 +198,6 @@ KEYPOINTS = Format(
     "COCO keypoints",
     carrying("bbox", "polygon", "bitmap", "skeleton", "keypoints", *_FEATURES, converted=("rbox", "ellipse", "holes")),
     write=write_keypoints,
+    read=coco_reading.read,
     options=(MASKS, FRAMES),
 )

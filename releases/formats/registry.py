@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from releases.formats import coco, cvat, mot, mots
+from releases.formats import coco, coco_panoptic, cvat, mot, mots
 from releases.formats.format import Format
 
 FORMATS: dict[str, Format] = {
@@ -10,6 +10,7 @@ FORMATS: dict[str, Format] = {
     for item in (
         coco.INSTANCES,
         coco.KEYPOINTS,
+        coco_panoptic.PANOPTIC,
         cvat.IMAGES,
         cvat.VIDEO,
         mot.MOT,

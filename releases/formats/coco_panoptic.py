@@ -1,0 +1,127 @@
+"""COCO panoptic: `annotations/panoptic_{split}.json` and a PNG for each picture in the folder of that name. Pure.
+
+A pixel's colour is its segment's id, R + 256 G + 65536 B; 0 is void. Every segment has pixels, its area and box are of
+the pixels that it shows, and a picture has one segment at most of each category that is stuff. Ids count from 1 in each
+picture. Source: cocodataset.org/#format-data, §4, and panopticapi's evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from labeling.geometry.composition import label_map, spans_of
+from labeling.geometry.measures import segments_of
+from releases.formats import coco_reading, pngs
+from releases.formats.coco import image_of, info_of
+from releases.formats.files import Output, Paths, put_bytes
+from releases.formats.format import CONVERTED, FRAMES, Format, Losses, Options, carrying
+from releases.formats.jsons import Lists
+from releases.formats.painting import tell_of_overlaps
+from releases.formats.pictures import Picture, pictures
+from releases.formats.records import Category, Dataset, Sample
+
+JSON = dict[str, Any]
+
+_WHOLE = "default"
+
+
+def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
+    """The files of COCO panoptic."""
+    files: dict[str, Lists] = {}
+    paths = Paths()
+    known = dataset.by_id
+    for number, picture in enumerate(pictures(PANOPTIC, dataset, samples, options, losses), 1):
+        split = picture.split or _WHOLE
+        file = files.get(split)
+        if file is None:
+            file = files[split] = Lists(out, "images", "annotations")
+        folder = f"annotations/panoptic_{split}"
+        path = paths.path(picture.name, ".png", folder=folder)
+        segments, painted = _segments(picture, known, losses)
+        put_bytes(out, path, pngs.ids(painted))
+        file.add("images", image_of(picture, number))
+        file.add(
+            "annotations",
+            {"image_id": number, "file_name": path.removeprefix(f"{folder}/"), "segments_info": segments},
+        )
+    categories = [
+        {
+            "id": item.id,
+            "name": item.name,
+            "supercategory": item.group,
+            "isthing": int(item.is_thing),
+            "color": list(item.colour or _colour_of(item.id)),
+        }
+        for item in dataset.categories
+    ]
+    for split, file in files.items() or [(_WHOLE, Lists(out, "images", "annotations"))]:
+        rest = {"info": info_of(dataset), "licenses": [], "categories": categories}
+        file.put(f"annotations/panoptic_{split}.json", rest)
+
+
+def _segments(picture: Picture, known: dict[int, Category], losses: Losses) -> tuple[list[JSON], Any]:
+    """(segments_info, the map of their ids)."""
+    height, width = picture.height, picture.width
+    spans = spans_of([item.geometry for item in picture.annotations], height, width)
+    stuff: dict[int, int] = {}
+    values = []
+    for nth, item in enumerate(picture.annotations, 1):
+        assert item.category_id is not None
+        first = nth if known[item.category_id].is_thing else stuff.setdefault(item.category_id, nth)
+        if first != nth:
+            at = {"sample": picture.sample.name, "frame": picture.frame, "annotation": item}
+            losses.add("several segments of stuff", CONVERTED, **at, said="one segment")  # type: ignore[arg-type]
+        values.append(first)
+    painted = label_map(spans, values, height, width)
+    tell_of_overlaps(picture, picture.annotations, spans, painted, values, losses)
+    found = segments_of(painted)
+    segments = []
+    for value, area, (x0, y0, x1, y1) in zip(
+        found.ids.tolist(), found.areas.tolist(), found.boxes_xyxy.tolist(), strict=True
+    ):
+        item = picture.annotations[value - 1]
+        said: JSON = {
+            "id": value,
+            "category_id": item.category_id,
+            "area": area,
+            "bbox": [x0, y0, x1 - x0, y1 - y0],
+            "iscrowd": int(item.attributes.get("is_crowd") is True),
+        }
+        attributes = {name: one for name, one in item.attributes.items() if name != "is_crowd"}
+        if attributes:
+            said["attributes"] = attributes
+        if item.uuid:
+            said["uuid"] = item.uuid
+        segments.append(said)
+    return segments, np.asarray(painted, dtype=np.uint32)
+
+
+def _colour_of(number: int) -> tuple[int, int, int]:
+    """A colour of its own for a category that has none: the one of VOC's table."""
+    return voc_colour(number)
+
+
+def voc_colour(number: int) -> tuple[int, int, int]:
+    """The colour of a class in the table of Pascal VOC: its bits, three at a time, from the highest of each channel."""
+    red = green = blue = 0
+    for place in range(8):
+        red |= (number & 1) << (7 - place)
+        green |= (number >> 1 & 1) << (7 - place)
+        blue |= (number >> 2 & 1) << (7 - place)
+        number >>= 3
+    return red, green, blue
+
+
+PANOPTIC = Format(
+    "coco-panoptic",
+    1,
+    "COCO panoptic",
+    carrying("bitmap", "attributes", "uuids", "splits", converted=("polygon", "rbox", "ellipse", "parts", "holes")),
+    write=write,
+    read=coco_reading.read,
+    options=(FRAMES,),
+    needs_size=True,
+)
