@@ -16,6 +16,7 @@ from labeling.geometry.composition import label_map, spans_of
 from labeling.geometry.measures import segments_of
 from releases.formats import coco_reading, pngs
 from releases.formats.coco import image_of, info_of
+from releases.formats.colours import voc_colour
 from releases.formats.files import Output, Paths, put_bytes
 from releases.formats.format import CONVERTED, FRAMES, Format, Losses, Options, carrying
 from releases.formats.jsons import Lists
@@ -53,7 +54,7 @@ def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Opt
             "name": item.name,
             "supercategory": item.group,
             "isthing": int(item.is_thing),
-            "color": list(item.colour or _colour_of(item.id)),
+            "color": list(item.colour or voc_colour(item.id)),
         }
         for item in dataset.categories
     ]
@@ -97,22 +98,6 @@ def _segments(picture: Picture, known: dict[int, Category], losses: Losses) -> t
             said["uuid"] = item.uuid
         segments.append(said)
     return segments, np.asarray(painted, dtype=np.uint32)
-
-
-def _colour_of(number: int) -> tuple[int, int, int]:
-    """A colour of its own for a category that has none: the one of VOC's table."""
-    return voc_colour(number)
-
-
-def voc_colour(number: int) -> tuple[int, int, int]:
-    """The colour of a class in the table of Pascal VOC: its bits, three at a time, from the highest of each channel."""
-    red = green = blue = 0
-    for place in range(8):
-        red |= (number & 1) << (7 - place)
-        green |= (number >> 1 & 1) << (7 - place)
-        blue |= (number >> 2 & 1) << (7 - place)
-        number >>= 3
-    return red, green, blue
 
 
 PANOPTIC = Format(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from releases.formats import coco, coco_panoptic, cvat, mot, mots
+from releases.formats import coco, coco_panoptic, cvat, mot, mots, voc, yolo
 from releases.formats.format import Format
 
 FORMATS: dict[str, Format] = {
@@ -15,6 +15,11 @@ FORMATS: dict[str, Format] = {
         cvat.VIDEO,
         mot.MOT,
         mots.MOTS,
+        voc.VOC,
+        yolo.DETECTION,
+        yolo.SEGMENTATION,
+        yolo.OBB,
+        yolo.POSE,
     )
 }
 #: Names of the formats that can be written, and of those that can be read.
