@@ -15,7 +15,7 @@ class SequencesConfig(AppConfig):
     def ready(self) -> None:
         from labeling.log import projector
         from labeling.rules import parts, task_types
-        from sequences import words  # noqa: F401 - which tells the words for our events
+        from sequences import telling, words  # noqa: F401 - which tell the words for our events
         from sequences.projectors import CATCH_UPS
         from sequences.rules import track_state
         from sequences.task_types import TASK_TYPES

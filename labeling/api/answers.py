@@ -16,11 +16,16 @@ from labeling.references import served, untagged
 def answer(data: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
     """A JSON answer; uuids and times are written as strings."""
     return HttpResponse(
-        served(untagged(orjson.dumps(data, default=_plain)), settings.PUBLIC_URL),
+        encoded(data),
         status=status,
         headers=headers or {},
         content_type="application/json",
     )
+
+
+def encoded(data: Any) -> bytes:
+    """JSON as it is answered."""
+    return served(untagged(orjson.dumps(data, default=_plain)), settings.PUBLIC_URL)
 
 
 def streamed(pieces: Iterable[bytes], *, headers: dict[str, str] | None = None) -> StreamingHttpResponse:

@@ -16,8 +16,9 @@ from labeling.api.schemas.parameters import AFTER, DATASET_OFFSET, LIMIT, query
 from labeling.api.views import Answer, View
 from labeling.errors import InvalidValue
 from labeling.events import IssueCommented, IssueOpened
-from labeling.log import store
+from labeling.log import search, store
 from labeling.log.event import Event, Fact, vocabulary
+from labeling.log.search import Wanted
 from labeling.models import Person
 from labeling.queries.labels import names_of
 from labeling.texts import decrypt_all
@@ -101,13 +102,6 @@ class DatasetEventsView(View):
             if author_id is None:
                 return answer([], headers={"Dataset-Offset": str(store.head(found.id))})
         head = store.head(found.id)
-        events = store.read(
-            found.id,
-            after=after,
-            limit=limit,
-            up_to=head,
-            stream=request.query_params.get("stream") or None,
-            types=types,
-            author=author_id,
-        )
+        wanted = Wanted(stream=request.query_params.get("stream") or None, types=types, author=author_id, last=head)
+        events = search.find(found.id, wanted, after=after, limit=limit)
         return answer(event_list(events), headers={"Dataset-Offset": str(head)})

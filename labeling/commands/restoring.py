@@ -117,7 +117,7 @@ def restore_labels(
     """
     undo.check(intent, on_conflict)
     intent = intent if intent.correlation else replace(intent, correlation=intent.command)
-    wanted = replace(past.wanted or Wanted(first=(past.offset or 0) + 1), prefix=prefix)
+    wanted = replace(past.wanted or Wanted(first=(past.offset or 0) + 1), prefixes=(prefix,))
     streams = search.streams(dataset, wanted, after=after, limit=MOST_LABELS + 1)
     names = dict(LabelSet.objects.filter(dataset_id=dataset, archived=False).values_list("id", "name"))
     reports: list[JSON] = []

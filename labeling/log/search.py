@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection
@@ -24,20 +24,23 @@ PAGE = 500
 class Wanted:
     """What to look for; empty is anything. `first` and `last` are offsets, both included.
 
-    `members` are names of data whose value (as text) is one of `texts`: the events about an object, a category …
+    `numbers` are (beginning of a type, member of its data, number), of which one has to hold.
     """
 
     stream: str | None = None
-    prefix: str | None = None
+    prefixes: Sequence[str] = ()
     types: Sequence[str] = ()
     author: uuid.UUID | None = None
     tool: str | None = None
     work_session: uuid.UUID | None = None
     gesture: uuid.UUID | None = None
-    members: Sequence[str] = ()
-    texts: Sequence[str] = ()
+    numbers: Sequence[tuple[str, str, int]] = ()
     first: int = 1
     last: int | None = None
+
+    def up_to(self, offset: int) -> Wanted:
+        """The same, and nothing behind an offset."""
+        return replace(self, last=offset if self.last is None else min(offset, self.last))
 
 
 def find(log: uuid.UUID, wanted: Wanted, *, after: int = 0, limit: int = PAGE) -> list[Event]:
@@ -98,7 +101,6 @@ def _conditions(wanted: Wanted, after: int) -> tuple[str, list[Any]]:
     for condition, value in (
         ('"offset" <= %s', wanted.last),
         ("stream = %s", wanted.stream),
-        ("starts_with(stream, %s)", wanted.prefix),
         ("author = %s", wanted.author),
         ("tool = %s", wanted.tool),
         ("work_session = %s", wanted.work_session),
@@ -112,8 +114,11 @@ def _conditions(wanted: Wanted, after: int) -> tuple[str, list[Any]]:
     if wanted.types:
         where.append("log_event.type = ANY(%s)")
         parameters.append(list(wanted.types))
-    if wanted.members:
-        where.append("(" + " OR ".join("data->>%s = ANY(%s)" for _ in wanted.members) + ")")
-        for member in wanted.members:
-            parameters += [member, list(wanted.texts)]
+    if wanted.prefixes:
+        where.append("(" + " OR ".join("starts_with(stream, %s)" for _ in wanted.prefixes) + ")")
+        parameters += wanted.prefixes
+    if wanted.numbers:
+        one = "starts_with(log_event.type, %s) AND data->%s = to_jsonb(%s::bigint)"
+        where.append("(" + " OR ".join(one for _ in wanted.numbers) + ")")
+        parameters += [value for item in wanted.numbers for value in item]
     return " AND ".join(where), parameters

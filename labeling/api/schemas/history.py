@@ -12,12 +12,76 @@ from labeling.api.schemas.forms import (
     UUID,
     WHOLE,
     closed,
+    listed,
     nullable,
     one_of,
     said,
 )
 from labeling.log.event import AUTHOR_KINDS
 
+CHANGED_ENTRY = component(
+    "HistoryEntry",
+    closed(
+        {
+            "offset": OFFSET,
+            "recorded_at": said(MOMENT, "By the server's clock."),
+            "occurred_at": said(nullable(MOMENT), "By the client's."),
+            "author": said(TEXT, "The username of today."),
+            "author_kind": one_of(*AUTHOR_KINDS),
+            "on_behalf_of": nullable(TEXT),
+            "tool": nullable(TEXT),
+            "work_session": nullable(UUID),
+            "gesture": nullable(UUID),
+            "command": UUID,
+            "event_id": UUID,
+            "type": TEXT,
+            "stream": TEXT,
+            "version": WHOLE | {"minimum": 1},
+            "sample": said(nullable(UUID), "The sample that it is about."),
+            "label_set": said(nullable(UUID), "The label set that it is about."),
+            "sentence": said(TEXT, "Who did what, in words."),
+            "reason": nullable(TEXT),
+            "changes": listed(
+                closed(
+                    {
+                        "what": said(TEXT, "`annotation:<uuid>`, `label`, or `self` for the sample or the dataset."),
+                        "id": said(nullable(WHOLE), "The number that people see."),
+                        "before": said(nullable(ANYTHING), "The fields that changed; null where it was not there."),
+                        "after": said(nullable(ANYTHING), "The same behind it; null where it is gone."),
+                    }
+                )
+            ),
+        }
+    ),
+    example={
+        "offset": 41,
+        "recorded_at": "2026-11-20T09:30:00.123456+00:00",
+        "occurred_at": None,
+        "author": "ben",
+        "author_kind": "person",
+        "on_behalf_of": None,
+        "tool": None,
+        "work_session": None,
+        "gesture": None,
+        "command": "6c1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10",
+        "event_id": "3a1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10",
+        "type": "AnnotationCategorySet",
+        "stream": "label/7c1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10/8d1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10",
+        "version": 7,
+        "sample": "7c1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10",
+        "label_set": "8d1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10",
+        "sentence": "ben changed car 3 from car to lorry",
+        "reason": None,
+        "changes": [
+            {
+                "what": "annotation:0b0a4a6a-6b7e-4f0e-9a50-2d0f3a4b5c6d",
+                "id": 3,
+                "before": {"category_id": 1},
+                "after": {"category_id": 2},
+            }
+        ],
+    },
+)
 EVENT = component(
     "Event",
     closed(

@@ -161,6 +161,10 @@ ROWS: dict[tuple[str, str], Row] = {
     ("label_edit", "accept"): Row(verb("accept"), action="review"),
     ("label_edit", "reject"): Row(verb("reject"), action="review"),
     ("label_edit", "override"): Row(verb("override", status="SKIPPED"), action="override"),
+    ("label_history", ""): Row(),
+    ("sample_history", ""): Row(),
+    ("dataset_history", ""): Row(),
+    ("dataset_history", "as lines"): Row(query="format=csv"),
     ("label_undo", ""): Row({"count": 1}, status=409),  # nobody of them made a gesture
     ("label_redo", ""): Row({}, status=409),
     ("label_restore", ""): Row({"of": {"kind": "gesture", "gesture": str(uuid.UUID(int=7, version=4))}}, status=404),
