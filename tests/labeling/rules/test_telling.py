@@ -106,6 +106,9 @@ def test_what_a_fact_did(fact, words):
     assert told(fact) == words
 
 
+TWO_PARTS = {"type": "polygon", "parts": [[[[0, 0], [9, 0], [0, 9]]], [[[20, 0], [29, 0], [20, 9]]]]}
+
+
 @pytest.mark.parametrize(
     "fact, words",
     [
@@ -116,7 +119,7 @@ def test_what_a_fact_did(fact, words):
     ],
 )  # fmt: skip
 def test_what_a_fact_did_to_an_outline(fact, words):
-    assert told(fact, label(annotation(1, geometry=polygon([0, 0], [9, 0], [0, 9])))) == words
+    assert told(fact, label(annotation(1, geometry=TWO_PARTS))) == words
 
 
 def test_the_whole_corpus_can_be_told():
