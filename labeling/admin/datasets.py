@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from labeling.admin import attributes, categories, display, uploads
+from labeling.admin import attributes, categories, display, reports, uploads
 from labeling.admin.fields import (
     Fieldsets,
     JSONTextField,
@@ -222,11 +222,19 @@ class DatasetAdmin(RecordedAdmin):
             "upload": ("", uploads.view(self)),
             "categories": ("", partial(categories.view, self)),
             "attributes": ("<str:category>/", partial(attributes.view, self)),
+            "reports": ("", partial(reports.view, self)),
         }
         return [
             path(f"<uuid:dataset>/{name}/{rest}", self.admin_site.admin_view(page), name=f"labeling_dataset_{name}")
             for name, (rest, page) in pages.items()
-        ] + super().get_urls()
+        ] + [
+            path(
+                "<uuid:dataset>/reports/<str:report>/",
+                self.admin_site.admin_view(partial(reports.view, self)),
+                name="labeling_dataset_report",
+            ),
+            *super().get_urls(),
+        ]
 
     def stream_of(self, obj: Any) -> tuple[uuid.UUID, str] | None:
         return obj.id, STREAM

@@ -38,6 +38,7 @@ def tabs_of(request: HttpRequest, dataset: Dataset, current: str) -> list[JSON]:
         ("issues", "Issues", listed("issue")),
     ]
     if may(request, "history", dataset.id):
+        found.append(("reports", "Reports", below("reports")))
         found.append(("events", "Events", listed("storedevent", "log")))
     return [{"words": words, "url": url, "current": key == current} for key, words, url in found]
 

@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import uuid
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,7 +15,7 @@ from rest_framework.request import Request
 
 from labeling.api.answers import answer
 from labeling.api.contract import Reply, documented
-from labeling.api.requests import at_of, body_of, intent_of, moment, number_of, uuid_of
+from labeling.api.requests import at_of, body_of, intent_of, moment, uuid_of
 from labeling.api.schemas import reports as schemas
 from labeling.api.schemas.parameters import AT, DATASET_OFFSET
 from labeling.api.views import Answer, View
@@ -81,11 +82,12 @@ class ReportView(View):
             access.require("work", role=found.role, public=False, dataset=found.id)
         when = at_of(request)
         at = None if when is None else as_offset(found.id, when, store.head(found.id))
-        question = self._question(request, found, asked, at, only=None if sees_all else self.person)
+        settings = found.dataset.settings if at is None else dataset_queries.state_at(found.id, at).settings
+        question = question_of(request.query_params, asked, settings=settings, only=None if sees_all else self.person)
         options = {"rate": _rate(request)} if "rate" in asked.options else {}
         answered = catalogue.ask(asked, found.id, question, at=at, options=options)
         headers = {"Dataset-Offset": str(answered.offset)}
-        names = _names(answered)
+        names = names_in(answered)
         if _format(request) == "csv":
             body = as_csv(asked, question, answered, names)
             filename = f"{name}-{asked.name}-{answered.offset}.csv"
@@ -111,27 +113,32 @@ class ReportView(View):
             headers=headers,
         )
 
-    def _question(
-        self, request: Request, found: dataset_queries.Seen, report: Report, at: int | None, *, only: uuid.UUID | None
-    ) -> Question:
-        query = request.query_params
-        zone = _zone(query.get("timezone") or "UTC")
-        by = tuple(dict.fromkeys(item for item in query.get("by", ",".join(report.default)).split(",") if item))
-        if any(item not in report.keys for item in by):
-            raise InvalidValue("by", f"must name some of {', '.join(report.keys)}, separated by commas")
-        settings = found.dataset.settings if at is None else dataset_queries.state_at(found.id, at).settings
-        person = str(only) if only else None
-        if only is None and query.get("person"):
-            named = Person.objects.filter(username=query["person"]).values_list("id", flat=True).first()
-            person = str(named or uuid_of(query["person"]) or "nobody")
-        return Question(
-            threshold_s=number_of(request, "threshold_s", settings.get(THRESHOLD, THRESHOLD_S), least=1, most=86_400),
-            zone=zone,
-            start_us=_moment_us(request, "from", zone),
-            end_us=_moment_us(request, "to", zone),
-            by=by,
-            person=person,
-        )
+
+def question_of(query: Mapping[str, str], report: Report, *, settings: JSON, only: uuid.UUID | None = None) -> Question:
+    """The question that the parameters of an address ask of a report; `only` is whose work may be told, None for all.
+
+    Raises:
+        InvalidValue: the first parameter that does not fit.
+    """
+    zone = _zone(query.get("timezone") or "UTC")
+    by = tuple(dict.fromkeys(item for item in query.get("by", ",".join(report.default)).split(",") if item))
+    if any(item not in report.keys for item in by):
+        raise InvalidValue("by", f"must name some of {', '.join(report.keys)}, separated by commas")
+    person = str(only) if only else None
+    if only is None and query.get("person"):
+        named = Person.objects.filter(username=query["person"]).values_list("id", flat=True).first()
+        person = str(named or uuid_of(query["person"]) or "nobody")
+    threshold = query.get("threshold_s") or str(settings.get(THRESHOLD, THRESHOLD_S))
+    if not threshold.isascii() or not threshold.isdigit() or not 1 <= int(threshold[:9]) <= 86_400:
+        raise InvalidValue("threshold_s", "must be a whole number of seconds from 1 to 86400")
+    return Question(
+        threshold_s=int(threshold),
+        zone=zone,
+        start_us=_moment_us(query, "from", zone),
+        end_us=_moment_us(query, "to", zone),
+        by=by,
+        person=person,
+    )
 
 
 def as_csv(report: Report, question: Question, answered: Answered, names: JSON) -> str:
@@ -152,7 +159,7 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
-def _names(answered: Answered) -> dict[str, str]:
+def names_in(answered: Answered) -> dict[str, str]:
     """The names of today of the people, label sets and samples in the rows."""
     named: dict[uuid.UUID, str] = {}
     for key, find in (("person", _people), ("label_set", _label_sets), ("sample", _samples)):
@@ -179,8 +186,8 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def _moment_us(request: Request, name: str, zone: ZoneInfo) -> int | None:
-    value = request.query_params.get(name)
+def _moment_us(query: Mapping[str, str], name: str, zone: ZoneInfo) -> int | None:
+    value = query.get(name)
     if not value:
         return None
     try:

@@ -98,7 +98,10 @@ def pages(world: World) -> list[str]:
         *(reverse(f"admin:{name}_change", args=[key]) for name, key in ids.items()),
         *(reverse(f"admin:{name}_add") for name in forms),
         reverse("admin:labeling_dataset_delete", args=[world.dataset]),
-        *(reverse(f"admin:labeling_dataset_{name}", args=[world.dataset]) for name in ("upload", "categories")),
+        *(
+            reverse(f"admin:labeling_dataset_{name}", args=[world.dataset])
+            for name in ("upload", "categories", "reports")
+        ),
         *(reverse("admin:labeling_dataset_attributes", args=[world.dataset, name]) for name in ("image", "1")),
         reverse("admin:labeling_issue_add") + f"?sample={world.sample}",
         reverse("admin:labeling_organizationmember_add"),

@@ -1,0 +1,203 @@
+"""The reports of a dataset with charts: the same questions, rows and rights as those of the API."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.utils.safestring import SafeString
+
+from labeling.admin import charts
+from labeling.admin.charts import Bar
+from labeling.admin.rights import may, person_of
+from labeling.admin.tabs import dataset_here, shown
+from labeling.api.reports import names_in, question_of
+from labeling.errors import InvalidValue
+from labeling.models import Dataset
+from labeling.reports import catalogue
+from labeling.reports.catalogue import REPORTS, Answered, Report
+
+if TYPE_CHECKING:
+    from labeling.admin.datasets import DatasetAdmin
+
+JSON = dict[str, Any]
+Row = dict[str, Any]
+
+TITLES = {
+    "time": "Working time",
+    "cost": "Cost",
+    "objects": "Objects",
+    "quality": "Quality",
+    "assistance": "Assistance",
+    "queue": "Queue",
+}
+NOTHING = "Nothing to show for this question yet."
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a report is drawn: the column that a bar's length is, or the columns that it is stacked of."""
+
+    series: tuple[str, ...]
+    parts: Callable[[Row], list[tuple[str, float]]]
+    worded: Callable[[float], str]
+    by: tuple[tuple[str, ...], ...]  #: what it is grouped by where nobody asks, a chart each
+
+
+def hours(seconds: float) -> str:
+    """3:05 h, 4:20 min, 12 s."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600}:{whole % 3600 // 60:02} h"
+    return f"{whole // 60}:{whole % 60:02} min" if whole >= 60 else f"{whole} s"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _first_pass(row: Row) -> list[tuple[str, float]]:
+    return [("first_accepted", row["first_accepted"]), ("first_rejected", row["first_judged"] - row["first_accepted"])]
+
+
+STAGES = ("label", "rework", "review", "edit", "view")
+LOOKS = {
+    "time": Look(STAGES, lambda row: [(row["stage"], row["active_s"])], hours, (("day", "stage"), ("person", "stage"))),
+    "cost": Look(
+        ("cost",), lambda row: [("cost", row["cost"])], lambda value: f"{value:,.2f}", (("person",), ("day",))
+    ),
+    "objects": Look(
+        ("added", "changed", "removed"),
+        lambda row: [(name, row[name]) for name in ("added", "changed", "removed")],
+        _count,
+        (("category",), ("person",)),
+    ),
+    "quality": Look(("first_accepted", "first_rejected"), _first_pass, _count, (("person",), ("day",))),
+    "assistance": Look(
+        ("as_they_came", "corrected", "removed"),
+        lambda row: [(name, row[name]) for name in ("as_they_came", "corrected", "removed")],
+        _count,
+        (("made_by",), ("category",)),
+    ),
+    "queue": Look(("labels",), lambda row: [("labels", row["labels"])], _count, (("status",),)),
+}
+
+
+def view(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID, report: str = "time") -> HttpResponseBase:
+    """A report with its charts and its table."""
+    found = dataset_here(request, dataset)
+    if not may(request, "history", dataset):
+        raise PermissionDenied
+    asked = REPORTS.get(report)
+    if asked is None:
+        raise Http404
+    sees_all = may(request, "work", dataset)
+    if not asked.personal and not sees_all:
+        raise PermissionDenied
+    query = {key: value for key, value in request.GET.items() if key != "by"}
+    panels, problem, answered = [], "", None
+    for by in LOOKS[asked.name].by:
+        try:
+            answered, panel = _panel(found, asked, query, by, None if sees_all else person_of(request).id)
+        except InvalidValue as error:
+            problem = str(error)
+            break
+        panels.append(panel)
+    context = {
+        "reports": [(name, TITLES[name], name == report) for name in REPORTS if sees_all or REPORTS[name].personal],
+        "asked": asked,
+        "meanings": {name: words.replace("`", "") for name, words in asked.columns.items()},
+        "question": query,
+        "is_costly": "rate" in asked.options,
+        "panels": panels,
+        "problem": problem,
+        "offset": answered.offset if answered else None,
+        "sees_all": sees_all,
+        "nothing": NOTHING,
+    }
+    return shown(
+        page,
+        request,
+        found,
+        "admin/labeling/dataset/reports.html",
+        f"{TITLES[asked.name]}: {found.name}",
+        "reports",
+        context,
+        status=400 if problem else 200,
+    )
+
+
+def _panel(
+    dataset: Dataset, asked: Report, query: JSON, by: tuple[str, ...], only: uuid.UUID | None
+) -> tuple[Answered, JSON]:
+    question = question_of(query | {"by": ",".join(by)}, asked, settings=dataset.settings, only=only)
+    options = {"rate": rate_of(query)} if "rate" in asked.options else {}
+    answered = catalogue.ask(asked, dataset.id, question, at=None, options=options)
+    look = LOOKS[asked.name]
+    names = names_in(answered)
+    categories = {item.get("id"): item.get("name") for item in dataset.task_attributes.get("categories") or ()}
+
+    def word(key: str, value: Any) -> str:
+        if value is None:
+            return {"category": "no category", "sample": "on the way"}.get(key, "none")
+        return str(categories.get(value, value) if key == "category" else names.get(str(value), value))
+
+    bars: dict[str, dict[str, float]] = {}
+    for row in answered.rows:
+        parts = bars.setdefault(word(by[0], row[by[0]]), {})
+        for series, value in look.parts(row):
+            parts[series] = parts.get(series, 0) + value
+    drawn = [
+        Bar(label, [(series, parts.get(series, 0)) for series in look.series])
+        for label, parts in bars.items()
+        if any(parts.values())
+    ]
+    seen = [series for series in look.series if any(dict(bar.parts)[series] for bar in drawn)]
+    what = f"{TITLES[asked.name]} by {by[0]}"
+    if by[0] == "day":
+        chart = charts.columns(drawn, worded=look.worded, what=what)
+    else:
+        drawn.sort(key=lambda bar: (-bar.whole, bar.label))
+        chart = charts.bars(drawn, worded=look.worded, what=what)
+    return answered, {
+        "title": f"By {by[0].replace('_', ' ')}",
+        "chart": chart if drawn else "",
+        "legend": charts.legend(seen) if len(seen) > 1 else SafeString(""),
+        "heads": [*by, *asked.columns],
+        "rows": [
+            [*(word(key, row[key]) for key in by), *(_cell(name, row[name]) for name in asked.columns)]
+            for row in answered.rows[:500]
+        ],
+        "csv": _address(dataset, asked, query, by),
+    }
+
+
+def rate_of(query: JSON) -> float:
+    """What an hour costs, of a form."""
+    try:
+        rate = float(query.get("rate") or 0)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate <= 1e9:
+        raise InvalidValue("rate", "must be what an hour costs, a number from 0")
+    return rate
+
+
+def _cell(name: str, value: Any) -> str:
+    if name.endswith("_s"):
+        return hours(value)
+    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _address(dataset: Dataset, asked: Report, query: JSON, by: tuple[str, ...]) -> str:
+    """The same as a file, of the API."""
+    from labeling.models import Person
+
+    owner = Person.objects.values_list("username", flat=True).get(id=dataset.owner_id)
+    said = urlencode({key: value for key, value in query.items() if value} | {"by": ",".join(by), "format": "csv"})
+    return f"/datasets/{owner}/{dataset.name}/reports/{asked.name}/?{said}"
