@@ -17,6 +17,7 @@ from config.demo.datasets import demo_datasets
 from config.demo.editing import edit_at_once, marked, missed_events, moved, polygons_by_id, send_edits
 from config.demo.keyframes import show_keyframes
 from config.demo.loading import Loaded, load, steps
+from config.demo.masks import show_masks
 from config.demo.server import Answer, DemoFailed, Server
 
 OWNER, LABELER = "ana", "ben"
@@ -66,6 +67,7 @@ def run(console: Console, people: Mapping[str, Server], exports: Path, verify: C
     number = 1 + max((int(r["name"].removeprefix("demo-")) for r in releases if is_ours(r["name"])), default=0)
     step_px = 1.5 if number % 2 else -1.5
     offset = show_two_people(console, people, terrain, step_px)
+    show_masks(console, people[OWNER], terrain, loaded[1], exports)
     show_keyframes(console, people[OWNER], loaded[-1], exports)
     release = show_release(console, people, terrain, f"demo-{number}", offset, step_px)
     exported = save(release.data, exports / f"{OWNER}-{terrain.dataset.name}-{release.name}.json")

@@ -11,6 +11,11 @@ Colour = tuple[int, int, int]
 
 NO_COLOUR: Colour = (150, 150, 150)
 GOLDEN = 0.618033988749895
+PLASTIC = 0.7548776662466927
+#: How far shades of a colour go, in turns of the hue and in lightness, which stays between two values.
+MOST_TURN = 0.055
+MOST_LIGHTER = 0.17
+DARKEST, LIGHTEST = 0.24, 0.78
 
 
 def colours_of(task_attributes: JSON) -> Callable[[Any], Colour]:
@@ -38,7 +43,13 @@ def _hue(hue: float) -> Colour:
 
 
 def shade(colour: Colour, number: int) -> Colour:
-    """A little lighter or darker by the object's id, so that neighbours of one category can be told apart."""
-    by = ((number * 97) % 5 - 2) * 11
-    red, green, blue = (min(max(part + by, 0), 255) for part in colour)
-    return red, green, blue
+    """A shade of a colour by the object's id, so that neighbours of one category can be told apart: a little lighter or
+    darker, and of grey none, of all else a little turned in hue. Ids that follow each other are far apart.
+    """
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(part / 255 for part in colour))
+    turned = ((number * GOLDEN) % 1.0 - 0.5) * 2 * MOST_TURN
+    lighter = ((number * PLASTIC) % 1.0 - 0.5) * 2 * MOST_LIGHTER
+    least, most = min(lightness, DARKEST), max(lightness, LIGHTEST)
+    lightness = min(max(lightness + lighter, least), most)
+    red, green, blue = colorsys.hls_to_rgb((hue + turned) % 1.0, lightness, saturation)
+    return round(red * 255), round(green * 255), round(blue * 255)

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from config.demo import job
 from config.demo.console import Console
@@ -39,13 +41,14 @@ class Model:
         self.members: set[str] = set()
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
+        self.query = ""
         self.offset = 0
 
     def answer(self, method: str, url: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
         if self.faults.get("lets_nobody_in"):
             return reply({"detail": "You do not have permission to perform this action."}, 403)
         with self.lock:
-            path = urlsplit(url).path
+            path, self.query = urlsplit(url).path, urlsplit(url).query
             self.asked.append(f"{method} {path}")
             for pattern, handler in ROUTES.items():
                 if found := re.fullmatch(pattern, f"{method} {path}"):
@@ -122,6 +125,22 @@ class Model:
             frames[0]["annotations"].pop()
         return frames
 
+    def mask(self, key: str, **_: Any) -> Answer:
+        kind = dict(pair.split("=") for pair in self.query.split("&")).get("kind", "instance")
+        if "format=json" in self.query:
+            segments = [{"id": number, "category_id": 1} for number in ((1, 2) if kind == "instance" else (1,))]
+            return reply({"segments": segments})
+        values = {"instance": [[1, 2], [0, 0]], "semantic": [[1, 1], [0, 0]]}.get(kind, [[1, 1], [1, 1]])
+        if kind == "semantic" and self.faults.get("mistakes_classes"):
+            values = [[1, 0], [0, 0]]
+        return Answer(200, {}, picture(values))
+
+    def mask_report(self, key: str, **_: Any) -> Answer:
+        return reply({"pixels": 4, "unlabeled": 2})
+
+    def overlay(self, key: str, **_: Any) -> Answer:
+        return Answer(200, {}, picture([[1, 2], [3, 4]]))
+
     def edit_tracks(self, key: str, body: Json) -> Answer:
         state = copy.deepcopy(self.labels[key][-1]) if key in self.labels else {"tracks": {}}
         for edit in body["edits"]:
@@ -191,6 +210,12 @@ class Model:
         return reply(release)
 
 
+def picture(values: list[list[int]]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.array(values, dtype=np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
 def reply(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     return Answer(status, headers or {}, json.dumps(body).encode())
 
@@ -211,6 +236,9 @@ ROUTES: dict[str, Callable[..., Answer]] = {
     f"PUT {LABEL}": Model.put_label,
     f"POST {LABEL}edits/": Model.edit,
     f"GET {LABEL}events/": Model.events,
+    f"GET {LABEL}mask/": Model.mask,
+    f"GET {LABEL}mask/report/": Model.mask_report,
+    f"GET {LABEL}overlay/": Model.overlay,
     f"GET {LABEL}tracks/": Model.tracks,
     f"GET {LABEL}frames/": Model.frames,
     f"GET {DATASET}/releases/": Model.list_releases,
@@ -245,7 +273,12 @@ def test_the_first_run_loads_edits_releases_and_verifies(tmp_path: Path) -> None
     assert model.asked.count("POST /upload") == 2 + 2 * 2 + 33
     assert outcome.exported == tmp_path / "ana-terrain-demo-1.json"
     assert outcome.exported.read_bytes() == outcome.release.data
-    assert sorted(tmp_path.iterdir()) == [tmp_path / "ana-bunny-frames.jpg", outcome.exported]
+    made = {"ana-bunny-frames.jpg", "ana-masks.jpg", "ana-terrain-demo-1.json", "masks"}
+    assert {path.name for path in tmp_path.iterdir()} == made
+    views = {"jeeps": "instance color", "walkers": "instance color"}
+    views |= dict.fromkeys(("ball-game", "riders"), "instance semantic panoptic")
+    files = {f"{name}-{view}.png" for name, listed in views.items() for view in listed.split()}
+    assert {path.name for path in (tmp_path / "masks").iterdir()} == files
     for words in (
         "* rebased",
         "409 x conflict",
@@ -253,6 +286,7 @@ def test_the_first_run_loads_edits_releases_and_verifies(tmp_path: Path) -> None
         "demo-1",
         "all sound",
         "hidden at 16 to 25",
+        "2 objects, 1 class, 50.0 % of the pixels unlabeled *",
     ):
         assert words in told
 
@@ -287,6 +321,7 @@ def test_an_emptied_label_is_put_back_before_the_two_people_need_it(tmp_path: Pa
     [
         ("never_rebases", "not exactly one of them was rebased"),
         ("never_refuses", "should be refused with 409"),
+        ("mistakes_classes", "the classes of jeeps.png do not have the pixels of their instances"),
         ("moves_releases", "the release moved"),
         ("builds_no_release", "The disk is full."),
         ("computes_too_much", "a keyframe between 16 and 25 moved, and the frames [0, "),
