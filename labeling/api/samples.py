@@ -257,7 +257,9 @@ class SampleBulkView(View):
         refusals=("already_exists", "storage_unavailable"),
     )
     def post(self, request: Request, owner: str, name: str) -> Answer:
-        """Add samples, all or none; those whose names are taken stay as they are and are returned."""
+        """Add samples; those whose names are taken stay as they are and are returned. Up to 1,000 are added all or
+        none; of more, some are where the request fails in the middle, and the same request adds the rest.
+        """
         found = self.dataset(owner, name, "change")
         body = request.data
         if not isinstance(body, list):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError
@@ -25,6 +26,8 @@ JSON = dict[str, Any]
 
 #: How many samples one request may add.
 MOST_SAMPLES = 10_000
+#: Samples of one append: others wait for it for less than a tenth of a second.
+CHUNK = 1000
 #: What a sample is, and who shall do it when.
 PLAIN = frozenset({"name", "attributes", "metadata", "readme"})
 ASSIGNING = frozenset({"priority", "assigned_labeler", "assigned_reviewer"})
@@ -94,16 +97,27 @@ def _with_people(items: list[JSON]) -> list[JSON]:
 
 
 def add_samples(*, intent: Intent, dataset: uuid.UUID, items: list[JSON], keep_existing: bool) -> list[uuid.UUID]:
-    """Add samples (checked by checked_sample), all or nothing; returns their ids in the order of `items`.
+    """Add samples (checked by checked_sample); returns their ids in the order of `items`. All or nothing, up to CHUNK.
 
-    With `keep_existing`, a name that is taken is no error: that sample stays as it is and its id is returned.
+    With `keep_existing`, a name that is taken is no error: that sample stays as it is and its id is returned. Then more
+    than CHUNK are added in several appends, each a command of its own with the correlation of the whole, so that nobody
+    waits long for the log; where one of them fails, the same again adds the rest.
     The caller has checked that the author may.
 
     Raises:
         AlreadyExists: a name is taken, or used twice in `items`.
     """
     checked = _with_people(items)
+    if not keep_existing or len(checked) <= CHUNK:
+        return _add_at_once(intent, dataset, checked, keep_existing=keep_existing)
+    ids: list[uuid.UUID] = []
+    for start in range(0, len(checked), CHUNK):
+        own = replace(intent, command=uuid.uuid5(intent.command, f"samples from {start}"), correlation=intent.command)
+        ids += _add_at_once(own, dataset, checked[start : start + CHUNK], keep_existing=True)
+    return ids
 
+
+def _add_at_once(intent: Intent, dataset: uuid.UUID, checked: list[JSON], *, keep_existing: bool) -> list[uuid.UUID]:
     def attempt() -> list[uuid.UUID]:
         replay = earlier(dataset, intent)
         if replay is not None:

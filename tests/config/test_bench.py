@@ -128,3 +128,26 @@ def test_bench_masks_measures_every_kernel_and_what_is_no_time_is_met():
     untimed = [row for row in rows if row["unit"] != "ms" and row["target"] is not None]
     assert {row["unit"] for row in untimed} == {"KiB", "IoU"}
     assert all(row["met"] for row in untimed)
+
+
+@pytest.mark.parametrize("arguments", [("edit", "--annotations", "100"), ("imports", "--annotations", "99")])
+def test_only_the_bench_of_imports_is_told_how_many_annotations(arguments):
+    with pytest.raises(CommandError, match="--annotations is for"):
+        call_command("bench", *arguments)
+
+
+@pytest.mark.full
+def test_bench_imports_measures_others_with_and_without_an_import():
+    done = subprocess.run(
+        [sys.executable, "manage.py", "bench", "imports", "--json", "--annotations", "20000"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    rows = {row["case"]: row for row in json.loads(done.stdout)}
+    assert all(row.keys() == KEYS for row in rows.values())
+    waited = rows["others' edits while 20,000 annotations come in: p99"]
+    assert waited["target"] == 150 and waited["peer"] > 0
+    assert rows["annotations imported"]["ours"] > 0

@@ -39,6 +39,10 @@ class Command(BaseCommand):
             help="how many samples the large dataset of `api` has; 1,000,000 unless said",
         )
 
+        parser.add_argument(
+            "--annotations", type=int, metavar="N", help="how many `imports` brings in; 1,000,000 unless said"
+        )
+
     def handle(self, **options: Any) -> None:
         """Run it and print its rows.
 
@@ -48,6 +52,10 @@ class Command(BaseCommand):
         sizes = [] if options["samples"] is None else [str(options["samples"])]
         if sizes and (options["name"] != "api" or options["samples"] < 100):
             raise CommandError("--samples is for `bench api`, which needs 100 or more.")
+        if options["annotations"] is not None:
+            if options["name"] != "imports" or options["annotations"] < 100:
+                raise CommandError("--annotations is for `bench imports`, which needs 100 or more.")
+            sizes = [str(options["annotations"])]
         with tempfile.TemporaryDirectory(prefix="palimpsest-bench-") as folder:
             home = Path(folder) / "home"
             environment = {name: value for name, value in os.environ.items() if name not in ("PALIMPSEST_DATABASE",)}
