@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from config.bench import Row
+from config.bench.server import database
 
 ANNOTATIONS = 1_000_000
 #: Annotations of one label; every twentieth label is huge, which are half of all annotations.
@@ -197,16 +198,8 @@ def measured(annotations: int) -> list[Row]:
 def main(annotations: int = ANNOTATIONS) -> list[Row]:
     """Measure on a fresh database."""
     os.environ["PALIMPSEST_BROKER"] = "stub"  # no workers run here, and a queue's connections do not outlive a fork
-    import django
-
-    from config.embedded import lease
-    from config.home import prepare
-    from config.serving import migrate
-
-    lease.attach(prepare())
-    django.setup()
-    migrate()
-    return measured(annotations)
+    with database():
+        return measured(annotations)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,6 @@ class Command(BaseCommand):
             metavar="N",
             help="how many samples the large dataset of `api` has; 1,000,000 unless said",
         )
-
         parser.add_argument(
             "--annotations", type=int, metavar="N", help="how many `imports` brings in; 1,000,000 unless said"
         )
