@@ -45,6 +45,8 @@ except BadEmailURL as error:
     raise ImproperlyConfigured(str(error)) from None
 
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", _public.hostname]
+#: Hosts that files are fetched from on a client's word (labeling/fetching.py); without any, nothing is fetched.
+FETCH_HOSTS = [host.strip() for host in os.environ.get("FETCH_HOSTS", "").split(",") if host.strip()]
 ALLOWED_HOSTS += [host.strip() for host in os.environ.get("ALLOWED_HOSTS", "").split(",") if host.strip()]
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"
