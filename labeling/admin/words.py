@@ -141,6 +141,7 @@ tell(e.AnnotationExtraSet, "set other keys of an object", "set other keys of {n}
 tell(e.AnnotationLinkAdded, "linked two objects", "added {n} links")
 tell(e.AnnotationLinkRemoved, "removed a link", "removed {n} links")
 tell(e.BitmapPatched, "painted the bitmap", "painted the bitmap {n} times")
+tell(e.MaskImported, "imported a mask", "imported {n} masks")
 tell(e.AnnotationBitmapPatched, "painted an object", "painted objects {n} times")
 tell(e.AnnotationRasterized, "turned an object into a bitmap", "turned {n} objects into bitmaps")
 tell(e.AnnotationPolygonized, "turned a bitmap into polygons", "turned {n} bitmaps into polygons")

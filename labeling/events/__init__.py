@@ -97,6 +97,7 @@ from labeling.events.labels import (
     LabelRestored,
     LabelScoreSet,
     LabelStatusChanged,
+    MaskImported,
     SceneAttributesSet,
 )
 from labeling.events.samples import (
@@ -205,6 +206,7 @@ __all__ = [
     "LoggedOut",
     "LoginFailed",
     "LoginSucceeded",
+    "MaskImported",
     "MemberAdded",
     "MemberRemoved",
     "MemberRoleChanged",

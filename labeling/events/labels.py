@@ -289,6 +289,19 @@ class BitmapPatched(Fact, frozen=True):
     changed: list[JSON]
 
 
+class MaskImported(Fact, frozen=True):
+    """A mask with its segments was imported; the events behind it, of the same command, say what that changed.
+
+    `source`: {sha256 and address of the file that was read, mask_url where it came from}; `segments`: the value of the
+    mask's pixels as `index`, and the `id` of the object; `findings`: what was odd (rules.mask_imports).
+    """
+
+    source: JSON
+    segments: list[JSON]
+    annotation_id: str | None = None
+    findings: list[JSON] = []
+
+
 class AnnotationBitmapPatched(Fact, frozen=True):
     """Pixels of an object's own bitmap changed: run lengths of those that it gained, and of those that it lost.
 
@@ -370,5 +383,6 @@ LABEL_EVENTS = (
     ClassificationRemoved,
     DefaultClassificationSet,
     BitmapPatched,
+    MaskImported,
     *ANNOTATION_EVENTS,
 )

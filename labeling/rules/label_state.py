@@ -395,6 +395,7 @@ HANDLERS: dict[type[Fact], Handler] = {
     e.GestureUndone: _said,
     e.GestureRedone: _said,
     e.LabelRestored: _said,
+    e.MaskImported: _said,
     e.LabelHeaderRestored: _header_restored,
     e.AnnotationRestored: _annotation_restored,
     e.LabelImported: _imported,

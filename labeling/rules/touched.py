@@ -27,7 +27,7 @@ def touched(fact: Fact, state: LabelState) -> set[str]:
         case e.LabelStatusChanged():
             # The first edit of a label sets its first status by the way; that is nobody's decision about the label.
             return {"status"} if fact.before is None and fact.verb == "save" else {WHOLE}
-        case e.GestureUndone() | e.GestureRedone() | e.LabelRestored():
+        case e.GestureUndone() | e.GestureRedone() | e.LabelRestored() | e.MaskImported():
             return set()  # what was changed is told by the events behind it
         case e.LabelHeaderRestored():
             # Who made it and who reviewed it goes with the events around; the rest is what no smaller fact could say.

@@ -156,6 +156,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("label_set", ""): Row(WHOLE),
     ("label_change", ""): Row({"label_status": "REVIEWED"}),
     ("label_delete", ""): Row(),
+    ("masks_import", ""): Row({"masks": [{"reference_id": "nowhere", "mask_url": "x", "annotations": []}]}),
     ("label_edit", ""): Row(EDIT),
     ("label_edit", "submit"): Row(verb("submit")),
     ("label_edit", "accept"): Row(verb("accept"), action="review"),

@@ -179,6 +179,7 @@ HEADER_CASES = [
     (e.DefaultClassificationSet(category_id=4), {}, {"default_classification": 4}),
     (e.DefaultClassificationSet(category_id=None), {"default_classification": 4}, {"default_classification": None}),
     (e.BitmapPatched(base_hash=None, mask=MASK, changed=[]), {}, {"mask": MASK}),
+    (e.MaskImported(source={}, segments=[]), {}, {}),
     (e.LabelDocumentSet(document={"frames": []}), {"document": {"x": 1}}, {"document": {"frames": []}}),
     (e.LabelImported(annotations=[]), {"status": "LABELED", "score": 1.0}, {"status": "LABELED", "score": 1.0}),
     (

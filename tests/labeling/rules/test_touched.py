@@ -49,6 +49,7 @@ CASES = [
     ),
     (e.BitmapPatched(base_hash=None, mask=MASK, changed=[{"id": 8, "box_xyxy": [0, 0, 1, 1]}]), {"pixels:8"}),
     (e.BitmapPatched(base_hash=None, mask=MASK, changed=[]), set()),
+    (e.MaskImported(source={}, segments=[]), set()),
     (
         e.AnnotationAdded(annotation=B, id=8, category_id=1, geometry=BOX, order=1.0),
         {f"annotation:{B}", "id:8"},
