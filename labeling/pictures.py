@@ -11,7 +11,7 @@ from PIL import Image
 
 from labeling import drawing, storage
 from labeling.commands import assets
-from labeling.errors import InvalidValue, NoMask, StorageUnavailable
+from labeling.errors import InvalidValue, NoMask, NotFound, StorageUnavailable
 from labeling.geometry.bitmaps import Ids
 from labeling.models import Asset, DatasetAsset
 from labeling.rules.label_state import LabelState
@@ -108,6 +108,22 @@ def _read(url: str) -> Ids:
         raise NoMask(f"The bitmap of this label {error.problem[0].lower()}{error.problem[1:]}") from error
     except OSError as error:
         raise NoMask("The bitmap of this label is missing from storage.") from error
+
+
+def wh_of(image: JSON) -> tuple[int, int] | None:
+    """(width, height) of an image {url} of a sample; None where its file is elsewhere or cannot be read.
+
+    Raises:
+        StorageUnavailable: the storage does not answer.
+    """
+    url = image.get("url")
+    for token in assets.tokens_in({"url": url}) if isinstance(url, str) else ():
+        try:
+            asset = assets.asset_by_token(token)
+            return None if asset.sha256 is None else size_of(asset.sha256)
+        except (NotFound, NoMask):
+            return None
+    return None
 
 
 @lru_cache(maxsize=1 << 16)

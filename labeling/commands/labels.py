@@ -18,8 +18,8 @@ from labeling.errors import AnnotationNotFound, Conflict, InvalidValue, NotFound
 from labeling.log import store
 from labeling.log.event import Event, Fact, Intent
 from labeling.log.rows import Rows
+from labeling.pictures import wh_of
 from labeling.queries import labels as queries
-from labeling.queries import pictures
 from labeling.queries.datasets import box_ratios
 from labeling.queries.labels import Found
 from labeling.rules import access, label_state, parts
@@ -159,7 +159,7 @@ def edit_label(*, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any,
                 pixels=files,
                 gone=frozenset(gone),
                 sample=attributes,
-                size_of=pictures.size_of,
+                size_of=wh_of,
                 ratios=lambda: box_ratios(found.dataset, found.dataset_version),
             )
             if reopening:

@@ -19,8 +19,8 @@ from labeling.fetching import fetched
 from labeling.log.event import Fact, Intent
 from labeling.log.values import BadValue
 from labeling.models import LabelSet, Sample
+from labeling.pictures import wh_of
 from labeling.queries import labels as queries
-from labeling.queries import pictures
 from labeling.queries.datasets import Seen
 from labeling.queries.labels import Found
 from labeling.rules import access
@@ -178,7 +178,7 @@ def _import(
         pixels, findings = rules.read_values(data, f"{where}.mask_url", max_pixels=assets.MOST_PIXELS)
         attributes, _ = queries.attributes_of(sample)
         image = attributes.get("image")
-        size = pictures.size_of(image) if isinstance(image, dict) else None
+        size = wh_of(image) if isinstance(image, dict) else None
         one.findings = findings = findings + rules.findings_of(pixels, item.segments, size)
         if how.strict and findings:
             raise InvalidValue(f"{where}.mask_url", "has findings, and strictness was asked for; see findings")
