@@ -41,7 +41,9 @@ class Admin(SimpleAdminConfig):
         from django.contrib import admin
 
         import releases.admin
-        from labeling.admin import registration
+        import sequences.admin
+        from labeling.admin import panels, registration
 
         registration.register(admin.site)
         releases.admin.register(admin.site)
+        panels.register(sequences.admin.show_tracks)

@@ -279,18 +279,14 @@ class _Pen:
         self.picture.paste(colour, (0, 0), small)
 
 
-def first_frame(document: JSON) -> JSON:
-    """The document of a sequence's first frame; a document without frames is its own."""
-    frames = document.get("frames")
-    if isinstance(frames, list):
-        return next((frame for frame in frames[:1] if isinstance(frame, dict)), {})
-    return document
-
-
-def picture_urls(attributes: JSON) -> Iterator[str]:
-    """The addresses of the pictures of a sample, the one to show first: its image, or its first frame's."""
+def picture_urls(attributes: JSON, frame: int = 0, sensor: int | None = None) -> Iterator[str]:
+    """The addresses of the pictures of a sample, the one to show first: its image, or that of a frame."""
+    sensors = attributes.get("sensors")
+    if sensor is not None and isinstance(sensors, list):
+        inner = next((item.get("attributes") for item in sensors[sensor : sensor + 1] if isinstance(item, dict)), None)
+        attributes = inner if isinstance(inner, dict) else {}
     frames = attributes.get("frames")
-    for holder in (attributes, *(frames[:1] if isinstance(frames, list) else ())):
+    for holder in (attributes, *(frames[frame : frame + 1] if isinstance(frames, list) else ())):
         image = holder.get("image") if isinstance(holder, dict) else None
         if isinstance(image, dict) and isinstance(image.get("url"), str):
             yield image["url"]

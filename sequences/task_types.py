@@ -28,10 +28,11 @@ from sequences.rules.documents import (
     opening,
     parse_tracks,
     render_tracks,
+    rendered_frames,
     track_changes,
 )
 from sequences.rules.edits import TrackEditor
-from sequences.rules.skeletons import BITMAPS, SENSORS, clock_said, skeleton_of
+from sequences.rules.skeletons import BITMAPS, SENSORS, clock_said, sensors_of, skeleton_of
 from sequences.rules.track_state import in_order
 
 JSON = dict[str, Any]
@@ -74,6 +75,13 @@ class SequenceTask:
         if is_verbatim(state):
             return state.document or {}
         return render_tracks(state if state.document is not None else replace(state, document=self.empty()))
+
+    def frame(self, state: LabelState, number: int, sensor: int | None) -> JSON:
+        if is_verbatim(state):
+            state = self.opened(state)[0]
+        if sensor not in sensors_of(skeleton_of(state)):
+            return {}
+        return next(iter(rendered_frames(state, sensor, number, number + 1)), {})
 
     def copied(self, state: LabelState) -> list[Fact]:
         if is_verbatim(state):

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from labeling.admin import display, thumbnails
+from labeling.admin import display, panels, thumbnails
 from labeling.admin.datasets import DatasetFilter
 from labeling.admin.fields import pretty
 from labeling.admin.recorded import ReadAdmin
@@ -108,7 +108,7 @@ class LabelAdmin(ReadAdmin):
             "original": label,
             "media": self.media,
         }
-        return TemplateResponse(request, "admin/labeling/label/page.html", context | page_of(label))
+        return TemplateResponse(request, "admin/labeling/label/page.html", context | page_of(label, request))
 
     @admin.display(description="Sample", ordering="sample_name")
     def sample(self, obj: Any) -> SafeString:
@@ -135,7 +135,7 @@ class LabelAdmin(ReadAdmin):
         return display.when(obj.updated_at)
 
 
-def page_of(label: Any) -> JSON:
+def page_of(label: Any, request: HttpRequest) -> JSON:
     """What a label's page shows."""
     dataset = Dataset.objects.get(id=label.dataset_id)
     held = Annotation.objects.filter(label_id=label.id).order_by("-order", "id")
@@ -146,16 +146,23 @@ def page_of(label: Any) -> JSON:
     colour_of = colours_of(dataset.task_attributes)
     categories = {item.get("id"): item.get("name") for item in dataset.task_attributes.get("categories") or []}
     stream = label_stream(label.sample_id, label.label_set_id)
+    panel = panels.panel_of(label, dataset, request)
     return {
         "label": label,
+        "panel": panel,
         "picture": thumbnails.tag(
-            label.sample_id, "large", label_set=label.set_name or "", alt="the sample with this label"
+            label.sample_id,
+            "large",
+            label_set=label.set_name or "",
+            alt="the sample with this label",
+            frame=panel.frame if panel else 0,
+            sensor=panel.sensor if panel else None,
         ),
         "status": display.status_badge(label.status),
         "facts": [
             ("Dataset", f"{display.name_of(dataset.owner_id, names)}/{dataset.name}"),
             ("Version", label.version),
-            ("Objects", total if label.document is None else display.NOTHING),
+            ("Objects", panel.objects if panel else total if label.document is None else display.NOTHING),
             ("Score", display.NOTHING if label.score is None else label.score),
             (
                 "Created",
@@ -174,7 +181,7 @@ def page_of(label: Any) -> JSON:
         "classifications": [
             (categories.get(number, number), number == label.default_classification) for number in label.classifications
         ],
-        "document": display.json_block(label.document) if label.document is not None else "",
+        "document": display.json_block(label.document) if label.document is not None and panel is None else "",
         "mask": label.mask,
         "sample_url": reverse("admin:labeling_sample_change", args=[label.sample_id]),
         "dataset_url": reverse("admin:labeling_dataset_change", args=[dataset.id]),

@@ -7,6 +7,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.cache import cache
 from django.core.files.storage import default_storage
@@ -50,16 +51,20 @@ class Wanted:
     asset: Asset | None
     words: str
     size: str
+    frame: int = 0
+    sensor: int | None = None
 
     @property
     def key(self) -> str:
         label = f"{self.label.id}@{self.label.version}" if self.label else "-"
-        parts = (STYLE, self.asset.sha256 if self.asset else "-", label, self.dataset.version, self.size, self.words)
+        asset = self.asset.sha256 if self.asset else "-"
+        parts = (STYLE, asset, label, self.dataset.version, self.size, self.words, self.frame, self.sensor)
         return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
 
 
 def serve(request: HttpRequest, sample: uuid.UUID, size: str) -> HttpResponse:
-    """The thumbnail of a sample in a size, with its label of the label set ?label_set= (its ground truth without)."""
+    """The thumbnail of a sample in a size, with its label of the label set ?label_set= (its ground truth without). Of a
+    sequence it is the frame ?frame=, of several sensors that of ?sensor=."""
     if size not in SIZES:
         raise Http404
     wanted = _wanted(request, sample, size)
@@ -93,14 +98,21 @@ def _wanted(request: HttpRequest, sample: uuid.UUID, size: str) -> Wanted:
     label = None
     if label_set is not None:
         label = Label.objects.filter(sample_id=found.sample.id, label_set_id=label_set.id, deleted=False).first()
-    asset, words = _picture_of(found.sample.attributes)
+    frame, sensor = number_of(request, "frame") or 0, number_of(request, "sensor")
+    asset, words = _picture_of(found.sample.attributes, frame, sensor)
     dataset = Dataset.objects.get(id=found.dataset)
-    return Wanted(found.sample, dataset, label_set, label, asset, words, size)
+    return Wanted(found.sample, dataset, label_set, label, asset, words, size, frame, sensor)
 
 
-def _picture_of(attributes: JSON) -> tuple[Asset | None, str]:
+def number_of(request: HttpRequest, name: str) -> int | None:
+    """A small whole number of the query; what is none is ignored."""
+    text = request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 7 else None
+
+
+def _picture_of(attributes: JSON, frame: int, sensor: int | None) -> tuple[Asset | None, str]:
     """The file to show, or the words to show in its place. Files of other hosts are never fetched."""
-    for url in drawing.picture_urls(attributes):
+    for url in drawing.picture_urls(attributes, frame, sensor):
         for token in assets.tokens_in({"url": url}):
             try:
                 return assets.asset_by_token(token), ""
@@ -140,7 +152,7 @@ def _document(wanted: Wanted, request: HttpRequest) -> JSON:
     if wanted.label is None or wanted.label_set is None:
         return {}
     found = label_queries.find_label(wanted.sample.id, wanted.label_set.name, person=person_of(request).id)
-    return drawing.first_frame(task_type(wanted.dataset.task_type).render(found.state))
+    return task_type(wanted.dataset.task_type).frame(found.state, wanted.frame, wanted.sensor)
 
 
 def _bitmap(document: JSON) -> Ids | None:
@@ -155,15 +167,19 @@ def _bitmap(document: JSON) -> Ids | None:
         return None
 
 
-def tag(sample: uuid.UUID, size: str, *, label_set: str = "", alt: str = "") -> SafeString:
+def tag(
+    sample: uuid.UUID, size: str, *, label_set: str = "", alt: str = "", frame: int = 0, sensor: int | None = None
+) -> SafeString:
     """The <img> of a sample's thumbnail, loaded when it comes into sight."""
     address = reverse("admin:labeling_sample_thumbnail", args=[sample, size])
+    said = {"label_set": label_set} | ({"frame": frame} if frame else {})
+    query = urlencode({key: value for key, value in (said | {"sensor": sensor}).items() if value not in ("", None)})
     width, height = SIZES[size]
     return format_html(
         '<img class="thumbnail {}" src="{}{}" alt="{}" loading="lazy" decoding="async" width="{}" height="{}">',
         size,
         address,
-        f"?label_set={label_set}" if label_set else "",
+        f"?{query}" if query else "",
         alt,
         width,
         height,

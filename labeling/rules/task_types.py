@@ -26,9 +26,10 @@ JSON = dict[str, Any]
 class TaskType(Protocol):
     """Parses a label document, turns its difference to a state into facts, and renders the document again.
 
-    `copied` gives the facts that make the same label in another dataset, whole, with what the document cannot say.
-    `editor` applies lists of edits, or refuses where a label is set by whole documents. `pictures` gives what the label
-    shows in its pictures start … end - 1, of which there are `picture_count`; None where nothing of it covers pixels.
+    `frame` is what the document says of one frame; of a label without frames it is the document. `copied` gives the
+    facts that make the same label in another dataset, whole, with what the document cannot say. `editor` applies lists
+    of edits, or refuses where a label is set by whole documents. `pictures` gives what the label shows in its pictures
+    start … end - 1, of which there are `picture_count`; None where nothing of it covers pixels.
     """
 
     name: str
@@ -45,6 +46,8 @@ class TaskType(Protocol):
     def changes(self, state: LabelState, document: Document) -> Changes: ...
 
     def render(self, state: LabelState) -> JSON: ...
+
+    def frame(self, state: LabelState, number: int, sensor: int | None) -> JSON: ...
 
     def copied(self, state: LabelState) -> list[Fact]: ...
 
@@ -84,6 +87,9 @@ class AnnotationTask:
             if mask.get("hash"):
                 rendered["segmentation_bitmap"] |= {"hash": mask["hash"], "size_wh": [mask["width"], mask["height"]]}
         return rendered
+
+    def frame(self, state: LabelState, number: int, sensor: int | None) -> JSON:
+        return self.render(state)
 
     def copied(self, state: LabelState) -> list[Fact]:
         return copies.copied_objects(state)
@@ -131,6 +137,9 @@ class VerbatimTask:
     def render(self, state: LabelState) -> JSON:
         return state.document or {}
 
+    def frame(self, state: LabelState, number: int, sensor: int | None) -> JSON:
+        return framed(self.render(state), number)
+
     def copied(self, state: LabelState) -> list[Fact]:
         return copies.copied_document(state)
 
@@ -142,6 +151,14 @@ class VerbatimTask:
 
     def pictures(self, state: LabelState, start: int, end: int) -> list[Picture]:
         return []
+
+
+def framed(document: JSON, number: int) -> JSON:
+    """What a document says of a frame; nothing where it has frames, and not that one."""
+    frames = document.get("frames")
+    if not isinstance(frames, list):
+        return document
+    return next((frame for frame in frames[number : number + 1] if isinstance(frame, dict)), {})
 
 
 _task_types: dict[str, TaskType] = {}
