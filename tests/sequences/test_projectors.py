@@ -233,6 +233,8 @@ def test_whatever_is_edited_and_whenever_the_actor_comes_readers_see_what_is_com
         end = chance.randrange(start, 13)
         assert shown(desk, None, start, end) == expected(desk, None, start, end)
     assert done > 10
+    version = desk.found.state.version
+    assert desk.save(desk.document).state.version == version, "what is shown, uploaded again, is nothing new"
     assert rebuild.compared_catch_up(Frames(), desk.log) == {}
     projector.catch_up(desk.log)
     assert rebuild.compared_catch_up(Frames(), desk.log) == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -22,7 +24,7 @@ def xs(item, clock=TEN, start=0, end=None):
     return [found.get(frame) for frame in range(start, clock.frames if end is None else end)]
 
 
-GOLDEN = {
+GOLDEN: dict[str, tuple[dict[int, Any], tuple[int, ...], list[Any]]] = {
     "T1": ({0: 0, 9: 90}, (), [0, 10, 20, 30, 40, 50, 60, 70, 80, 90]),
     "T2": ({2: 20}, (), [N, N, 20, 20, 20, 20, 20, 20, 20, 20]),
     "T3": ({0: 0, 8: 80}, (5,), [0, 0, 0, 0, 0, N, N, N, 80, 80]),
