@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from releases.formats import coco, coco_panoptic, cvat, mot, mots, voc, yolo
+from releases.formats import coco, coco_panoptic, cvat, datumaro, maps, mot, mots, native, voc, yolo
 from releases.formats.format import Format
 
 FORMATS: dict[str, Format] = {
@@ -15,7 +15,13 @@ FORMATS: dict[str, Format] = {
         cvat.VIDEO,
         mot.MOT,
         mots.MOTS,
+        native.NATIVE,
+        datumaro.DATUMARO,
         voc.VOC,
+        maps.SEMANTIC,
+        maps.INSTANCE,
+        maps.COLOUR,
+        maps.CITYSCAPES,
         yolo.DETECTION,
         yolo.SEGMENTATION,
         yolo.OBB,

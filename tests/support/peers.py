@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,13 @@ def dummy(width: int, height: int, kind: str = "JPEG") -> bytes:
 
 def read_by_datumaro(folder: Path, name: str, **more: Any) -> Any:
     """A dataset of files in a directory, read by Datumaro as the format of that name."""
-    from datumaro.components.dataset import Dataset
+    with warnings.catch_warnings():
+        # its files are compiled when they are first used, some with escapes that Python warns of
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", SyntaxWarning)
+        from datumaro.components.dataset import Dataset
 
-    return Dataset.import_from(str(folder), name, **more)
+        return Dataset.import_from(str(folder), name, **more)
 
 
 def labels_of(dataset: Any) -> list[str]:

@@ -1,0 +1,165 @@
+"""Our own archive, with everything that a label holds: `dataset.json`, and a line a sample in `samples.jsonl`. Pure.
+
+The lines are canonical JSON in the order in which the samples were added. A sample says what it is; its annotations, or
+its frames and tracks with their keyframes, remove-keyframes and what was set between them; holes, parts, named points,
+orientations, scores, links, provenance. Nothing is clipped, converted or left out, whatever the options say. Reading
+gives the records that were written. What the fields are called is here, in `_FIELDS`, and only here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, fields
+from typing import Any
+
+from labeling.log import values
+from releases.formats import jsons
+from releases.formats.files import Output, Source, opened, put_bytes
+from releases.formats.format import FEATURES, GEOMETRIES, Findings, Format, Losses, Options, UnreadableFile, carrying
+from releases.formats.records import Annotation, Category, Dataset, Frame, Imported, Sample, Track
+from sequences.rules.timeline import Clock
+
+JSON = dict[str, Any]
+
+FORMAT, VERSION = "palimpsest", 1
+_DATASET, _SAMPLES = "dataset.json", "samples.jsonl"
+#: Fields of a sample that are written as they are.
+_FIELDS = (
+    "name", "uuid", "width", "height", "url", "split", "status", "score", "scene", "classifications",
+    "default_classification", "is_sequence", "metadata", "attributes", "document",
+)  # fmt: skip
+
+
+def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
+    """The two files."""
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": dataset.name,
+        "description": dataset.description,
+        "task_type": dataset.task_type,
+        "task_attributes": dataset.task_attributes,
+        "image_attributes": list(dataset.image_attributes),
+        "categories": [_plain(asdict(item)) for item in dataset.categories],
+        "label_set": dataset.label_set,
+        "stands": dataset.stands,
+    }
+    put_bytes(out, _DATASET, jsons.line(head) + b"\n")
+    with opened(out, _SAMPLES) as file:
+        for sample in samples:
+            file.write(values.canonical(_sample(sample)) + b"\n")
+
+
+def _sample(sample: Sample) -> JSON:
+    found: JSON = {name: getattr(sample, name) for name in _FIELDS}
+    if not sample.is_sequence:
+        found["annotations"] = [_sparse(item) for item in sample.annotations]
+        return found
+    found["frames"] = [_sparse(frame) for frame in sample.frames]
+    found["tracks"] = [
+        _sparse(track) | {"entries": {str(frame): entry for frame, entry in sorted(track.entries.items())}}
+        for track in sample.tracks
+    ]
+    if sample.clock is not None:
+        clock = sample.clock
+        found["clock"] = {
+            "frames": clock.frames,
+            "times": None if clock.times is None else list(clock.times),
+            "extrapolate": clock.extrapolate,
+            "hold": clock.hold,
+        }
+    return found
+
+
+def _sparse(item: Annotation | Frame | Track) -> JSON:
+    """The fields that are not at their defaults, so that lines stay short."""
+    found: JSON = {}
+    for field in fields(item):
+        value = getattr(item, field.name)
+        if value is None or value == "" or value == {} or value == []:
+            continue
+        found[field.name] = value
+    return found | {"category_id": item.category_id} if isinstance(item, Annotation | Track) else found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+def read(source: Source, findings: Findings, options: Options) -> Imported:
+    """What `write` wrote.
+
+    Raises:
+        UnreadableFile: it is none, or of a version that is newer than this program.
+    """
+    try:
+        head = jsons.parsed(source.read(_DATASET))
+        lines = source.read(_SAMPLES)
+    except (KeyError, ValueError):
+        raise UnreadableFile(f"there is no {_DATASET} beside a {_SAMPLES}") from None
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise UnreadableFile(f"{_DATASET} is not of this format")
+    if head.get("version") != VERSION:
+        raise UnreadableFile(f"{_DATASET} is of another version than {VERSION}, which this program reads")
+    dataset = Dataset(
+        name=str(head.get("name")),
+        description=str(head.get("description") or ""),
+        task_type=str(head.get("task_type")),
+        task_attributes=head.get("task_attributes") or {},
+        image_attributes=tuple(head.get("image_attributes") or ()),
+        categories=tuple(_category(item) for item in head.get("categories") or ()),
+        label_set=str(head.get("label_set")),
+        stands=head.get("stands") or {},
+    )
+    return Imported(dataset, _read(lines, findings))
+
+
+def _category(item: JSON) -> Category:
+    colour = item["colour"]
+    edges = tuple((edge[0], edge[1]) for edge in item["edges"])
+    said = {"colour": colour and tuple(colour), "points": tuple(item["points"]), "edges": edges}
+    return Category(**item | said | {"attributes": tuple(item["attributes"])})
+
+
+def _read(lines: bytes, findings: Findings) -> Iterator[Sample]:
+    for nth, row in enumerate(lines.splitlines(), 1):
+        try:
+            yield _read_sample(values.parse(row, where=f"line {nth}"))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            findings.add(f"{_SAMPLES} line {nth}", "is no sample of this format")
+
+
+def _read_sample(said: JSON) -> Sample:
+    known: JSON = {name: said[name] for name in _FIELDS}
+    if not said["is_sequence"]:
+        return Sample(**known, annotations=[Annotation(**item) for item in said["annotations"]])
+    clock = said.get("clock")
+    tracks = [
+        Track(**track | {"entries": {int(frame): entry for frame, entry in _by_frame(track["entries"])}})
+        for track in said["tracks"]
+    ]
+    return Sample(
+        **known,
+        frames=[Frame(**frame) for frame in said["frames"]],
+        tracks=tracks,
+        clock=None if clock is None else Clock(**clock),
+    )
+
+
+def _by_frame(entries: JSON) -> list[tuple[str, JSON]]:
+    return sorted(entries.items(), key=lambda item: int(item[0]))
+
+
+NATIVE = Format(
+    "native",
+    VERSION,
+    "Palimpsest's own archive",
+    carrying(*GEOMETRIES, *FEATURES),
+    write=write,
+    read=read,
+)
