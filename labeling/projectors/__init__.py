@@ -288,8 +288,5 @@ class Ledger:
                 ]
             )
 
-    def clear(self, log: uuid.UUID) -> None:
-        LedgerChunk.objects.filter(dataset_id=log).delete()
-
 
 CATCH_UPS = (Contributions(), WorkUnits(), Ledger(), LabelMaskRows())
