@@ -9,6 +9,7 @@ from django.urls import URLPattern, path, re_path
 from labeling.api import (
     datasets,
     document,
+    feed,
     files,
     histories,
     history,
@@ -64,6 +65,7 @@ urlpatterns = [
     both("datasets/<owner>/<name>", datasets.DatasetView, "dataset"),
     both("datasets/<owner>/<name>/clone", datasets.CloneView, "clone"),
     both("datasets/<owner>/<name>/events", history.DatasetEventsView, "dataset-events"),
+    both("datasets/<owner>/<name>/feed", feed.FeedView, "dataset-feed"),
     both("datasets/<owner>/<name>/collaborators", people.MembersView, "collaborators"),
     both("datasets/<owner>/<name>/collaborators/<username>", people.MemberView, "collaborator"),
     both("datasets/<owner>/<name>/issues", issues.DatasetIssuesView, "issues"),
