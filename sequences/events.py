@@ -153,6 +153,21 @@ class TrackOrderChanged(Fact, frozen=True):
     order: float
 
 
+class TrackRasterized(Fact, frozen=True):
+    """A track's keyframes became bitmaps; `cleared` keeps what each lost: its outline, and its attributes."""
+
+    track: str
+    geometries: dict[str, JSON]
+    cleared: dict[str, JSON]
+
+
+class TrackFitted(Fact, frozen=True):
+    """A track's keyframes were pushed, then clamped, into the images of their frames."""
+
+    track: str
+    geometries: dict[str, JSON]
+
+
 class TracksMerged(Fact, frozen=True):
     """The keyframes of `source` became those of `track`, and `source` is gone."""
 
@@ -206,6 +221,8 @@ TRACK_EVENTS = (
     TrackRecategorized,
     TrackRenumbered,
     TrackOrderChanged,
+    TrackRasterized,
+    TrackFitted,
     TracksMerged,
     TrackSplit,
 )

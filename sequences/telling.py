@@ -118,6 +118,8 @@ SENTENCES: tuple[tuple[type[Fact], Teller], ...] = (
     (e.TrackRecategorized, _recategorized),
     (e.TrackRenumbered, _of("gave {} the number {}", "track_id")),
     (e.TrackOrderChanged, _order),
+    (e.TrackRasterized, _of("turned {} into bitmaps")),
+    (e.TrackFitted, _of("fitted {} into the image")),
     (e.TracksMerged, _merged),
     (e.TrackSplit, _split),
 )

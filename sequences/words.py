@@ -35,6 +35,8 @@ tell(e.TrackAttributesSet, "set attributes of a track", "set attributes of {n} t
 tell(e.TrackRecategorized, "changed a track's category", "changed the category of {n} tracks")
 tell(e.TrackRenumbered, "renumbered a track", "renumbered {n} tracks")
 tell(e.TrackOrderChanged, "raised or lowered a track", "reordered {n} tracks")
+tell(e.TrackRasterized, "turned a track into bitmaps", "turned {n} tracks into bitmaps")
+tell(e.TrackFitted, "fitted a track into the image", "fitted {n} tracks into the image")
 tell(e.TracksMerged, "merged two tracks", "merged {n} tracks")
 tell(e.TrackSplit, "split a track at frame", "split {n} tracks", _frame)
 tell(e.FramesRearranged, "let labels go along with the frames of their sample")

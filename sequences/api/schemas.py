@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labeling.api.schemas import component
-from labeling.api.schemas.edits import EDIT_KINDS, EDIT_RESULTS
+from labeling.api.schemas.edits import EDIT_KINDS, EDIT_RESULTS, SIZE_WH
 from labeling.api.schemas.forms import (
     ANYTHING,
     FLAG,
@@ -81,6 +81,8 @@ TRACK_EDITS: dict[str, tuple[JSON, JSON, JSON]] = {
         {"attributes": ATTRIBUTES, "cleared": _cleared},
         {"frame": 10, "attributes": {"occluded": True}},
     ),
+    "rasterize_track": ({}, {"size_wh": SIZE_WH}, {}),
+    "fit_track": ({}, {"size_wh": SIZE_WH}, {}),
     "set_interpolation": (
         {"by": said(one_of("times", "frames"), "What counts between two keyframes.")},
         {
@@ -95,10 +97,17 @@ TRACK_EDITS: dict[str, tuple[JSON, JSON, JSON]] = {
 }
 
 
+#: About all tracks, unless one is named; and those that name none.
+ALL = ("rasterize_track", "fit_track")
+UNNAMED = ("add_track", "set_interpolation", *ALL)
+
+
 def _form(op: str) -> JSON:
     required, optional, example = TRACK_EDITS[op]
-    named = {} if op in ("add_track", "set_interpolation") else {"track": NAMED}
+    named = {} if op in UNNAMED else {"track": NAMED}
     of_sensor = {} if op == "set_interpolation" else {"sensor": _SENSOR}
+    if op in ALL:
+        optional = {"track": said(NAMED, "All tracks where it is left out.")} | optional
     schema = closed(named | required, of_sensor | optional)
     name = "".join(word.capitalize() for word in op.split("_")) + "Edit"
     shown = {"op": op} | ({"track": 1} if named else {}) | example
@@ -111,7 +120,22 @@ TRACK_EDIT = component(
     example={"op": "set_keyframe", "track": 1, "frame": 10, **_some},
 )
 EDIT_KINDS.append(TRACK_EDIT)
-EDIT_RESULTS.append(closed({"changed": FLAG, "track": UUID, "track_id": WHOLE}))
+_about: JSON = {"track": UUID, "track_id": WHOLE}
+EDIT_RESULTS.append(
+    closed(
+        {"changed": FLAG},
+        _about
+        | {
+            "done": said(
+                listed(closed(_about | {"frames": listed(FRAME)})), "The tracks that were changed, and where."
+            ),
+            "skipped": said(
+                listed(closed(_about | {"frame": FRAME, "why": TEXT})),
+                "Keyframes that were not, and why: their type, no_pixels, or no_image.",
+            ),
+        },
+    )
+)
 
 TRACK = component(
     "Track",

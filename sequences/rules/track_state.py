@@ -138,6 +138,20 @@ def _frames_set(entries: JSON, fact: e.TrackFramesSet) -> None:
     entries.update(fact.entries)
 
 
+def _rasterized(entries: JSON, fact: e.TrackRasterized) -> None:
+    for frame, geometry in fact.geometries.items():
+        if frame in entries:
+            lost = fact.cleared.get(frame, {}).keys() - {"geometry"}
+            kept = {key: value for key, value in entries[frame].items() if key not in lost}
+            entries[frame] = kept | {"geometry": geometry}
+
+
+def _fitted(entries: JSON, fact: e.TrackFitted) -> None:
+    for frame, geometry in fact.geometries.items():
+        if frame in entries:
+            entries[frame] = entries[frame] | {"geometry": geometry}
+
+
 def _set(entries: JSON, fact: e.KeyframeSet) -> None:
     entries[str(fact.frame)] = fact.entry
 
@@ -267,6 +281,8 @@ HANDLERS: dict[type[Fact], Handler] = {
     e.TrackRestored: _restored,
     e.TrackRemoved: _removed,
     e.TrackFramesSet: _entries(_frames_set),
+    e.TrackRasterized: _entries(_rasterized),
+    e.TrackFitted: _entries(_fitted),
     e.KeyframeSet: _entries(_set),
     e.KeyframeMoved: _entries(_moved),
     e.KeyframeDeleted: _entries(_deleted),
@@ -307,6 +323,8 @@ def touched(fact: Any, state: LabelState) -> set[str]:
         case e.TrackRenumbered():
             sensor = tracks_of(state).get(fact.track, {}).get("sensor")
             return {f"track:{fact.track}/number", f"id:{sensor}:{fact.track_id}"}
+        case e.TrackRasterized() | e.TrackFitted():
+            return {f"track:{fact.track}/{frame}" for frame in fact.geometries}
         case e.TrackFramesSet():
             # A document was compared with what its author saw. So that it does not take a track's last keyframe when
             # somebody took the others, all of those who took one are in its way.

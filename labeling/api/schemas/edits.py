@@ -86,7 +86,7 @@ _ring: JSON = {
     "part": said(_place, "Counted from 0; the first unless said."),
     "ring": said(_place, "Of a polygon's part: 0 is the outer one, the others are holes; the outer one unless said."),
 }
-_size: JSON = said(
+SIZE_WH: JSON = said(
     listed(WHOLE | {"minimum": 1, "maximum": MOST_SIDE}, least=2, most=2),
     "[width, height] of the image, where its file is elsewhere.",
 )
@@ -242,7 +242,7 @@ OPERATIONS: dict[str, tuple[JSON, JSON]] = {
     "rasterize": (
         closed(
             {},
-            {"annotation": said(NAMED, "All of the label where it is left out."), "size_wh": _size},
+            {"annotation": said(NAMED, "All of the label where it is left out."), "size_wh": SIZE_WH},
             description="An object becomes a bitmap, the pixels that it covers. Its attributes, keypoints and "
             "orientation are cleared, and stay in the log. What has no inside (a point, a polyline, a skeleton, an "
             "orientation), is a bitmap already or has no pixel in the image is left alone, and told in `skipped`. In "
@@ -266,7 +266,7 @@ OPERATIONS: dict[str, tuple[JSON, JSON]] = {
     "fit_to_image": (
         closed(
             {},
-            {"annotation": said(NAMED, "All of the label where it is left out."), "size_wh": _size},
+            {"annotation": said(NAMED, "All of the label where it is left out."), "size_wh": SIZE_WH},
             description="What reaches out of the image is moved in as a whole, and clamped where it is larger.",
         ),
         {},

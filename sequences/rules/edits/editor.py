@@ -9,12 +9,13 @@ from labeling.rules.edits.editor import Operation
 from labeling.rules.edits.objects import set_score
 from labeling.rules.edits.whole_label import set_status
 from sequences.rules.edits.keyframes import KeyframeEdits
+from sequences.rules.edits.shapes import ShapeEdits
 from sequences.rules.edits.tracks import TrackEdits
 
 JSON = dict[str, Any]
 
 
-class TrackEditor(TrackEdits, KeyframeEdits):
+class TrackEditor(TrackEdits, KeyframeEdits, ShapeEdits):
     """Applies edits of tracks one after the other."""
 
     def operations(self) -> Mapping[str, Operation]:
@@ -39,6 +40,8 @@ TRACK_OPERATIONS: dict[str, Operation] = {
     "set_remove_keyframe": (TrackEditor.set_remove_keyframe, _AT),
     "move_remove_keyframe": (TrackEditor.move_remove_keyframe, (*_AT, "to")),
     "delete_remove_keyframe": (TrackEditor.delete_remove_keyframe, _AT),
+    "rasterize_track": (TrackEditor.rasterize_track, ("sensor", "size_wh")),
+    "fit_track": (TrackEditor.fit_track, ("sensor", "size_wh")),
     "set_interpolation": (TrackEditor.set_interpolation, ("by", "extrapolate", "hold")),
     "set_score": (set_score, ("score",)),
     "set_status": (set_status, ("verb", "status")),

@@ -34,9 +34,9 @@ class NoPixels:
         raise AssertionError
 
 
-def run(state: Any, *edits: JSON, kind: Any = KIND, frames: int = 10) -> Any:
+def run(state: Any, *edits: JSON, kind: Any = KIND, frames: int = 10, **keywords: Any) -> Any:
     sample = {"frames": [{"image": {"url": "x"}, "timestamp": n} for n in range(frames)]}
-    editor = kind.editor(state, author=ANA, pixels=NoPixels(), sample=lambda: sample)
+    editor = kind.editor(state, author=ANA, pixels=NoPixels(), sample=lambda: sample, **keywords)
     return editor.run(list(edits))
 
 
@@ -410,4 +410,5 @@ def test_two_people_conflict_where_they_touched_the_same_frame_or_one_of_them_al
 
 def test_every_operation_was_tried():
     tried = {change["op"] for change, *_ in [*DONE, *REFUSED]} - {"add"} | {"set_status", "set_interpolation"}
+    tried |= {"rasterize_track", "fit_track"}  # in test_shapes
     assert tried == set(TRACK_OPERATIONS)
