@@ -8,6 +8,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+#: Events of the logs that `scale` measures, and of one more that it measures when asked.
+LENGTHS = (10_000, 100_000, 1_000_000)
+FULL = 10_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

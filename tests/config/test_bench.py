@@ -81,10 +81,49 @@ def test_the_bare_view_reads_a_sample_for_who_has_a_key_in_two_statements(
     assert Client(headers={"Authorization": "APIKey no"}).get(path).status_code in (401, 403)
 
 
-@pytest.mark.parametrize("arguments", [("edit", "--samples", "100"), ("api", "--samples", "99")])
-def test_only_the_bench_of_the_api_is_told_how_many_samples(arguments):
-    with pytest.raises(CommandError, match="--samples is for"):
+@pytest.mark.parametrize(
+    "arguments", [("edit", "--samples", "100"), ("api", "--samples", "99"), ("append", "--full")], ids=" ".join
+)
+def test_a_bench_is_told_only_what_it_asks_for(arguments):
+    with pytest.raises(CommandError, match=f"{arguments[1]} is for"):
         call_command("bench", *arguments)
+
+
+@pytest.mark.full
+def test_bench_scale_measures_logs_of_several_lengths_whose_rows_a_rebuild_finds_right(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "config.bench.scale", "1000", "2000", "4000"],
+        cwd=CHECKOUT,
+        env={**os.environ, "PALIMPSEST_HOME": str(tmp_path / "home"), "DJANGO_SETTINGS_MODULE": "config.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert all(row.keys() == KEYS for row in rows)
+    latencies = [row["case"] for row in rows if row["unit"] == "ms"]
+    assert len(latencies) == 2 * 7 and all("beside 1,000" in case for case in latencies)
+    assert sum(row["case"].startswith("rebuild of") for row in rows) == 4
+
+
+@pytest.mark.full
+def test_bench_append_measures_beside_the_library_in_memory_and_on_the_disk():
+    done = subprocess.run(
+        [sys.executable, "manage.py", "bench", "append", "--json"],
+        cwd=CHECKOUT,
+        env={**os.environ, "BENCH_SECONDS": "0.1", "BENCH_ROUNDS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    rows = json.loads(done.stdout)
+    assert all(row.keys() == KEYS for row in rows)
+    judged = [row["case"] for row in rows if row["target"] is not None]
+    assert len(judged) == len(set(judged)) and len(judged) in (6, 12), "on the disk; in memory where there is such"
+    assert sum("Application.save" in case for case in judged) * 6 == len(judged) * 5
 
 
 #: What a call may ask of the database: who calls, then what it is about.

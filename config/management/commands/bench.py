@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from config.bench import FULL, LENGTHS
 from config.home import CHECKOUT
 
 BENCHES = Path(__file__).parents[2] / "bench"
@@ -41,6 +42,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--annotations", type=int, metavar="N", help="how many `imports` brings in; 1,000,000 unless said"
         )
+        parser.add_argument(
+            "--full",
+            action="store_true",
+            help="`scale` also measures a log of 10,000,000 events: half an hour and 25 GB more",
+        )
 
     def handle(self, **options: Any) -> None:
         """Run it and print its rows.
@@ -55,6 +61,10 @@ class Command(BaseCommand):
             if options["name"] != "imports" or options["annotations"] < 100:
                 raise CommandError("--annotations is for `bench imports`, which needs 100 or more.")
             sizes = [str(options["annotations"])]
+        if options["full"]:
+            if options["name"] != "scale":
+                raise CommandError("--full is for `bench scale`.")
+            sizes = [str(length) for length in (*LENGTHS, FULL)]
         with tempfile.TemporaryDirectory(prefix="palimpsest-bench-") as folder:
             home = Path(folder) / "home"
             environment = {name: value for name, value in os.environ.items() if name not in ("PALIMPSEST_DATABASE",)}
