@@ -120,7 +120,7 @@ def library(size: int, log: str) -> Writer:
             def apply(self, aggregate: Any) -> None:
                 aggregate.annotations[self.annotation] = self.geometry
 
-    class BenchLibrary(Application):
+    class BenchLibrary(Application[uuid.UUID]):
         pass
 
     where = connection.settings_dict
