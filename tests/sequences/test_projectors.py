@@ -16,6 +16,7 @@ from labeling.errors import InvalidValue, Refused
 from labeling.log import projector, rebuild, store
 from labeling.log.event import Intent
 from labeling.queries import labels as queries
+from labeling.rules.label_state import LabelState
 from sequences import projectors
 from sequences.commands import change_frames
 from sequences.models import Track, TrackFrames
@@ -44,7 +45,11 @@ def shown(desk: Desk, sensor: int | None = None, start: int = 0, end: int = 1 <<
 
 def expected(desk: Desk, sensor: int | None = None, start: int = 0, end: int | None = None) -> bytes:
     """The same, of a whole state and a dict a shape."""
-    window = rendered_frames(desk.found.state, sensor, start, end)
+    return slow_text(desk.found.state, start, end, sensor)
+
+
+def slow_text(state: LabelState, start: int, end: int | None, sensor: int | None = None) -> bytes:
+    window = rendered_frames(state, sensor, start, end)
     return orjson.dumps([{"frame": frame} | content for frame, content in enumerate(window, start)])
 
 
