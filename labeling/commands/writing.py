@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from typing import TypeVar
@@ -52,10 +53,19 @@ def hint(log: uuid.UUID, appended: store.Appended) -> None:
         transaction.on_commit(lambda: _send(log), robust=True)
 
 
+#: After a queue took no hint none is sent for so long: whoever writes would wait for its time limit each time.
+QUIET_S = 5.0
+_quiet_until_s = 0.0
+
+
 def _send(log: uuid.UUID) -> None:
+    global _quiet_until_s
+    if time.monotonic() < _quiet_until_s:
+        return
     from labeling import actors  # the broker is set up by then; rules and tests never need it
 
     try:
         actors.catch_up.send(str(log))
     except Exception:
+        _quiet_until_s = time.monotonic() + QUIET_S
         logger.warning("the queue took no hint for %s; the sweeper will find it", log, exc_info=True)
