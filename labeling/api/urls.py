@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import URLPattern, path, re_path
 
 from labeling.api import (
+    blame,
     datasets,
     document,
     feed,
@@ -85,6 +86,7 @@ urlpatterns = [
     both("labels/<sample>/<label_set>/edits", labels.EditsView, "label-edits"),
     both("labels/<sample>/<label_set>/events", labels.LabelEventsView, "label-events"),
     both("labels/<sample>/<label_set>/undo", undo.UndoView, "label-undo"),
+    both("labels/<sample>/<label_set>/blame", blame.BlameView, "label-blame"),
     both("labels/<sample>/<label_set>/history", histories.LabelHistoryView, "label-history"),
     both("samples/<sample>/history", histories.SampleHistoryView, "sample-history"),
     both("datasets/<owner>/<name>/history", histories.DatasetHistoryView, "dataset-history"),

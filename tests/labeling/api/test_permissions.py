@@ -164,6 +164,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("label_edit", "override"): Row(verb("override", status="SKIPPED"), action="override"),
     ("dataset_feed", ""): Row(query="seconds=0&after=1"),
     ("label_history", ""): Row(),
+    ("label_blame", ""): Row(),
     ("sample_history", ""): Row(),
     ("dataset_history", ""): Row(),
     ("dataset_history", "as lines"): Row(query="format=csv"),
