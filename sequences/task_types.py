@@ -24,7 +24,6 @@ from sequences.rules.documents import (
     SequenceDocument,
     first_tracks,
     imported,
-    is_verbatim,
     opening,
     parse_tracks,
     render_tracks,
@@ -32,7 +31,7 @@ from sequences.rules.documents import (
     track_changes,
 )
 from sequences.rules.edits import TrackEditor
-from sequences.rules.skeletons import BITMAPS, SENSORS, clock_said, sensors_of, skeleton_of
+from sequences.rules.skeletons import BITMAPS, SENSORS, clock_said, is_verbatim, sensors_of, skeleton_of
 from sequences.rules.track_state import in_order
 
 JSON = dict[str, Any]

@@ -21,9 +21,9 @@ from labeling.rules.task_types import task_type
 from sequences.api import schemas
 from sequences.queries.frames import lines_of_label, lines_of_state
 from sequences.rules.dense import Line, frame_texts
-from sequences.rules.documents import annotation, is_verbatim
+from sequences.rules.documents import annotation
 from sequences.rules.previews import filled
-from sequences.rules.skeletons import clock_of, frames_of, sensors_of, skeleton_of
+from sequences.rules.skeletons import clock_of, frames_of, is_verbatim, sensors_of, skeleton_of
 from sequences.rules.timeline import Timeline, Track
 from sequences.rules.track_state import in_order
 from sequences.task_types import SequenceTask

@@ -64,6 +64,11 @@ def bare(document: JSON, *, sensors: bool) -> JSON:
     return {key: items, "rest": rest} if rest else {key: items}
 
 
+def is_verbatim(state: LabelState) -> bool:
+    """Whether a label holds a document from before there were tracks."""
+    return state.document is not None and "skeleton" not in state.document
+
+
 def skeleton_of(state: LabelState) -> JSON:
     """The document without its objects; empty where there is none yet."""
     found: JSON = (state.document or {}).get("skeleton", {})

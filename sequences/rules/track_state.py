@@ -19,7 +19,7 @@ from labeling.rules.touched import WHOLE
 from sequences import events as e
 from sequences.rules.deeds import deeds
 from sequences.rules.runs import moved_along, unrolled
-from sequences.rules.skeletons import frames_of, skeleton_of, with_frames
+from sequences.rules.skeletons import frames_of, is_verbatim, skeleton_of, with_frames
 
 JSON = dict[str, Any]
 Track = dict[str, Any]
@@ -306,7 +306,8 @@ def touched(fact: Any, state: LabelState) -> set[str]:
     """Names of what a fact touches: a frame of a track, or with a slash at the end all of the track."""
     match fact:
         case e.TracksImported():
-            return {WHOLE}
+            # What a verbatim document was opened to is what everybody saw in it: that is in nobody's way.
+            return set() if is_verbatim(state) else {WHOLE}
         case e.SequenceDocumentSet():
             return {"document"}
         case e.FramesRearranged():
@@ -355,7 +356,9 @@ def _absent(entry: JSON) -> bool:
 
 
 def done(fact: Any, state: LabelState) -> bool:
-    """Whether somebody did the very same in the meantime: removed what we want removed."""
+    """Whether somebody did the very same in the meantime: removed what we want removed, or opened the document."""
+    if isinstance(fact, e.TracksImported):
+        return state.document is not None and not is_verbatim(state)
     return isinstance(fact, e.TrackRemoved) and fact.track not in tracks_of(state)
 
 

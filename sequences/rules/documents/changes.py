@@ -155,14 +155,14 @@ def _listed(state: LabelState) -> dict[int | None, list[list[int]]]:
 # --- labels from before there were tracks --------------------------------------------------------------------------
 
 
-def is_verbatim(state: LabelState) -> bool:
-    return state.document is not None and "skeleton" not in state.document
-
-
 def opening(state: LabelState, parsed: SequenceDocument) -> list[Fact]:
-    """The facts that turn the verbatim document of a label, parsed, into tracks; the same ids at every reading."""
+    """The facts that turn the verbatim document of a label, parsed, into tracks.
+
+    Their ids are the same at every reading and at every version, so that what somebody read before the first change is
+    named by the same after it. They are in the log once at most, because nobody writes verbatim documents any more.
+    """
 
     def name(key: Key) -> str:
-        return str(uuid.uuid5(state.id, f"{state.version}/{key.sensor}/{key.number}/{key.nth}"))
+        return str(uuid.uuid5(state.id, f"{key.sensor}/{key.number}/{key.nth}"))
 
     return first_tracks(state, parsed, name)
