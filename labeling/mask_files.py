@@ -38,20 +38,34 @@ def keep(dataset: uuid.UUID, wanted: Mapping[str, Callable[[], bytes]]) -> None:
         StorageUnavailable: the storage does not answer.
     """
     storage.storing()
-    known = set(MaskFile.objects.filter(dataset_id=dataset, key__in=list(wanted)).values_list("key", flat=True))
-    rows = []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT key FROM labeling_maskfile WHERE dataset_id = %s AND key = ANY(%s)", [dataset, [*wanted]]
+        )
+        known = {row[0] for row in cursor.fetchall()}
+    rows: list[tuple[str, str, int]] = []
     for key, make in wanted.items():
         if key in known:
             continue
         data = make()
         sha256 = hashlib.sha256(data).hexdigest()
         path = path_of(sha256)
-        if default_storage.exists(path) and _hash_at(path) != sha256:
+        if default_storage.exists(path):
+            if _hash_at(path) == sha256:
+                rows.append((key, sha256, len(data)))
+                continue
             storage.discard(path)  # of the right size, it would be taken for the right one
         storage.put(path, len(data), ContentFile(data))
-        rows.append(MaskFile(dataset_id=dataset, key=key, sha256=sha256, size_bytes=len(data)))
+        rows.append((key, sha256, len(data)))
     if rows:
-        MaskFile.objects.bulk_create(rows, ignore_conflicts=True)
+        keys, hashes, sizes = zip(*rows, strict=True)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO labeling_maskfile (dataset_id, key, sha256, size_bytes, created_at)"
+                " SELECT %s, u.*, clock_timestamp() FROM unnest(%s::text[], %s::text[], %s::bigint[]) u"
+                " ON CONFLICT DO NOTHING",
+                [dataset, list(keys), list(hashes), list(sizes)],
+            )
 
 
 def read(dataset: uuid.UUID, key: str) -> bytes | None:

@@ -58,8 +58,7 @@ def put(path: str, size_bytes: int, content: IO[bytes] | io.BufferedIOBase | Fil
         return
     folder = local_path(INCOMING)
     assert folder is not None
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+    with _new_file(folder) as file:
         try:
             while chunk := content.read(COPY_BYTES):
                 file.write(chunk)
@@ -67,6 +66,14 @@ def put(path: str, size_bytes: int, content: IO[bytes] | io.BufferedIOBase | Fil
         except BaseException:
             Path(file.name).unlink(missing_ok=True)
             raise
+
+
+def _new_file(folder: Path) -> tempfile._TemporaryFileWrapper[bytes]:
+    try:
+        return tempfile.NamedTemporaryFile(dir=folder, delete=False)
+    except FileNotFoundError:  # mostly it is there, and to ask first costs as much as to make the file
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.NamedTemporaryFile(dir=folder, delete=False)
 
 
 def open_at(path: str, first: int = 0, last: int | None = None) -> IO[bytes]:
@@ -96,8 +103,11 @@ def move(file: IO[bytes], target: Path) -> None:
     os.fsync(file.fileno())
     mode = getattr(default_storage, "file_permissions_mode", None)
     os.chmod(file.name, 0o644 if mode is None else mode)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(file.name, target)
+    try:
+        os.replace(file.name, target)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file.name, target)
     folder = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

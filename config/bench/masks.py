@@ -27,16 +27,19 @@ from rasterio import features
 from skimage import measure
 
 from config.bench import Row
+from config.bench.server import database
 from labeling.geometry import png, rle
-from labeling.geometry.composition import label_map, spans_of
+from labeling.geometry.composition import label_map
 from labeling.geometry.contours import parts_of_mask
 from labeling.geometry.measures import ious_of_maps
 from labeling.geometry.rasterize import column_spans, mask_of, outlines, row_spans
 from labeling.geometry.simplify import simplified
+from labeling.rules.masks import KINDS, Kind, Masks, Object, Palette, Picture
 
 HD = (1080, 1920)
 LARGE = (3072, 4096)
 ROUNDS = 7
+EDITS = 40
 #: Seconds of processor time that one turn of a contestant should take at least, so that short calls are repeated.
 TURN_S = 0.02
 
@@ -66,6 +69,7 @@ def main() -> list[Row]:
         *simplification(),
         *overlaps(),
         *label_to_files(),
+        *by_the_actor(),
     ]
 
 
@@ -247,19 +251,98 @@ def overlaps() -> list[Row]:
 
 
 def label_to_files() -> list[Row]:
-    """100 polygons as they are stored into an instance and a semantic PNG file."""
+    """100 polygons as they are stored into the PNG files of a label."""
     made = scene(HD, 100, (20, 80), 20)
-    geometries = [{"type": "polygon", "parts": [[ring.tolist()]]} for ring in made.rings]
-    ids, categories = np.arange(1, 101), np.arange(100) % 20 + 1
+    objects = tuple(
+        Object(number, f"{number}", number % 20 + 1, {"type": "polygon", "parts": [[ring.tolist()]]})
+        for number, ring in enumerate(made.rings, 1)
+    )
+    palette = Palette.of({"categories": [{"id": number, "name": str(number)} for number in range(1, 21)]})
 
-    def ours() -> Any:
-        spans = spans_of(geometries, *HD)
-        instance = label_map(spans, ids, *HD, dtype=np.uint16)
-        semantic = label_map(spans, categories, *HD, dtype=np.uint8)
-        return png.write_values(instance, packing="fast"), png.write_values(semantic, packing="fast")
+    def files(kinds: tuple[Kind, ...]) -> Any:
+        masks = Masks(Picture(objects), palette, *HD)
+        return [masks.file(kind) for kind in kinds]
 
-    (figure,) = race({"ours": ours}).values()
-    return [Row("100 polygons, 1080p, into an instance and a semantic PNG file", "ms", figure, None, 12)]
+    calls: dict[str, Call] = {"two": partial(files, ("instance", "semantic")), "four": partial(files, KINDS)}
+    two, four = race(calls).values()
+    return [
+        Row("100 polygons, 1080p, into an instance and a semantic PNG file", "ms", two, None, 12),
+        Row("100 polygons, 1080p, into all four PNG files", "ms", four, None, None),
+    ]
+
+
+def by_the_actor() -> list[Row]:
+    """A label of 100 polygons at 1080p after an edit: read and drawn, and as a whole, with durable files and rows."""
+    with database():
+        from labeling import pictures
+        from labeling.commands import assets, datasets, labels, people, samples
+        from labeling.commands.labels import Seen
+        from labeling.log import projector, store
+        from labeling.log.event import Intent
+        from labeling.models import Annotation, Dataset
+        from labeling.projectors.masks import wanted_at
+        from labeling.queries.palettes import palette_at
+        from labeling.rules.task_types import task_type
+
+        ana = people.add_person(intent=people.operator("bench"), username="bench")
+        categories = [{"id": number, "name": str(number)} for number in range(1, 21)]
+        log = datasets.create_dataset(
+            intent=Intent(author=ana.id),
+            owner=ana.id,
+            name="bench",
+            task_type="vector",
+            task_attributes={"categories": categories},
+            changes={},
+        )
+        picture = written_by_pillow(Image.new("RGB", HD[::-1]))
+        asset = assets.keep_bytes(picture, owner=ana.id, filename="a.png", content_type="image/png")
+        item = samples.checked_sample({"name": "a", "attributes": {"image": {"url": assets.url_of(asset)}}})
+        (sample,) = samples.add_samples(intent=Intent(author=ana.id), dataset=log, items=[item], keep_existing=False)
+        rings = scene(HD, 100, (20, 80), 20).rings
+        listed = [
+            {"id": number, "category_id": number % 20 + 1, "type": "polygon", "points": ring.tolist()}
+            for number, ring in enumerate(rings, 1)
+        ]
+        where: Any = {"sample": sample, "label_set": "ground-truth"}
+        labels.save_label(
+            intent=Intent(author=ana.id), document={"annotations": listed}, create=True, seen=Seen(), **where
+        )
+        projector.bring_up("masks", log, most=1000)
+        dataset, stream = Dataset.objects.get(id=log), next(iter(store.read_streams(log, "label/")))[0]
+        task, known = task_type("vector"), pictures.pinned(log, store.head(log))
+        drawn, found = [], []
+        for turn, row in enumerate(Annotation.objects.filter(dataset_id=log).order_by("id")[:EDITS]):
+            geometry = {"type": "polygon", "parts": [[(rings[row.id - 1] + turn % 3 + 1).tolist()]]}
+            edit = {"op": "set_geometry", "annotation": str(row.uuid), "geometry": geometry}
+            labels.edit_label(intent=Intent(author=ana.id), edits=[edit], **where)
+            before = time.thread_time()
+            projector.bring_up("masks", log, most=1000)
+            found.append(1000 * (time.thread_time() - before))
+            before = time.thread_time()
+            wanted = wanted_at(dataset, stream, store.head(log))
+            assert wanted is not None
+            _, palette = palette_at(log, wanted.state.last_offset, version=dataset.version)
+            (masks,) = pictures.masks_of(wanted.state, task, wanted.attributes, palette, 0, 1, known=known)
+            assert isinstance(masks, Masks)
+            for kind in ("instance", "semantic"):
+                masks.file(kind)
+            drawn.append(1000 * (time.thread_time() - before))
+        return [
+            Row(
+                "the actor: such a label from the database into an instance and a semantic PNG file",
+                "ms",
+                statistics.median(drawn),
+                None,
+                12,
+            ),
+            Row(
+                "the actor: an edit of it into all four files, rows and checkpoint",
+                "ms",
+                statistics.median(found),
+                None,
+                None,
+            ),
+        ]
 
 
 def versus(case: str, ours: Call, peers: Mapping[str, Call], times: Mapping[str, float]) -> list[Row]:

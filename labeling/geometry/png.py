@@ -115,7 +115,7 @@ def write_ids(ids: Ids, *, alpha: bool = True, packing: Packing = "small") -> by
     """
     if ids.ndim != 2 or ids.size == 0 or ids.dtype.kind not in "ui":
         raise BadBitmap("An id map is a two-dimensional array of integers with at least one pixel.")
-    if int(ids.max()) > MAX_ID or int(ids.min()) < 0:
+    if int(ids.max()) > MAX_ID or (ids.dtype.kind == "i" and int(ids.min()) < 0):
         raise BadBitmap(f"An object id in a bitmap is an integer from 0 to {MAX_ID}.")
 
     def lines(first: int, after: int) -> NDArray[np.uint8]:

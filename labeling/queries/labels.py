@@ -251,8 +251,10 @@ def labels_of_samples(
     dataset: uuid.UUID,
     task_type: str,
     full: bool,
+    named: bool = True,
 ) -> dict[uuid.UUID, Found]:
-    """{sample: its label in the label set} for those that have one; without annotations unless `full`."""
+    """{sample: its label in the label set} for those that have one; without annotations unless `full`, and without the
+    names of people unless `named`."""
     found = {}
     with connection.cursor() as cursor:
         cursor.execute(PAGE.format(pieces=_pieces(wanted=full)), [full, samples, label_set])
@@ -273,7 +275,7 @@ def labels_of_samples(
             state=_state(dataset, label_stream(row[0], label_set), own, row[2], row[3], row[4:], complete=full),
             names=names,
         )
-    states = [item.state for item in found.values()]
+    states = [item.state for item in found.values() if named]
     names |= names_of(
         {person for state in states for person in (state.created_by, state.updated_by, state.reviewed_by)}
     )

@@ -13,9 +13,12 @@ from labeling.rules.fold import place_of
 from labeling.rules.masks import Palette
 
 
-def palette_at(dataset: uuid.UUID, offset: int) -> tuple[int, Palette]:
-    """(the offset at which the categories last changed up to `offset`, what they meant from then on)."""
-    offsets, palettes = _history(dataset, store.version(dataset, STREAM))
+def palette_at(dataset: uuid.UUID, offset: int, *, version: int | None = None) -> tuple[int, Palette]:
+    """(the offset at which the categories last changed up to `offset`, what they meant from then on).
+
+    `version` is that of the dataset's stream, from its row, where it is known to be as new as `offset`.
+    """
+    offsets, palettes = _history(dataset, store.version(dataset, STREAM) if version is None else version)
     nth = bisect_right(offsets, offset) - 1
     return (offsets[nth], palettes[nth]) if nth >= 0 else (0, Palette({}))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 JSON = dict[str, Any]
@@ -42,6 +43,7 @@ def _hue(hue: float) -> Colour:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
+@lru_cache(maxsize=1 << 14)
 def shade(colour: Colour, number: int) -> Colour:
     """A shade of a colour by the object's id, so that neighbours of one category can be told apart: a little lighter or
     darker, and of grey none, of all else a little turned in hue. Ids that follow each other are far apart.

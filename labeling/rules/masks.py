@@ -155,6 +155,7 @@ class Masks:
         require_size(height, width)
         self.picture, self.palette, self.height, self.width, self.bitmap = picture, palette, height, width, bitmap
         self.meanings = [palette(item.category_id) for item in picture.objects]
+        self._values: dict[Kind, list[Any]] = {}
 
     # --- what names them ------------------------------------------------------------------------------------------
 
@@ -201,10 +202,16 @@ class Masks:
         Raises:
             NoMask: a number does not fit into a pixel.
         """
-        refusal = self.refusal(kind)
-        if refusal:
-            raise NoMask(refusal)
-        pairs = list(zip(self.picture.objects, self.meanings, strict=True))
+        known = self._values.get(kind)
+        if known is None:
+            refusal = self.refusal(kind)
+            if refusal:
+                raise NoMask(refusal)
+            known = self._values[kind] = self._value_of_each(kind)
+        return known
+
+    def _value_of_each(self, kind: Kind) -> list[Any]:
+        pairs = zip(self.picture.objects, self.meanings, strict=True)
         match kind:
             case "instance":
                 return [0 if meaning is VOID else item.id for item, meaning in pairs]
@@ -328,7 +335,7 @@ class Masks:
         indexes = visible.map_of(self.runs, table, self.height, self.width)
         return png.write_palette(indexes, np.array(list(places), dtype=np.uint8), packing=packing)
 
-    @property
+    @cached_property
     def object_colours(self) -> list[Colour]:
         """The colour of each object: of a thing a shade of its category's."""
         pairs = zip(self.picture.objects, self.meanings, strict=True)
