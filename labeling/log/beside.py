@@ -19,6 +19,7 @@ import uuid
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -163,18 +164,26 @@ def _fingerprint(live: dict[str, Live], modules: Iterable[str]) -> str:
     """What rows depend on beside the log: the columns that they have, and the code that folds."""
     digest = hashlib.sha256()
     with connection.cursor() as cursor:
-        for table, found in sorted(live.items()):
-            cursor.execute(
-                "SELECT array_agg(format('%%s %%s %%s', attname, atttypid::regtype, atttypmod) ORDER BY attnum)"
-                " FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
-                [found.sql],
-            )
-            digest.update(f"{table} {cursor.fetchone()[0]}\n".encode())
+        cursor.execute(
+            "SELECT attrelid::regclass::text, format('%%s %%s %%s', attname, atttypid::regtype, atttypmod)"
+            " FROM pg_attribute WHERE attrelid = ANY(%s::regclass[]) AND attnum > 0 AND NOT attisdropped"
+            " ORDER BY attrelid::regclass::text, attnum",
+            [[found.sql for found in live.values()]],
+        )
+        digest.update(repr(cursor.fetchall()).encode())
     for package in sorted({name.split(".")[0] for name in modules}):
-        source = getattr(sys.modules.get(package), "__file__", None)
-        for path in sorted(Path(source).parent.rglob("*.py")) if source else ():
-            digest.update(path.read_bytes())
+        digest.update(_code_of(package))
     return digest.hexdigest()
+
+
+@cache
+def _code_of(package: str) -> bytes:
+    """The hash of a package's files."""
+    digest = hashlib.sha256()
+    source = getattr(sys.modules.get(package), "__file__", None)
+    for path in sorted(Path(source).parent.rglob("*.py")) if source else ():
+        digest.update(path.read_bytes())
+    return digest.digest()
 
 
 @contextmanager

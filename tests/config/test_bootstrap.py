@@ -214,6 +214,7 @@ def test_an_environment_in_use_is_not_replaced(made: Copy) -> None:
         server.communicate("")
 
 
+@pytest.mark.full  # pip tries again for half a minute, by its own word
 def test_without_a_network_two_lines_say_so(copy: Copy) -> None:
     (copy.folder / "home" / ".config" / "pip" / "pip.conf").unlink()
     code, out, err = copy.run("demo", PIP_INDEX_URL="http://name:secret@127.0.0.1:9/simple", PIP_RETRIES="0")
