@@ -13,10 +13,12 @@ class ReleasesConfig(AppConfig):
     def ready(self) -> None:
         import labeling.actors
         from labeling.log import projector, verify
-        from releases import actors, checks, events, projectors  # noqa: F401 - importing events adds to the vocabulary
+        from labeling.queries import places
+        from releases import actors, checks, events, projectors, queries  # noqa: F401 - importing events adds to the vocabulary
 
         for kind in projectors.STREAM_KINDS:
             projector.register_kind(kind)
         labeling.actors.register_sweep(actors.sweep)
         verify.register_anchors(checks.anchors)
         verify.register_check(checks.findings)
+        places.register(queries.offset_named)

@@ -50,6 +50,13 @@ def releases_of(dataset: uuid.UUID) -> list[Found]:
     return [Found(row, builds.get(row.id)) for row in rows]
 
 
+def offset_named(dataset: uuid.UUID, name: str) -> int | None:
+    """Where in the log the release of that name lies; `release:` may stand in front of it."""
+    rows = Release.objects.filter(dataset_id=dataset, name=name.removeprefix("release:"), withdrawn=False)
+    row = rows.first()
+    return row.at_offset if row is not None else None
+
+
 def counts_by_status() -> dict[str, int]:
     """{status of the file: releases that were not withdrawn}."""
     counts = dict.fromkeys(ReleaseBuild.Status.values, 0)

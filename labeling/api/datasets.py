@@ -12,7 +12,7 @@ from labeling.api.contract import Reply, documented
 from labeling.api.requests import at_of, body_of, caller, existing_page, intent_of, page_of
 from labeling.api.schemas import datasets as schemas
 from labeling.api.schemas.forms import listed
-from labeling.api.schemas.parameters import AT, DATASET_OFFSET, PAGING
+from labeling.api.schemas.parameters import AT, DATASET_OFFSET, OFFSET_OF_PAST, PAGING
 from labeling.api.views import Answer, View
 from labeling.commands import datasets as commands
 from labeling.commands.clones import clone_dataset
@@ -258,10 +258,14 @@ def _stats_at(dataset: uuid.UUID, state: DatasetState, offset: int) -> JSON:
 class LabelSetsView(View):
     """The label sets of a dataset."""
 
-    @documented("labelsets", "read", {200: Reply(listed(schemas.LABELSET))})
+    @documented("labelsets", "read", {200: Reply(listed(schemas.LABELSET), (OFFSET_OF_PAST,))}, parameters=(AT,))
     def get(self, request: Request, owner: str, name: str) -> Answer:
-        """All label sets."""
+        """All label sets, now or (`at`) as they were."""
         found = self.dataset(owner, name)
+        past = self.past(found)
+        if past is not None:
+            items = [item for item in past.state.label_sets.values() if not item.archived]
+            return answer([rendered_label_set(item) for item in items], headers=past.headers)
         rows = LabelSet.objects.filter(dataset_id=found.id, archived=False).order_by("created_at", "name")
         return answer([rendered_label_set(row) for row in rows])
 
@@ -288,10 +292,16 @@ class LabelSetsView(View):
 class LabelSetView(View):
     """One label set."""
 
-    @documented("labelset_read", "read", {200: Reply(schemas.LABELSET)})
+    @documented("labelset_read", "read", {200: Reply(schemas.LABELSET, (OFFSET_OF_PAST,))}, parameters=(AT,))
     def get(self, request: Request, owner: str, name: str, label_set: str) -> Answer:
-        """Read a label set."""
+        """Read a label set, now or (`at`) as it was."""
         found = self.dataset(owner, name)
+        past = self.past(found)
+        if past is not None:
+            item = past.state.label_set(label_set)
+            if item is None:
+                raise NotFound
+            return answer(rendered_label_set(item), headers=past.headers)
         row = LabelSet.objects.filter(dataset_id=found.id, name=label_set, archived=False).first()
         if row is None:
             raise NotFound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from rest_framework.request import Request
@@ -11,6 +12,7 @@ from labeling.api.contract import Reply, documented
 from labeling.api.requests import body_of, caller, intent_of
 from labeling.api.schemas import people as schemas
 from labeling.api.schemas.forms import listed
+from labeling.api.schemas.parameters import AT, OFFSET_OF_PAST
 from labeling.api.views import Answer, View
 from labeling.commands import datasets as commands
 from labeling.commands.people import person_named
@@ -106,15 +108,26 @@ def rendered_member(person: Person, role: str) -> JSON:
 class MembersView(View):
     """The members of a dataset."""
 
-    @documented("collaborators", "read", {200: Reply(listed(schemas.COLLABORATOR))}, members_only=True)
+    @documented(
+        "collaborators",
+        "read",
+        {200: Reply(listed(schemas.COLLABORATOR), (OFFSET_OF_PAST,))},
+        parameters=(AT,),
+        members_only=True,
+    )
     def get(self, request: Request, owner: str, name: str) -> Answer:
-        """All members with their roles."""
+        """All members with their roles, now or (`at`) as they were; whoever has no account any more is left out."""
         found = self.dataset(owner, name)
         if found.role is None:
             raise NotFound("The collaborators")
-        roles = dict(Member.objects.filter(dataset_id=found.id).values_list("person_id", "role"))
+        past = self.past(found)
+        if past is None:
+            roles = dict(Member.objects.filter(dataset_id=found.id).values_list("person_id", "role"))
+        else:
+            roles = {uuid.UUID(member.person): member.role for member in past.state.members.values()}
         people = Person.objects.filter(id__in=roles).order_by("username")
-        return answer([rendered_member(person, roles[person.id]) for person in people])
+        headers = {} if past is None else past.headers
+        return answer([rendered_member(person, roles[person.id]) for person in people], headers=headers)
 
     @documented(
         "collaborator_add",
@@ -141,11 +154,23 @@ class MembersView(View):
 class MemberView(View):
     """One member of a dataset."""
 
-    @documented("collaborator_read", "read", {200: Reply(schemas.COLLABORATOR)}, members_only=True)
+    @documented(
+        "collaborator_read",
+        "read",
+        {200: Reply(schemas.COLLABORATOR, (OFFSET_OF_PAST,))},
+        parameters=(AT,),
+        members_only=True,
+    )
     def get(self, request: Request, owner: str, name: str, username: str) -> Answer:
-        """A member's role."""
+        """A member's role, now or (`at`) as it was."""
         found = self.dataset(owner, name)
+        past = self.past(found) if found.role is not None else None
         person = person_named(username)
+        if past is not None:
+            was = past.state.members.get(str(person.id))
+            if was is None:
+                raise NotFound
+            return answer(rendered_member(person, was.role), headers=past.headers)
         member = Member.objects.filter(dataset_id=found.id, person_id=person.id).first()
         if member is None or found.role is None:
             raise NotFound

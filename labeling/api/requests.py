@@ -20,6 +20,7 @@ from labeling.errors import InvalidValue, PageNotFound, TooLarge
 from labeling.log import values
 from labeling.log.event import Intent
 from labeling.models import ApiKey, Person
+from labeling.queries.places import At
 from labeling.references import hostless
 from labeling.texts import encrypt
 
@@ -203,8 +204,8 @@ def seen_of(request: Request) -> Seen:
     return Seen(version=int(match[1]), absent=unwanted is not None)
 
 
-def at_of(request: Request) -> int | dt.datetime | None:
-    """What ?at= says: an offset, or a time."""
+def at_of(request: Request) -> At | None:
+    """What ?at= says: an offset, a time, the id of an event, or a name."""
     value = request.query_params.get("at")
     if value is None:
         return None
@@ -212,8 +213,14 @@ def at_of(request: Request) -> int | dt.datetime | None:
         if len(value) > 18:
             raise InvalidValue("at", "must be an offset of the dataset or a time in ISO 8601")
         return int(value)
-    # A plus sign in a query is a space unless it was escaped.
-    return moment(value.replace(" ", "+") if "T" in value else value, "at")
+    event = uuid_of(value)
+    if event is not None:
+        return event
+    try:
+        # A plus sign in a query is a space unless it was escaped.
+        return moment(value.replace(" ", "+") if "T" in value else value, "at")
+    except InvalidValue:
+        return value
 
 
 def number_of(request: Request, name: str, default: int, *, least: int = 0, most: int = 1 << 62) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -12,11 +13,14 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from labeling.api.requests import OTHER_BYTES, StrictJSONParser, caller
-from labeling.errors import InvalidValue
+from labeling.api.requests import OTHER_BYTES, StrictJSONParser, at_of, caller
+from labeling.errors import InvalidValue, NotFound
+from labeling.log import store
 from labeling.models import ApiKey
 from labeling.queries import datasets as dataset_queries
+from labeling.queries.places import as_offset
 from labeling.rules import access
+from labeling.rules.dataset_state import DatasetState
 
 
 class JSONAlways(BaseContentNegotiation):
@@ -69,6 +73,34 @@ class View(APIView):
         found = dataset_queries.find_dataset(owner, name, person=self.person)
         access.require(action, role=found.role, public=found.dataset.public, dataset=found.id)
         return found
+
+    def past(self, found: dataset_queries.Seen) -> Past | None:
+        """The dataset as it was `at`, for those who may read its history; None where the request asks for today.
+
+        Raises:
+            NotFound: there was none.
+        """
+        at = at_of(self.request)
+        if at is None:
+            return None
+        access.require("history", role=found.role, public=found.dataset.public, dataset=found.id)
+        offset = as_offset(found.id, at, store.head(found.id))
+        state = dataset_queries.state_at(found.id, offset)
+        if not state.exists:
+            raise NotFound
+        return Past(state, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A dataset as it was at the offset that `at` named."""
+
+    state: DatasetState
+    offset: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Dataset-Offset": str(self.offset)}
 
 
 def _encodes(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from labeling.errors import NotFound
 from labeling.log import store, values
 from labeling.log.planned import planned_cursor
 from labeling.queries.datasets import JOIN_ROLE, ROLE
+from labeling.queries.places import as_offset as as_offset
 from labeling.rules import label_state, parts
 from labeling.rules.label_state import LabelState, label_stream
 
@@ -223,11 +223,6 @@ def names_of(people: set[uuid.UUID | None]) -> dict[uuid.UUID, str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT id, username FROM labeling_person WHERE id = ANY(%s)", [[p for p in people if p]])
         return dict(cursor.fetchall())
-
-
-def as_offset(dataset: uuid.UUID, at: int | dt.datetime, head: int) -> int:
-    """The offset that `at` (an offset or a time) means; never past the head."""
-    return min(at, head) if isinstance(at, int) else store.offset_at(dataset, at)
 
 
 # One statement for a page of samples: headers, and where wanted the annotations as one text a label. Names are asked

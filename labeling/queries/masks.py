@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from labeling.queries import labels as label_queries
 from labeling.queries import samples as sample_queries
 from labeling.queries.labels import Found
 from labeling.queries.palettes import palette_at
+from labeling.queries.places import At
 from labeling.rules.label_state import LabelState
 from labeling.rules.masks import Kind, Masks, Palette
 from labeling.rules.task_types import TaskType, task_type
@@ -57,7 +57,7 @@ class Pictured:
         return next(iter(pictures.urls_of(self.attributes, number, number + 1)), None)
 
 
-def pictured(found: Found, at: int | dt.datetime | None) -> Pictured:
+def pictured(found: Found, at: At | None) -> Pictured:
     """A label, now or at an offset or time, with its pictures and categories of then.
 
     Raises:

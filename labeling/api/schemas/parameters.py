@@ -60,8 +60,9 @@ def or_empty(schema: JSON) -> JSON:
 
 AT = query(
     "at",
-    "An offset of the dataset, or a time in ISO 8601 (UTC without a zone): the state as it was then. Takes membership.",
-    {"anyOf": [{"type": "integer", "minimum": 0}, ISO_TIME]},
+    "An offset of the dataset, a time in ISO 8601 (UTC without a zone), the id of an event, or a name that was given to"
+    " a frozen state: everything as it was then. Takes membership; `Dataset-Offset` says which offset it was.",
+    {"anyOf": [{"type": "integer", "minimum": 0}, ISO_TIME, TEXT]},
     12,
 )
 LENIENT = " What is no positive number is taken for the default."

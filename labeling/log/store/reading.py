@@ -67,6 +67,14 @@ def offset_at(log: uuid.UUID, moment: dt.datetime) -> int:
     return low
 
 
+def offset_of_event(log: uuid.UUID, event_id: uuid.UUID) -> int | None:
+    """The offset of an event of the log by its id."""
+    with connection.cursor() as cursor:
+        cursor.execute('SELECT "offset" FROM log_event WHERE log = %s AND event_id = %s', [log, event_id])
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
 def version(log: uuid.UUID, stream: str) -> int:
     """How many events a stream has."""
     with connection.cursor() as cursor:

@@ -110,6 +110,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("dataset_clone", ""): Row({"name": "copy"}),
     ("dataset_events", ""): Row(),
     ("collaborators", ""): Row(public=404),
+    ("collaborators", "at"): Row(query="at=99", action="history", public=404),
+    ("labelsets", "at"): Row(query="at=release:v1", action="history"),
     ("collaborator_add", ""): Row({"user": "newcomer", "role": "labeler"}),
     ("collaborator_add", "an admin"): Row({"user": "newcomer", "role": "admin"}, action="members-admin"),
     ("collaborator_read", ""): Row(at=LABELER, public=404),
