@@ -133,6 +133,8 @@ def _build(release: uuid.UUID) -> None:
         "sha256": snapshot.sha256,
         "size_bytes": snapshot.size_bytes,
         "chain": snapshot.chain,
+        "manifest": snapshot.manifest.decode(),
+        "identity": snapshot.identity,
         "samples_count": snapshot.samples_count,
         "labels_left_out": snapshot.labels_left_out,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -9,24 +10,37 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from labeling.commands.writing import decide, earlier, hint
-from labeling.errors import AlreadyExists, NotFound
+from labeling.errors import AlreadyExists, InvalidValue, NotFound
 from labeling.log import store
 from labeling.log.event import Fact, Intent
 from labeling.queries import datasets
+from labeling.queries.labels import as_offset
 from labeling.rules import access
 from labeling.rules.dataset_state import GROUND_TRUTH
 from releases import actors, builds, exports, queries, rules
+from releases.choice import Choice, checked_choice
 from releases.models import ExportBuild, Release
 from releases.rules import ReleaseState, release_stream
 
 
-def cut_release(*, intent: Intent, dataset: uuid.UUID, name: Any, description: Any = "") -> uuid.UUID:
-    """Freeze the dataset as it is when this is stored; the file is made in the background. Returns the release's id.
+def cut_release(
+    *,
+    intent: Intent,
+    dataset: uuid.UUID,
+    name: Any,
+    description: Any = "",
+    at: int | dt.datetime | None = None,
+    filter: Any = None,
+    category_map: Any = None,
+    splits: Any = None,
+) -> uuid.UUID:
+    """Freeze the dataset, or what `filter` chooses of it, as it is when this is stored or (`at`) as it was; the file is
+    made in the background. Returns the release's id. What may be chosen: releases.choice.
 
     Raises:
         NotFound, NotPermitted: the author may not.
         AlreadyExists: the name is taken.
-        InvalidValue: the name or the description does not fit.
+        InvalidValue: a field does not fit.
     """
     name, description = rules.checked_name(name), rules.checked_description(description)
 
@@ -35,9 +49,11 @@ def cut_release(*, intent: Intent, dataset: uuid.UUID, name: Any, description: A
         replay = earlier(dataset, intent)
         if replay is not None:
             return uuid.UUID(replay.answer["release"])
+        offset, choice = _chosen(dataset, at, filter=filter, category_map=category_map, splits=splits)
         release = uuid.uuid4()
         state = ReleaseState(dataset, release_stream(release))
-        _append(state, rules.cut(state, name=name, description=description), intent, answer={"release": str(release)})
+        facts = rules.cut(state, name=name, description=description, offset=offset, choice=choice)
+        _append(state, facts, intent, answer={"release": str(release)})
         transaction.on_commit(lambda: actors.send_build(release))
         return release
 
@@ -95,6 +111,17 @@ def export_again(*, export: uuid.UUID) -> None:
     """Have an export made once more, because it failed or its archive is lost. The bytes will be the same."""
     exports.reset(export)
     transaction.on_commit(lambda: actors.send_export(export))
+
+
+def _chosen(dataset: uuid.UUID, at: int | dt.datetime | None, **said: Any) -> tuple[int | None, Choice]:
+    """The offset that is asked for, and what of the dataset there."""
+    offset = None if at is None else as_offset(dataset, at, store.head(dataset))
+    if offset is None and all(value is None for value in said.values()):
+        return None, Choice()
+    state = datasets.state_of(dataset) if offset is None else datasets.state_at(dataset, offset)
+    if not state.exists:
+        raise InvalidValue("at", "must not be before the dataset was made")
+    return offset, checked_choice(state, **said)
 
 
 def _require(dataset: uuid.UUID, intent: Intent) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from labeling.log.models import StoredJSON
 from labeling.models import Projected
 
 
@@ -15,6 +16,8 @@ class Release(Projected):
     name = models.TextField()
     description = models.TextField()
     cut_offset = models.BigIntegerField()
+    frozen_offset = models.BigIntegerField()
+    choice = StoredJSON()
     withdrawn = models.BooleanField()
     created_by = models.UUIDField()
     created_at = models.DateTimeField()
@@ -32,7 +35,7 @@ class Release(Projected):
     @property
     def at_offset(self) -> int:
         """The offset that it froze."""
-        return self.cut_offset - 1
+        return self.frozen_offset
 
 
 class ReleaseBuild(models.Model):
@@ -56,6 +59,8 @@ class ReleaseBuild(models.Model):
     sha256 = models.CharField(max_length=64, blank=True)
     size_bytes = models.BigIntegerField(null=True)
     chain = models.CharField(max_length=64, blank=True)
+    manifest = models.TextField(blank=True)  #: canonical JSON; the release's identity is its hash
+    identity = models.CharField(max_length=64, blank=True)
     samples_count = models.BigIntegerField(default=0)
     labels_left_out = models.BigIntegerField(default=0)
     tries = models.IntegerField(default=0)

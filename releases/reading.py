@@ -24,7 +24,6 @@ from labeling.models import Asset
 from labeling.queries import datasets, labels
 from labeling.rules.label_state import LabelState, label_stream
 from labeling.rules.sample_state import SampleState
-from labeling.rules.task_attributes import merged as merged_categories
 from labeling.rules.task_types import task_type
 from labeling.storage import open_at
 from releases import snapshots
@@ -60,18 +59,20 @@ def read(
     with snapshots.readable("The dataset"):
         state = datasets.state_at(release.dataset, release.at_offset)
         chain = store.chain_at(release.dataset, release.at_offset)
-    sets = {item.name: item for item in state.label_sets.values() if not item.archived}
+    chosen = release.choice.holds_label_set
+    sets = {item.name: item for item in state.label_sets.values() if not item.archived and chosen(item.name)}
+    task_attributes = release.choice.task_attributes(state.task_attributes)
     if label_set not in sets:
         raise NoLabelSet(f"must be one of {', '.join(sorted(sets))}")
     found = Dataset(
         name=state.name,
-        categories=categories_of(state.task_attributes),
+        categories=categories_of(task_attributes),
         task_type=state.task_type,
         description=release.description,
         image_attributes=tuple(
-            item for item in state.task_attributes.get("image_attributes") or [] if isinstance(item, dict)
+            item for item in task_attributes.get("image_attributes") or [] if isinstance(item, dict)
         ),
-        task_attributes=state.task_attributes,
+        task_attributes=task_attributes,
         label_set=label_set,
         stands={
             "chain": chain.hex(),
@@ -81,27 +82,30 @@ def read(
             "name": release.name,
         },
     )
-    merged = merged_categories(state.task_attributes)
-    return found, _samples(release, found, uuid.UUID(sets[label_set].id), merged, progress)
+    mapped = release.choice.read_as(state.task_attributes)
+    return found, _samples(release, found, uuid.UUID(sets[label_set].id), mapped, progress)
 
 
 def _samples(
     release: ReleaseState,
     dataset: Dataset,
     label_set: uuid.UUID,
-    merged: dict[int, int],
+    mapped: dict[int, int | None],
     progress: Callable[[int], None],
 ) -> Iterator[Sample]:
     for count, sample in enumerate(snapshots.samples_of(release), 1):
         with snapshots.readable(f"The label of sample {sample.id}"):
             label = labels.label_at(release.dataset, label_stream(sample.id, label_set), release.at_offset)
-            found = sample_of(sample, label, dataset.task_type, merged)
+            found = sample_of(sample, label, dataset.task_type, mapped)
+            split = release.choice.split_of(sample)
+            found = replace(found, split=split) if split else found
         yield found
         progress(count)
 
 
-def sample_of(sample: SampleState, label: LabelState, kind: str, merged: dict[int, int]) -> Sample:
-    """The record of a sample and its label; `merged` says as which category another is read."""
+def sample_of(sample: SampleState, label: LabelState, kind: str, mapped: dict[int, int | None]) -> Sample:
+    """The record of a sample and its label; `mapped` says as which category another is read, None for
+    one whose annotations are left out."""
     attributes = sample.attributes
     image = attributes.get("image") if isinstance(attributes.get("image"), dict) else {}
     url = str((image or {}).get("url") or "")
@@ -114,13 +118,13 @@ def sample_of(sample: SampleState, label: LabelState, kind: str, merged: dict[in
         status=label.status,
         score=label.score,
         scene=label.scene,
-        classifications=[merged.get(item, item) for item in label.classifications],
-        default_classification=label.default_classification,
+        classifications=_classes(label.classifications, mapped),
+        default_classification=_read_as(label.default_classification, mapped),
         metadata=sample.metadata,
         attributes=attributes,
     )
     if kind.endswith("-sequence"):
-        return _sequence(found, label, merged)
+        return _sequence(found, label, mapped)
     if label.exists and not task_type(kind).by_annotation:
         return replace(found, document=label.document)
     ids = _ids(label.mask)
@@ -130,17 +134,21 @@ def sample_of(sample: SampleState, label: LabelState, kind: str, merged: dict[in
         found,
         width=width,
         height=height,
-        annotations=[_annotation(item, pixels, (height or 1, width or 1), merged) for item in label.in_order()],
+        annotations=[
+            _annotation(item, pixels, (height or 1, width or 1), mapped)
+            for item in label.in_order()
+            if _is_held(item["category_id"], mapped)
+        ],
     )
 
 
-def _annotation(item: JSON, pixels: dict[int, Geometry], size: tuple[int, int], merged: dict[int, int]) -> Annotation:
+def _annotation(item: JSON, pixels: dict[int, Geometry], size: tuple[int, int], mapped: dict[int, int | None]) -> Annotation:
     geometry = item["geometry"]
     if geometry["type"] == "mask":
         geometry = pixels.get(item["id"]) or _nothing(*size)
     return Annotation(
         id=item["id"],
-        category_id=_read_as(item["category_id"], merged),
+        category_id=_read_as(item["category_id"], mapped),
         geometry=geometry,
         uuid=item["uuid"],
         attributes=item.get("attributes") or {},
@@ -154,14 +162,23 @@ def _annotation(item: JSON, pixels: dict[int, Geometry], size: tuple[int, int], 
     )
 
 
-def _read_as(category: int | None, merged: dict[int, int]) -> int | None:
-    return category if category is None else merged.get(category, category)
+def _read_as(category: int | None, mapped: dict[int, int | None]) -> int | None:
+    return category if category is None else mapped.get(category, category)
+
+
+def _is_held(category: int | None, mapped: dict[int, int | None]) -> bool:
+    return category is None or mapped.get(category, category) is not None
+
+
+def _classes(found: list[int], mapped: dict[int, int | None]) -> list[int]:
+    read = (mapped.get(item, item) for item in found)
+    return list(dict.fromkeys(item for item in read if item is not None))
 
 
 # --- sequences -----------------------------------------------------------------------------------------------------
 
 
-def _sequence(sample: Sample, label: LabelState, merged: dict[int, int]) -> Sample:
+def _sequence(sample: Sample, label: LabelState, mapped: dict[int, int | None]) -> Sample:
     skeleton = skeleton_of(label)
     said = sample.attributes.get("frames")
     given = [item for item in said if isinstance(item, dict)] if isinstance(said, list) else []
@@ -177,14 +194,16 @@ def _sequence(sample: Sample, label: LabelState, merged: dict[int, int]) -> Samp
         if ids is not None:
             frames[number] = replace(frames[number], width=ids.shape[1], height=ids.shape[0])
     for track in in_order(label):
+        if not _is_held(track["category_id"], mapped):
+            continue
         entries = {
-            int(frame): _entry(track, entry, pixels[int(frame)] if int(frame) < len(pixels) else None, merged)
+            int(frame): _entry(track, entry, pixels[int(frame)] if int(frame) < len(pixels) else None, mapped)
             for frame, entry in track["entries"].items()
         }
         tracks.append(
             Track(
                 track_id=track["track_id"],
-                category_id=_read_as(track["category_id"], merged),
+                category_id=_read_as(track["category_id"], mapped),
                 entries=entries,
                 uuid=track["uuid"],
                 sensor=track.get("sensor"),
@@ -196,9 +215,11 @@ def _sequence(sample: Sample, label: LabelState, merged: dict[int, int]) -> Samp
     return replace(sample, is_sequence=True, frames=frames, tracks=tracks, clock=clock)
 
 
-def _entry(track: JSON, entry: JSON, pixels: dict[Any, Geometry] | None, merged: dict[int, int]) -> JSON:
+def _entry(track: JSON, entry: JSON, pixels: dict[Any, Geometry] | None, mapped: dict[int, int | None]) -> JSON:
+    if not _is_held(entry.get("category_id"), mapped):
+        return {"absent": True}
     if "category_id" in entry:
-        entry = entry | {"category_id": _read_as(entry["category_id"], merged)}
+        entry = entry | {"category_id": _read_as(entry["category_id"], mapped)}
     if entry.get("geometry", {}).get("type") != "mask":
         return entry
     number = entry.get("object_id", track.get("object_id", track["track_id"]))

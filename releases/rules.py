@@ -11,6 +11,7 @@ from labeling.errors import InvalidValue, NotFound
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
 from labeling.rules.fold import NOW, Moment, Place, place_of
+from releases.choice import Choice
 from releases.events import ReleaseCut, ReleaseWithdrawn
 
 TABLE = "releases_release"
@@ -35,6 +36,8 @@ class ReleaseState:
     name: str = ""
     description: str = ""
     cut_offset: int = 0  #: where its ReleaseCut is in the log
+    at_offset: int = 0  #: the offset that it froze: one that was asked for, else the newest one before it was cut
+    choice: Choice = Choice()
     created_by: uuid.UUID | None = None
     created_at: Moment = NOW
     last_offset: int = 0
@@ -42,11 +45,6 @@ class ReleaseState:
     @property
     def id(self) -> uuid.UUID:
         return uuid.UUID(self.stream.removeprefix("release/"))
-
-    @property
-    def at_offset(self) -> int:
-        """The offset that it froze: the newest one before it was cut, whoever else wrote meanwhile."""
-        return self.cut_offset - 1
 
 
 def checked_name(value: Any) -> str:
@@ -75,9 +73,21 @@ def checked_description(value: Any) -> str:
     return value
 
 
-def cut(state: ReleaseState, *, name: str, description: str) -> list[Fact]:
-    """Freeze the dataset; that the name is free is seen under the lock, by the table."""
-    return [ReleaseCut(release=str(state.id), name=name, description=description)]
+def cut(
+    state: ReleaseState, *, name: str, description: str, offset: int | None = None, choice: Choice = Choice()
+) -> list[Fact]:
+    """Freeze the dataset at an offset, or for None as it is; that the name is free is seen under the lock, by the table."""
+    return [
+        ReleaseCut(
+            release=str(state.id),
+            name=name,
+            description=description,
+            offset=offset,
+            filter=choice.filter,
+            category_map=choice.category_map,
+            splits=choice.splits,
+        )
+    ]
 
 
 def withdraw(state: ReleaseState) -> list[Fact]:
@@ -97,6 +107,8 @@ def evolve(state: ReleaseState, fact: Fact, place: Place) -> None:
         case ReleaseCut():
             state.exists, state.name, state.description = True, fact.name, fact.description
             state.cut_offset, state.created_by, state.created_at = place.offset, place.author, place.at
+            state.at_offset = place.offset - 1 if fact.offset is None else fact.offset
+            state.choice = Choice(fact.filter, fact.category_map, fact.splits)
         case ReleaseWithdrawn():
             state.exists = False
         case _:
@@ -122,6 +134,8 @@ def rows(state: ReleaseState) -> Rows:
         "name": state.name,
         "description": state.description,
         "cut_offset": state.cut_offset,
+        "frozen_offset": state.at_offset,
+        "choice": state.choice.as_json(),
         "withdrawn": not state.exists,
         "created_by": state.created_by,
         "created_at": state.created_at,

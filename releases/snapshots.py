@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ from labeling.log.event import Event
 from labeling.queries import datasets, labels, samples
 from labeling.rules.label_state import label_stream
 from labeling.rules.sample_state import SampleState
-from labeling.rules.task_attributes import merged as merged_categories
 from labeling.rules.task_types import task_type
+from releases import manifest
+from releases.choice import truth_of
 from releases.formats import segments
 from releases.rules import ReleaseState
 
@@ -49,6 +51,12 @@ class Snapshot:
     chain: str
     samples_count: int
     labels_left_out: int
+    manifest: bytes
+
+    @property
+    def identity(self) -> str:
+        """The release's identity: the hash of its manifest."""
+        return hashlib.sha256(self.manifest).hexdigest()
 
 
 class _Written:
@@ -75,41 +83,59 @@ def write(release: ReleaseState, sink: Sink, *, progress: Callable[[int], None] 
         dataset = datasets.state_at(release.dataset, release.at_offset)
         chain = store.chain_at(release.dataset, release.at_offset)
         kind = task_type(dataset.task_type)
-        merged = merged_categories(dataset.task_attributes)
+        mapped = release.choice.read_as(dataset.task_attributes)
         written.write(segments.opening(release, dataset))
     count = left_out = 0
+    content, splits = hashlib.sha256(), Counter[str]()
     for sample in samples_of(release):
         found = {}
-        for label_set in segments.label_sets_of(dataset):
+        for label_set in segments.label_sets_of(release, dataset):
             with readable(f"The label of sample {sample.id} in {label_set.name}"):
                 stream = label_stream(sample.id, uuid.UUID(label_set.id))
                 state = labels.label_at(release.dataset, stream, release.at_offset)
-                label = segments.label(state, kind, merged)
+                label = segments.label(state, kind, mapped)
             left_out += label is None
             found[label_set.name] = b"null" if label is None else label
         with readable(f"Sample {sample.id}"):
-            line = segments.sample_line(sample, found)
+            split = release.choice.split_of(sample)
+            line = segments.sample_line(sample, found, split)
+        content.update(line + b"\n")
+        splits[split] += 1
         written.write((b",\n" if count else b"\n") + line)
         count += 1
         progress(count)
     with readable("The dataset"):
         end = segments.closing(release, dataset, chain)
     written.write(end)
-    return Snapshot(written.digest.hexdigest(), written.size_bytes, chain.hex(), count, left_out)
+    made = manifest.manifest(
+        release,
+        dataset,
+        chain=chain.hex(),
+        file_sha256=written.digest.hexdigest(),
+        file_size_bytes=written.size_bytes,
+        content_sha256=content.hexdigest(),
+        samples_count=count,
+        labels_left_out=left_out,
+        splits=splits,
+    )
+    return Snapshot(written.digest.hexdigest(), written.size_bytes, chain.hex(), count, left_out, made)
 
 
 def samples_of(release: ReleaseState) -> Iterator[SampleState]:
-    """Every sample that the dataset had at the release's offset, the first added first.
+    """Every sample of the dataset at the release's offset that the release holds, the first added first.
 
     Raises:
         SnapshotFailed: the log does not give one.
     """
     dataset, offset = release.dataset, release.at_offset
+    needs_label = release.choice.needs_label
+    truth = truth_of(datasets.state_at(dataset, offset)) if needs_label else None
     for event in _added(dataset, offset):
         with readable(f"A sample added at offset {event.offset}"):
             sample = uuid.UUID(event.stream.removeprefix("sample/"))
             state = samples.sample_at(dataset, sample, offset)
-        if state.exists:
+            label = labels.label_at(dataset, label_stream(sample, truth), offset) if truth and state.exists else None
+        if state.exists and release.choice.holds(state, label):
             yield state
 
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
+from django.http import HttpResponse
 from rest_framework.request import Request
 
 from labeling.api.answers import answer, no_content
 from labeling.api.contract import Reply, documented
-from labeling.api.requests import body_of, intent_of
-from labeling.api.schemas.forms import listed
+from labeling.api.requests import body_of, intent_of, moment
+from labeling.api.schemas.forms import listed, matching
+from labeling.api.schemas.parameters import answer_header
 from labeling.api.views import Answer, View
-from labeling.errors import InvalidValue
+from labeling.errors import InvalidValue, NotFound
 from labeling.queries.datasets import Seen
 from labeling.queries.labels import names_of
 from releases import commands, queries
-from releases.api.schemas import NEW_RELEASE, RELEASE
+from releases.api.schemas import MANIFEST, NEW_RELEASE, RELEASE
 from releases.queries import Found
 
 JSON = dict[str, Any]
+
+ETAG_OF_HASH = answer_header(
+    "ETag", "The release's identity.", matching('^"[0-9a-f]{64}"$', "A strong ETag.") | {"examples": [f'"{"0" * 64}"']}
+)
 
 
 def rendered(seen: Seen, releases: list[Found]) -> list[JSON]:
@@ -40,6 +47,8 @@ def rendered(seen: Seen, releases: list[Found]) -> list[JSON]:
             "sha256": (item.build.sha256 or None) if item.build else None,
             "error": (item.build.error or None) if item.build else None,
             "offset": row.at_offset,
+            "choice": row.choice,
+            "identity": (item.build.identity or None) if item.build else None,
             "chain": item.chain,
         }
         for item in releases
@@ -65,15 +74,47 @@ class ReleasesView(View):
         refusals=("already_exists",),
     )
     def post(self, request: Request, owner: str, name: str) -> Answer:
-        """Freeze the dataset as it is now; the file is made in the background."""
+        """Freeze the dataset as it is now or was (`at`), or a choice of it; the file is made in the background."""
         seen = self.dataset(owner, name)
         body = body_of(request)
         if "name" not in body:
             raise InvalidValue("name", "is required")
         release = commands.cut_release(
-            intent=intent_of(request), dataset=seen.id, name=body["name"], description=body.get("description")
+            intent=intent_of(request),
+            dataset=seen.id,
+            name=body["name"],
+            description=body.get("description"),
+            at=_at(body.get("at")),
+            filter=body.get("filter"),
+            category_map=body.get("category_map"),
+            splits=body.get("splits"),
         )
         return answer(rendered(seen, [queries.release_by_id(release)])[0], status=201)
+
+
+def _at(value: Any) -> int | dt.datetime | None:
+    """The offset or time that a body asks for."""
+    if value is None:
+        return None
+    if type(value) is int and 1 <= value <= 2**53 - 1:
+        return value
+    if not isinstance(value, str):
+        raise InvalidValue("at", "must be an offset of the dataset, from 1, or a time in ISO 8601")
+    return moment(value, "at")
+
+
+class ManifestView(View):
+    """The manifest of a release."""
+
+    @documented("release_manifest", "read", {200: Reply(MANIFEST, (ETAG_OF_HASH,))})
+    def get(self, request: Request, owner: str, name: str, release: str) -> Answer:
+        """What a release is of, with the hash of every byte; 404 until its file is made. The SHA-256 of these bytes is
+        the release's `identity`."""
+        found = queries.find_release(self.dataset(owner, name).id, release)
+        if found.build is None or not found.build.manifest:
+            raise NotFound("The manifest")
+        headers = {"ETag": f'"{found.build.identity}"'}
+        return HttpResponse(found.build.manifest.encode(), content_type="application/json", headers=headers)
 
 
 class ReleaseView(View):

@@ -9,6 +9,7 @@ from labeling.api.schemas.forms import (
     ANYTHING,
     FLAG,
     HASH,
+    ISO_TIME,
     MOMENT,
     OFFSET,
     TEXT,
@@ -28,6 +29,7 @@ from labeling.api.schemas.labels import LABEL_DOCUMENT, STATUS
 from labeling.api.schemas.parameters import named_path_parameter
 from labeling.api.schemas.samples import SAMPLE_ATTRIBUTES
 from labeling.api.schemas.task_attributes import TASK_ATTRIBUTES
+from labeling.rules.label_state import STATUSES
 from releases.rules import DESCRIPTION_LIMIT
 
 JSON = dict[str, Any]
@@ -54,6 +56,8 @@ RELEASE = component(
             "sha256": said(nullable(HASH), "Of the file as it is stored (`?stored`)."),
             "error": said(nullable(TEXT), "Why it failed."),
             "offset": said(OFFSET, "The place in the log that it froze."),
+            "choice": said(ANYTHING, "What of the dataset it holds, and as what, where that is not all of it."),
+            "identity": said(nullable(HASH), "The hash of its manifest: what it is, whatever it is called."),
             "chain": said(HASH, "The log's chain hash there."),
         }
     ),
@@ -72,14 +76,53 @@ RELEASE = component(
         "sha256": None,
         "error": None,
         "offset": 41,
+        "choice": {},
+        "identity": None,
         "chain": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     },
     gives={"release": "$response.body#/name"},
 )
 NEW_RELEASE = component(
     "NewRelease",
-    record({"name": NAME}, {"description": nullable(text(DESCRIPTION_LIMIT))}),
-    example={"name": "v1", "description": "what the model of May was trained on"},
+    record(
+        {"name": NAME},
+        {
+            "description": nullable(text(DESCRIPTION_LIMIT)),
+            "at": said(
+                {"anyOf": [WHOLE | {"minimum": 1}, ISO_TIME, {"type": "null"}]},
+                "An offset of the dataset, or a time: as it was then. Unless said, as it is now.",
+            ),
+            "filter": said(
+                nullable(
+                    closed(
+                        {},
+                        {
+                            "status": listed(one_of(*STATUSES), least=1),
+                            "label_sets": listed(TEXT, least=1),
+                            "samples": listed(TEXT, least=1),
+                            "metadata": ANYTHING,
+                            "categories": listed(WHOLE, least=1),
+                        },
+                    )
+                ),
+                "Which samples: by the status and categories of their ground truth, by name (`*` and `?` stand for"
+                " others), by metadata; and which label sets.",
+            ),
+            "category_map": said(
+                nullable(closed({}, {"merge": map_of(WHOLE), "rename": map_of(text(200)), "drop": listed(WHOLE)})),
+                "Categories by id: read as another, under another name, or not at all.",
+            ),
+            "splits": said(
+                nullable(closed({}, {"metadata": TEXT, "seed": text(200), "shares": map_of(WHOLE)})),
+                "`metadata`: a key of the samples that says their split; or `seed` and `shares`, by which it is drawn.",
+            ),
+        },
+    ),
+    example={
+        "name": "v1",
+        "description": "what the model of May was trained on",
+        "splits": {"seed": "may", "shares": {"train": 8, "val": 1, "test": 1}},
+    },
 )
 RELEASE_FILE = component(
     "ReleaseFile",
@@ -149,6 +192,50 @@ RELEASE_FILE = component(
                 }
             ],
         },
+    },
+)
+MANIFEST = component(
+    "ReleaseManifest",
+    record(
+        {
+            "manifest": {"const": 1},
+            "dataset": record({"id": UUID, "name": TEXT}),
+            "release": record({"id": UUID, "name": TEXT}),
+            "offset": OFFSET,
+            "chain": HASH,
+            "choice": ANYTHING,
+            "task_type": TEXT,
+            "task_attributes": TASK_ATTRIBUTES,
+            "exporters": listed(record({"name": TEXT, "version": WHOLE})),
+            "files": listed(record({"path": TEXT, "sha256": HASH, "size_bytes": WHOLE})),
+            "content_sha256": said(HASH, "Of the samples alone, whatever the release is called."),
+            "samples_count": WHOLE,
+            "labels_left_out": WHOLE,
+            "splits": map_of(WHOLE),
+        },
+        description="Canonical JSON; the SHA-256 of the bytes is the release's identity.",
+    ),
+    example={
+        "manifest": 1,
+        "dataset": {"id": "0a1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10", "name": "cars"},
+        "release": {"id": "6d0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a11", "name": "v1"},
+        "offset": 41,
+        "chain": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "choice": {},
+        "task_type": "vector",
+        "task_attributes": {"categories": [{"id": 1, "name": "car"}]},
+        "exporters": [{"name": "segments", "version": 1}],
+        "files": [
+            {
+                "path": "release.json",
+                "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                "size_bytes": 17300,
+            }
+        ],
+        "content_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "samples_count": 2,
+        "labels_left_out": 0,
+        "splits": {},
     },
 )
 LOSS = closed(

@@ -7,11 +7,12 @@ from django.urls import URLPattern, path
 from labeling.api.urls import both
 from releases.api.exports import ExportFileView, FormatsView, ReleaseExportView
 from releases.api.files import ReleaseFileView
-from releases.api.releases import ReleasesView, ReleaseView
+from releases.api.releases import ManifestView, ReleasesView, ReleaseView
 
 urlpatterns: list[URLPattern] = [
     both("datasets/<owner>/<name>/releases", ReleasesView, "releases"),
     both("datasets/<owner>/<name>/releases/<release>", ReleaseView, "release"),
+    both("datasets/<owner>/<name>/releases/<release>/manifest", ManifestView, "release-manifest"),
     both("datasets/<owner>/<name>/releases/<release>/export", ReleaseExportView, "release-export"),
     both("formats", FormatsView, "formats"),
     path("exports/<str:export>/<str:token>/<str:filename>", ExportFileView.as_view(), name="export-file"),

@@ -22,7 +22,6 @@ from labeling.rules.dataset_state import DatasetState, LabelSetState
 from labeling.rules.fold import Moment
 from labeling.rules.label_state import LabelState
 from labeling.rules.sample_state import SampleState
-from labeling.rules.task_attributes import merged as merged_categories
 from labeling.rules.task_types import TaskType
 from releases.rules import ReleaseState
 
@@ -33,17 +32,18 @@ PERSON = re.compile(rb'": "([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
 # Inside of text a quote is escaped, so this cannot be part of one.
 _tagged = re.compile(rb'\{"\$int":"(-?[0-9]{16,19})"\}')
 _NULL = b"null"
-NOTHING_MERGED: Mapping[int, int] = {}
+NOTHING_MAPPED: Mapping[int, int | None] = {}
 
 
-def label_sets_of(dataset: DatasetState) -> list[LabelSetState]:
+def label_sets_of(release: ReleaseState, dataset: DatasetState) -> list[LabelSetState]:
     """The label sets of a release, the oldest first."""
-    return [item for item in dataset.label_sets.values() if not item.archived]
+    chosen = release.choice.holds_label_set
+    return [item for item in dataset.label_sets.values() if not item.archived and chosen(item.name)]
 
 
 def opening(release: ReleaseState, dataset: DatasetState) -> bytes:
     """Everything in front of the first sample."""
-    label_sets = [{"name": item.name, "description": item.description} for item in label_sets_of(dataset)]
+    label_sets = [{"name": item.name, "description": item.description} for item in label_sets_of(release, dataset)]
     return b'{"created_at":%b,"dataset":{"labelsets":%b,"name":%b,"owner":%b,"samples":[' % (
         _moment(release.created_at),
         _value(label_sets),
@@ -56,7 +56,7 @@ def closing(release: ReleaseState, dataset: DatasetState, chain: bytes) -> bytes
     """Everything behind the last sample. `log` says where the release stands: the file is a witness of the log."""
     stands = {"chain": chain.hex(), "dataset": str(dataset.id), "offset": release.at_offset, "release": str(release.id)}
     return b'\n],"task_attributes":%b,"task_type":%b},"description":%b,"log":%b,"name":%b}\n' % (
-        _value(_task_attributes(dataset.task_attributes)),
+        _value(_task_attributes(release.choice.task_attributes(dataset.task_attributes))),
         _value(dataset.task_type),
         _value(release.description),
         _value(stands),
@@ -64,28 +64,27 @@ def closing(release: ReleaseState, dataset: DatasetState, chain: bytes) -> bytes
     )
 
 
-def sample_line(sample: SampleState, labels: Mapping[str, bytes]) -> bytes:
-    """One sample. `labels` maps the name of every label set to a label of `label`."""
-    return _object(
-        {
-            "attributes": _value(sample.attributes),
-            "labels": _object(labels),
-            "metadata": _value(sample.metadata),
-            "name": _value(sample.name),
-            "uuid": _value(str(sample.id)),
-        }
-    )
+def sample_line(sample: SampleState, labels: Mapping[str, bytes], split: str = "") -> bytes:
+    """One sample. `labels` maps the name of every label set to a label of `label`; the split stands there if any."""
+    fields = {
+        "attributes": _value(sample.attributes),
+        "labels": _object(labels),
+        "metadata": _value(sample.metadata),
+        "name": _value(sample.name),
+        "uuid": _value(str(sample.id)),
+    }
+    return _object(fields | {"split": _value(split)} if split else fields)
 
 
-def label(state: LabelState, kind: TaskType, merged: Mapping[int, int] = NOTHING_MERGED) -> bytes | None:
+def label(state: LabelState, kind: TaskType, mapped: Mapping[int, int | None] = NOTHING_MAPPED) -> bytes | None:
     """One label; `null` where there is none, and None where there is one that no reader of releases could use.
 
-    That is a label of a bitmap task without a bitmap: the public exports crash on it. `merged` says as which category
-    another is read; what is stored keeps the id that was sent.
+    That is a label of a bitmap task without a bitmap: the public exports crash on it. `mapped` says as which category
+    another is read, None for one whose annotations are left out; what is stored keeps the id that was sent.
     """
     if not state.exists:
         return _NULL
-    attributes = _read_as(kind.render(state), merged) if merged else kind.render(state)
+    attributes = _read_as(kind.render(state), mapped) if mapped else kind.render(state)
     if kind.has_mask and not (attributes.get("segmentation_bitmap") or {}).get("url"):
         return None
     return _object(
@@ -104,32 +103,30 @@ def label(state: LabelState, kind: TaskType, merged: Mapping[int, int] = NOTHING
     )
 
 
-def _read_as(document: JSON, merged: Mapping[int, int]) -> JSON:
+def _read_as(document: JSON, mapped: Mapping[int, int | None]) -> JSON:
     """The document of a label of any task type with each annotation in the category that it is read as."""
     found = dict(document)
     if isinstance(annotations := found.get("annotations"), list):
         found["annotations"] = [
-            item | {"category_id": merged[item["category_id"]]} if item.get("category_id") in merged else item
+            item | {"category_id": mapped[item["category_id"]]} if item.get("category_id") in mapped else item
             for item in annotations
+            if mapped.get(item.get("category_id"), 0) is not None
         ]
     if isinstance(frames := found.get("frames"), list):
-        found["frames"] = [_read_as(frame, merged) for frame in frames]
+        found["frames"] = [_read_as(frame, mapped) for frame in frames]
     if isinstance(sensors := found.get("sensors"), list):
         found["sensors"] = [
-            sensor | {"attributes": _read_as(sensor["attributes"], merged)} if sensor.get("attributes") else sensor
+            sensor | {"attributes": _read_as(sensor["attributes"], mapped)} if sensor.get("attributes") else sensor
             for sensor in sensors
         ]
     return found
 
 
 def _task_attributes(document: JSON) -> JSON:
-    """The document as it was set, with what readers count on: a list of categories, without those that were merged into
-    others, and no `has_instances: null`."""
-    gone = merged_categories(document)
+    """A document as it was set, with what readers count on: a list of categories, and no `has_instances: null`."""
     categories = [
         {key: value for key, value in item.items() if key != "has_instances" or value is not None}
         for item in document.get("categories") or []
-        if item["id"] not in gone
     ]
     return document | {"categories": categories}
 
