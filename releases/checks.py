@@ -32,13 +32,14 @@ def findings(log: uuid.UUID) -> Iterator[Finding]:
     """Releases whose file is lost or was changed, or is not what the log gives."""
     for found in queries.releases_of(log):
         if found.build is not None and found.is_built:
-            problem = _file_problem(found.build) or _log_problem(found, found.build)
+            problem = file_problem(found.build) or _log_problem(found, found.build)
             if problem is not None:
                 name = f"release {found.release.name}"
                 yield Finding(log, name, found.release.cut_offset, f"R{name[1:]}: {problem}")
 
 
-def _file_problem(build: ReleaseBuild) -> str | None:
+def file_problem(build: ReleaseBuild) -> str | None:
+    """What is wrong with the file of a release that was made, in words; None where nothing is."""
     digest = hashlib.sha256()
     try:
         with files.read(build.path) as file:
@@ -60,4 +61,6 @@ def _log_problem(found: Found, build: ReleaseBuild) -> str | None:
         snapshot = snapshots.write(state, Nowhere())
     except SnapshotFailed as error:
         return str(error)
-    return None if snapshot.sha256 == build.sha256 else "the log gives another file than the one that was made."
+    if snapshot.sha256 != build.sha256:
+        return "the log gives another file than the one that was made."
+    return None if snapshot.identity == build.identity else "the log gives another manifest than the one that was made."

@@ -5,8 +5,8 @@ All of it is JSON that stands in the event that cut the release, with every defa
     filter        {status: [words], label_sets: [names], samples: [names, `*` and `?` stand for others],
                   metadata: {key: value}, categories: [ids]}; a sample is held where each of them that is there fits.
                   Status and categories are those of its ground truth; UNLABELED is what has no label.
-    category_map  {merge: {id: id}, rename: {id: name}, drop: [ids]}: annotations of a merged category are read as of the
-                  other, those of a dropped one are left out. Merging comes first. A bitmap keeps its pixels.
+    category_map  {merge: {id: id}, rename: {id: name}, drop: [ids]}: annotations of a merged category are read as of
+                  the other, those of a dropped one are left out. Merging comes first. A bitmap keeps its pixels.
     splits        {metadata: key} reads a sample's split there; {seed: text, shares: {name: whole number}} draws it by a
                   hash of seed and sample, so that it stays where it is however the dataset grows.
 """
@@ -107,6 +107,10 @@ class Choice:
         raise AssertionError("a share was drawn")
 
 
+#: The whole dataset as it is.
+EVERYTHING = Choice()
+
+
 def categories_in(label: LabelState) -> set[int]:
     """The categories that come up in a label: of its objects, pieces and of itself."""
     pieces = (item for found in label.parts.values() for item in found.values())
@@ -149,7 +153,7 @@ def _filter(value: Any, dataset: DatasetState) -> JSON:
     if "categories" in found:
         found["categories"] = _categories(found["categories"], "filter.categories", dataset)
     if "metadata" in found and not isinstance(found["metadata"], dict):
-        raise InvalidValue("filter.metadata", "must be an object: each key with the value that a sample must have there")
+        raise InvalidValue("filter.metadata", "must be an object: keys with the value that a sample must have there")
     return {key: item for key, item in found.items() if item != {}}
 
 
@@ -180,7 +184,7 @@ def _category_map(value: Any, dataset: DatasetState) -> JSON:
     for key in ("merge", "rename"):
         said = found.get(key, {})
         if not isinstance(said, dict) or any(item not in known for item in said):
-            raise InvalidValue(f"category_map.{key}", "must be an object whose keys are ids of the dataset's categories")
+            raise InvalidValue(f"category_map.{key}", "must be an object by ids of the dataset's categories")
     merge = found.get("merge", {})
     if any(type(item) is not int or str(item) not in known or str(item) in merge for item in merge.values()):
         raise InvalidValue("category_map.merge", "must lead to ids of the dataset's categories that are not merged too")

@@ -18,7 +18,7 @@ from labeling.queries.labels import as_offset
 from labeling.rules import access
 from labeling.rules.dataset_state import GROUND_TRUTH
 from releases import actors, builds, exports, queries, rules
-from releases.choice import Choice, checked_choice
+from releases.choice import EVERYTHING, Choice, checked_choice
 from releases.models import ExportBuild, Release
 from releases.rules import ReleaseState, release_stream
 
@@ -117,7 +117,7 @@ def _chosen(dataset: uuid.UUID, at: int | dt.datetime | None, **said: Any) -> tu
     """The offset that is asked for, and what of the dataset there."""
     offset = None if at is None else as_offset(dataset, at, store.head(dataset))
     if offset is None and all(value is None for value in said.values()):
-        return None, Choice()
+        return None, EVERYTHING
     state = datasets.state_of(dataset) if offset is None else datasets.state_at(dataset, offset)
     if not state.exists:
         raise InvalidValue("at", "must not be before the dataset was made")

@@ -35,6 +35,7 @@ from sequences.rules.track_state import in_order
 
 JSON = dict[str, Any]
 Geometry = dict[str, Any]
+Mapped = dict[int, int | None]
 
 #: The heads of nearly all picture files are within so many bytes.
 HEAD_BYTES = 1 << 18
@@ -90,7 +91,7 @@ def _samples(
     release: ReleaseState,
     dataset: Dataset,
     label_set: uuid.UUID,
-    mapped: dict[int, int | None],
+    mapped: Mapped,
     progress: Callable[[int], None],
 ) -> Iterator[Sample]:
     for count, sample in enumerate(snapshots.samples_of(release), 1):
@@ -103,7 +104,7 @@ def _samples(
         progress(count)
 
 
-def sample_of(sample: SampleState, label: LabelState, kind: str, mapped: dict[int, int | None]) -> Sample:
+def sample_of(sample: SampleState, label: LabelState, kind: str, mapped: Mapped) -> Sample:
     """The record of a sample and its label; `mapped` says as which category another is read, None for
     one whose annotations are left out."""
     attributes = sample.attributes
@@ -142,7 +143,7 @@ def sample_of(sample: SampleState, label: LabelState, kind: str, mapped: dict[in
     )
 
 
-def _annotation(item: JSON, pixels: dict[int, Geometry], size: tuple[int, int], mapped: dict[int, int | None]) -> Annotation:
+def _annotation(item: JSON, pixels: dict[int, Geometry], size: tuple[int, int], mapped: Mapped) -> Annotation:
     geometry = item["geometry"]
     if geometry["type"] == "mask":
         geometry = pixels.get(item["id"]) or _nothing(*size)
@@ -162,15 +163,15 @@ def _annotation(item: JSON, pixels: dict[int, Geometry], size: tuple[int, int], 
     )
 
 
-def _read_as(category: int | None, mapped: dict[int, int | None]) -> int | None:
+def _read_as(category: int | None, mapped: Mapped) -> int | None:
     return category if category is None else mapped.get(category, category)
 
 
-def _is_held(category: int | None, mapped: dict[int, int | None]) -> bool:
+def _is_held(category: int | None, mapped: Mapped) -> bool:
     return category is None or mapped.get(category, category) is not None
 
 
-def _classes(found: list[int], mapped: dict[int, int | None]) -> list[int]:
+def _classes(found: list[int], mapped: Mapped) -> list[int]:
     read = (mapped.get(item, item) for item in found)
     return list(dict.fromkeys(item for item in read if item is not None))
 
@@ -178,7 +179,7 @@ def _classes(found: list[int], mapped: dict[int, int | None]) -> list[int]:
 # --- sequences -----------------------------------------------------------------------------------------------------
 
 
-def _sequence(sample: Sample, label: LabelState, mapped: dict[int, int | None]) -> Sample:
+def _sequence(sample: Sample, label: LabelState, mapped: Mapped) -> Sample:
     skeleton = skeleton_of(label)
     said = sample.attributes.get("frames")
     given = [item for item in said if isinstance(item, dict)] if isinstance(said, list) else []
@@ -215,7 +216,7 @@ def _sequence(sample: Sample, label: LabelState, mapped: dict[int, int | None]) 
     return replace(sample, is_sequence=True, frames=frames, tracks=tracks, clock=clock)
 
 
-def _entry(track: JSON, entry: JSON, pixels: dict[Any, Geometry] | None, mapped: dict[int, int | None]) -> JSON:
+def _entry(track: JSON, entry: JSON, pixels: dict[Any, Geometry] | None, mapped: Mapped) -> JSON:
     if not _is_held(entry.get("category_id"), mapped):
         return {"absent": True}
     if "category_id" in entry:

@@ -11,7 +11,7 @@ from labeling.errors import InvalidValue, NotFound
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
 from labeling.rules.fold import NOW, Moment, Place, place_of
-from releases.choice import Choice
+from releases.choice import EVERYTHING, Choice
 from releases.events import ReleaseCut, ReleaseWithdrawn
 
 TABLE = "releases_release"
@@ -37,7 +37,7 @@ class ReleaseState:
     description: str = ""
     cut_offset: int = 0  #: where its ReleaseCut is in the log
     at_offset: int = 0  #: the offset that it froze: one that was asked for, else the newest one before it was cut
-    choice: Choice = Choice()
+    choice: Choice = EVERYTHING
     created_by: uuid.UUID | None = None
     created_at: Moment = NOW
     last_offset: int = 0
@@ -74,9 +74,9 @@ def checked_description(value: Any) -> str:
 
 
 def cut(
-    state: ReleaseState, *, name: str, description: str, offset: int | None = None, choice: Choice = Choice()
+    state: ReleaseState, *, name: str, description: str, offset: int | None = None, choice: Choice = EVERYTHING
 ) -> list[Fact]:
-    """Freeze the dataset at an offset, or for None as it is; that the name is free is seen under the lock, by the table."""
+    """Freeze the dataset at an offset, or for None as it is; that the name is free the table sees, under the lock."""
     return [
         ReleaseCut(
             release=str(state.id),

@@ -17,10 +17,10 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField("release", "frozen_offset", models.BigIntegerField(default=0), preserve_default=False),
+        migrations.AddField("release", "choice", labeling.log.models.StoredJSON(default=dict), preserve_default=False),
         migrations.AddField(
-            "release", "choice", labeling.log.models.StoredJSON(default=dict), preserve_default=False
+            "releasebuild", "manifest", models.TextField(blank=True, default=""), preserve_default=False
         ),
-        migrations.AddField("releasebuild", "manifest", models.TextField(blank=True, default=""), preserve_default=False),
         migrations.AddField(
             "releasebuild", "identity", models.CharField(blank=True, default="", max_length=64), preserve_default=False
         ),

@@ -96,6 +96,8 @@ def test_a_new_release_is_pending_and_has_no_file(client: APIClient, streets: uu
         "sha256": None,
         "error": None,
         "offset": head,
+        "choice": {},
+        "identity": None,
         "chain": chain.hex(),
     }
     assert client.get(f"{PATH}/v1/").json() == made
@@ -316,3 +318,20 @@ def test_a_head_request_names_the_kind_and_sends_nothing(client: APIClient, stre
     answer = APIClient().head(path_of(built(client, streets)["attributes"]["url"]))
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
     assert answer.content == b""
+
+
+def test_a_choice_is_asked_for_over_the_api_and_its_manifest_read(client: APIClient, streets: uuid.UUID) -> None:
+    wanted = {"filter": {"samples": ["no*"]}, "splits": {"seed": "s", "shares": {"train": 1}}}
+    made = client.post(f"{PATH}/", {"name": "v1", "at": store.head(streets)} | wanted)
+    assert made.status_code == 201 and made.json()["choice"] == wanted
+    assert client.get(f"{PATH}/v1/manifest/").status_code == 404, "its file is not made yet"
+    builds.build(uuid.UUID(made.json()["uuid"]))
+    answer = client.get(f"{PATH}/v1/manifest/")
+    assert answer.status_code == 200 and answer.json()["samples_count"] == 0
+    identity = client.get(f"{PATH}/v1/").json()["identity"]
+    assert hashlib.sha256(answer.content).hexdigest() == identity and answer.headers["ETag"] == f'"{identity}"'
+    for at in (0, -1, True, 1.5, "yesterday", [1]):
+        refused = client.post(f"{PATH}/", {"name": "v2", "at": at})
+        assert (refused.status_code, refused.json()["field"]) == (400, "at")
+    refused = client.post(f"{PATH}/", {"name": "v2", "filter": {"colour": 1}})
+    assert (refused.status_code, refused.json()["field"]) == (400, "filter.colour")

@@ -36,7 +36,7 @@ def a_dataset(**fields: Any) -> DatasetState:
 
 def a_release() -> ReleaseState:
     return ReleaseState(
-        LOG, f"release/{RELEASE}", exists=True, name="v1", description="one", cut_offset=9, created_at=NOON
+        LOG, f"release/{RELEASE}", exists=True, name="v1", description="one", cut_offset=9, at_offset=8, created_at=NOON
     )
 
 

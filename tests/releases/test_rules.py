@@ -88,6 +88,8 @@ def test_a_release_is_one_row() -> None:
                 "name": "v1",
                 "description": "the first",
                 "cut_offset": 7,
+                "frozen_offset": 6,
+                "choice": {},
                 "withdrawn": True,
                 "created_by": ANA,
                 "created_at": NOON,

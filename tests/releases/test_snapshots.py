@@ -314,14 +314,13 @@ def filled(dataset: uuid.UUID, author: Person, count: int, intent: Callable[...,
             for _ in added
         ]
         streams = [label_stream(item, truth.id) for item in added]
-        events = store.new_events(
-            dataset, intent(author), [(stream, 0, fact) for stream, fact in zip(streams, facts, strict=True)]
-        )
+        by = intent(author)
+        events = store.new_events(dataset, by, [(stream, 0, fact) for stream, fact in zip(streams, facts, strict=True)])
         rows = Rows()
         for event in events:
             empty = LabelState(dataset, event.stream)
             rows.add(label_state.difference(empty, label_state.fold(empty, [event])))
-        store.append(dataset, intent=intent(author), events=events, rows=rows)
+        store.append(dataset, intent=by, events=events, rows=rows)
 
 
 class Nowhere:

@@ -136,6 +136,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("releases", ""): Row(),
     ("release_add", ""): Row({"name": "v2"}),
     ("release_read", ""): Row(),
+    ("release_manifest", ""): Row(status=404),
     ("release_delete", ""): Row(),
     ("release_export", ""): Row(query="format=coco-instances"),
     # --- its samples
