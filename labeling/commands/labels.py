@@ -14,8 +14,16 @@ from labeling import events as e
 from labeling.commands import assets
 from labeling.commands.painting import mask_change, sent_mask
 from labeling.commands.writing import decide, earlier, hint
-from labeling.errors import AnnotationNotFound, Conflict, InvalidValue, NotFound, Refused, VersionUnknown
-from labeling.log import store
+from labeling.errors import (
+    AnnotationNotFound,
+    Conflict,
+    InvalidValue,
+    NotFound,
+    PalimpsestError,
+    Refused,
+    VersionUnknown,
+)
+from labeling.log import store, values
 from labeling.log.event import Event, Fact, Intent
 from labeling.log.rows import Rows
 from labeling.pictures import wh_of
@@ -152,9 +160,9 @@ def edit_label(*, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any,
             found, read[sample_stream(sample)] = queries.attributes_of(sample)
             return found
 
-        def run(*, reopening: bool = False) -> Outcome:
+        def run(*, on: LabelState = state, reopening: bool = False) -> Outcome:
             editor = kind.editor(
-                state,
+                on,
                 author=intent.author,
                 pixels=files,
                 gone=frozenset(gone),
@@ -169,12 +177,17 @@ def edit_label(*, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any,
         base = base_of(found, seen)
         try:
             outcome = run()
-            if outcome.facts and state.exists:
-                outcome = _on_accepted(found, outcome, run)
         except AnnotationNotFound as error:
             if base is not None:
                 _refuse_gone(found, seen, base, edits, error)
             raise
+        except (InvalidValue, Refused):
+            if base is not None and not kind.has_mask:
+                seen_then = base
+                _refuse_overtaken(found, seen, base, lambda: run(on=seen_then))
+            raise
+        if outcome.facts and state.exists:
+            outcome = _on_accepted(found, outcome, run)
         facts = outcome.facts
         if facts and not state.exists and not any(isinstance(fact, e.LabelStatusChanged) for fact in facts):
             facts = [*facts, e.LabelStatusChanged(before=None, after="LABELING_IN_PROGRESS", verb="save")]
@@ -295,6 +308,15 @@ def refuse_overlap(found: Found, seen: Seen, base: LabelState | None, facts: lis
     if both:
         raise Conflict(found.state.stream, seen.version or 0, both)
     return bool(facts)
+
+
+def _refuse_overtaken(found: Found, seen: Seen, base: LabelState, then: Callable[[], Outcome]) -> None:
+    """A Conflict where edits do not fit any more, did when the client saw the label, and somebody touched the same."""
+    try:
+        facts = then().facts
+    except (PalimpsestError, values.BadValue):
+        return  # they never fitted
+    refuse_overlap(found, seen, base, [fact for fact in facts if not _done(fact, found.state)])
 
 
 def _refuse_gone(found: Found, seen: Seen, base: LabelState, edits: Any, error: AnnotationNotFound) -> None:
