@@ -13,16 +13,17 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from labeling.admin import display, panels, thumbnails
 from labeling.admin.datasets import DatasetFilter
 from labeling.admin.fields import pretty
 from labeling.admin.recorded import ReadAdmin
-from labeling.models import Annotation, Dataset, Label, LabelSet, Sample
+from labeling.models import Annotation, Dataset, Label, LabelMasks, LabelSet, Sample
 from labeling.rules.colours import colours_of
 from labeling.rules.label_state import STATUSES, label_stream
+from labeling.rules.masks import KINDS
 
 JSON = dict[str, Any]
 
@@ -173,6 +174,7 @@ def page_of(label: Any, request: HttpRequest) -> JSON:
                 format_html("{} by {}", display.when(label.updated_at), display.name_of(label.updated_by, names)),
             ),
             ("Reviewed", _reviewed(label, names)),
+            ("Masks", _masks(label, panel.frame if panel else 0)),
             ("Last event", f"offset {label.last_offset}"),
         ],
         "objects": [_object(row, categories, colour_of, names) for row in rows],
@@ -187,6 +189,21 @@ def page_of(label: Any, request: HttpRequest) -> JSON:
         "dataset_url": reverse("admin:labeling_dataset_change", args=[dataset.id]),
         "events_url": f"{reverse('admin:labeling_storedevent_changelist')}?log={dataset.id}&stream={stream}",
     }
+
+
+def _masks(label: Any, frame: int) -> SafeString | str:
+    """Links to the maps of a picture, to the picture with them over it, and to what is missing in them."""
+    head = LabelMasks.objects.filter(id=label.id).first()
+    if head is None or not label.set_name:
+        return display.NOTHING
+    names = [label.sample_id, label.set_name]
+    number = f"&frame={frame}" if head.pictures > 1 else ""
+    links: list[tuple[str, str]] = [
+        (reverse("label-mask", args=names) + f"?kind={kind}{number}", kind) for kind in KINDS
+    ]
+    links.append((reverse("label-overlay", args=names) + f"?size=full{number}", "over the picture"))
+    links.append((reverse("label-mask-report", args=names) + f"?frame={frame}", "what is missing"))
+    return format_html_join(mark_safe(" · "), '<a href="{}">{}</a>', links)
 
 
 def _reviewed(label: Any, names: dict[uuid.UUID, str]) -> SafeString | str:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 import uuid
 
 import pytest
 from django.urls import reverse
 
 from labeling.commands import labels
+from labeling.log import projector
 from labeling.log.event import Intent
 from labeling.models import Label
 from tests.labeling.admin.world import World, add_sample
@@ -87,3 +89,14 @@ def test_a_deleted_label_is_not_shown(world: World) -> None:
 
     assert world.label.id not in world.listed(LIST)
     assert world.admin.get(page_of(world.label.id)).status_code == 302
+
+
+def test_a_labels_page_leads_to_its_masks(world: World) -> None:
+    page = world.admin.get(page_of(world.label.id)).content.decode()
+    assert "/mask" not in page, "no actor was there yet"
+    projector.catch_up(world.dataset)
+    page = world.admin.get(page_of(world.label.id)).content.decode()
+    links = [text.replace("&amp;", "&") for text in re.findall(r'href="(/labels/[^"]+)"', page)]
+    assert len(links) == 6
+    for link in links:
+        assert world.admin.get(link).status_code == 200, link

@@ -37,7 +37,7 @@ def test_what_is_seen_is_what_painting_leaves(seed: int) -> None:
     numbers = np.arange(1, len(listed) + 1, dtype=np.uint8)
     shown = map_of(runs, numbers, H, W)
     assert (shown == expected).all() and shown.dtype == np.uint8
-    assert (shown == label_map(spans, numbers, H, W, dtype=np.uint8)).all()
+    assert (shown == label_map(spans, numbers.tolist(), H, W, dtype=np.uint8)).all()
     colours = np.stack([numbers, numbers * 2, numbers * 3], axis=1)
     assert (
         map_of(runs, colours, H, W) == np.stack([expected, expected * 2, expected * 3], axis=2).astype(np.uint8)

@@ -99,10 +99,10 @@ def test_the_uuid_of_an_object_is_in_its_segments_and_not_in_its_pixels() -> Non
 def test_ids_that_no_pixel_holds_are_refused_where_they_would_be_in_pixels(number: int, refused: bool) -> None:
     found = masks((number, 1, box(0, 0, 4, 4)))
     for kind in ("instance", "panoptic"):
-        assert (found.keys()[kind] is None) == refused  # type: ignore[index]
+        assert (found.keys()[kind] is None) == refused
         if refused:
             with pytest.raises(NoMask, match="ids of objects"):
-                found.file(kind)  # type: ignore[arg-type]
+                found.file(kind)
     assert found.keys()["semantic"] and found.keys()["color"]
     wide = masks((1, 2**24, box(0, 0, 4, 4)), categories={"categories": [{"id": 2**24, "name": "far"}]})
     with pytest.raises(NoMask, match="ids of categories"):
