@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from releases.formats import coco, coco_panoptic, cvat, datumaro, maps, mot, mots, native, voc, yolo
+from releases.formats import (
+    classifications,
+    coco,
+    coco_panoptic,
+    cvat,
+    datumaro,
+    label_studio,
+    labelme,
+    maps,
+    mot,
+    mots,
+    native,
+    tables,
+    voc,
+    yolo,
+)
 from releases.formats.format import Format
 
 FORMATS: dict[str, Format] = {
@@ -22,6 +37,12 @@ FORMATS: dict[str, Format] = {
         maps.INSTANCE,
         maps.COLOUR,
         maps.CITYSCAPES,
+        labelme.LABELME,
+        label_studio.LABEL_STUDIO,
+        classifications.LISTS,
+        classifications.FOLDERS,
+        tables.CSV,
+        tables.PARQUET,
         yolo.DETECTION,
         yolo.SEGMENTATION,
         yolo.OBB,
