@@ -288,7 +288,10 @@ def _told(sample: Sample, track: Track, item: Annotation, frame: int, piece: int
         return None
     if piece == 0 and item.category_id != track.category_id:
         losses.add("category of a keyframe", LEFT_OUT, sample=sample.name, frame=frame, annotation=item)
-    geometry = item.geometry
+    geometry = outlines.sound(item.geometry)
+    if geometry is None:
+        losses.add("geometry that shows nothing", LEFT_OUT, sample=sample.name, frame=frame, annotation=item)
+        return None
     if geometry["type"] in ("polygon", "polyline"):
         if piece >= len(geometry["parts"]):
             return None

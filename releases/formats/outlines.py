@@ -126,6 +126,36 @@ def polygon(*rings: Points) -> Geometry:
     return {"type": "polygon", "parts": [list(rings)]}
 
 
+def sound(geometry: Geometry) -> Geometry | None:
+    """The geometry as the other functions here take it; None where it shows nothing.
+
+    The protocol takes boxes of any number of points, rings of two, and lists without an element: a box is the one
+    around its points, and what is no ring or line is left away. One that is sound is returned as it is.
+    """
+    match geometry["type"]:
+        case "bbox":
+            points = geometry["points"]
+            if len(points) == 2 and points[0][0] <= points[1][0] and points[0][1] <= points[1][1]:
+                return geometry
+            box = box_of(geometry)
+            return None if box is None or len(points) < 2 else bbox(*box)
+        case "polygon":
+            if geometry["parts"] and all(part and min(map(len, part)) >= 3 for part in geometry["parts"]):
+                return geometry
+            parts = [part for part in geometry["parts"] if part and len(part[0]) >= 3]
+            found = [[part[0], *(ring for ring in part[1:] if len(ring) >= 3)] for part in parts]
+            return {"type": "polygon", "parts": found} if found else None
+        case "polyline":
+            lines = [line for line in geometry["parts"] if len(line) >= 2]
+            if len(lines) == len(geometry["parts"]):
+                return geometry if lines else None
+            return {"type": "polyline", "parts": lines} if lines else None
+    return None if geometry["type"] in _DRAWN and box_of(geometry) is None else geometry
+
+
+_DRAWN = frozenset({"point", "skeleton", "bitmap"})
+
+
 # --- the border ----------------------------------------------------------------------------------------------------
 
 

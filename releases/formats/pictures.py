@@ -185,10 +185,38 @@ def _picture(
     for item in annotations:
         if not category_is_known(kind, known, item, options, losses, sample.name):
             continue
-        cut = _within(item, width, height, options, losses, sample.name, number)
-        if cut is not None and tell_of_annotation(kind, cut, losses, sample.name, number):
-            found.append(cut)
+        whole = _sound(item, losses, sample.name, number)
+        cut = whole and _within(whole, width, height, options, losses, sample.name, number)
+        for piece in _pieces(kind, cut, losses, sample.name, number) if cut is not None else ():
+            if tell_of_annotation(kind, piece, losses, sample.name, number):
+                found.append(piece)
     return Picture(name, width, height, sample, number, facts.url, found)
+
+
+def _sound(item: Annotation, losses: Losses, sample: str, frame: int | None) -> Annotation | None:
+    """The annotation with a geometry that shows something; None, and listed, where it has none."""
+    if item.geometry["type"] not in _PLANE:
+        return item
+    geometry = outlines.sound(item.geometry)
+    if geometry is None:
+        losses.add("geometry that shows nothing", LEFT_OUT, sample=sample, frame=frame, annotation=item)
+        return None
+    return item if geometry is item.geometry else replace(item, geometry=geometry)
+
+
+def _pieces(kind: Format, item: Annotation, losses: Losses, sample: str, frame: int | None) -> Iterator[Annotation]:
+    """The annotation; where a format has no lines of several parts, or several points in one, an object each."""
+    geometry = item.geometry
+    if geometry["type"] == "polyline" and len(geometry["parts"]) > 1 and kind.fate("parts") != KEPT:
+        pieces = [{"type": "polyline", "parts": [part]} for part in geometry["parts"]]
+    elif geometry["type"] == "point" and len(geometry["points"]) > 1:
+        pieces = [{"type": "point", "points": [point]} for point in geometry["points"]]
+    else:
+        yield item
+        return
+    if kind.fate(geometry["type"]) != LEFT_OUT:
+        losses.add("parts", APPROXIMATED, sample=sample, frame=frame, annotation=item, said="an object each")
+    yield from (replace(item, geometry=piece) for piece in pieces)
 
 
 def _within(
