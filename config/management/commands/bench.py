@@ -45,7 +45,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--full",
             action="store_true",
-            help="`scale` also measures a log of 10,000,000 events: half an hour and 25 GB more",
+            help="`scale` also measures a log of 10,000,000 events: half an hour and 12 GB more",
         )
 
     def handle(self, **options: Any) -> None:

@@ -30,6 +30,7 @@ DECLARE
     v_kept   log_command;
     v_item   jsonb;
     v_links  bytea[];
+    v_count  bigint;
 BEGIN
     SELECT h.head, h.chain, h.recorded_at INTO v_head, v_chain, v_at
       FROM log_head h WHERE h.log = p_log FOR NO KEY UPDATE;
@@ -93,6 +94,10 @@ BEGIN
                    substr($3, n * 88 - 71, 32), $7[n]
               FROM log_staged_event'
             USING p_log, v_old, p_hashes, p_intent, p_command, v_at, v_links;
+    END IF;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    IF v_count <> v_head - v_old THEN
+        RAISE EXCEPTION '% events came with the hashes of %', v_count, v_head - v_old;
     END IF;
 
     FOR v_item IN SELECT * FROM jsonb_array_elements(p_rows) LOOP

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from labeling import events as e
 from labeling.log import store, values
@@ -242,6 +242,16 @@ def test_a_version_or_an_event_id_used_twice_is_refused_by_the_table(log):
                 expected={"person/a": 0, "person/b": 0},
                 open_as="installation",
             )
+    assert store.read(log) == [] and store.head(log) == 0
+
+
+@pytest.mark.parametrize("hashes", [0, 1, 3])
+def test_events_without_their_hashes_are_refused_as_are_hashes_without_events(log, hashes, monkeypatch):
+    packs = {name: getattr(store.appending, name) for name in ("_packed", "_staged")}
+    for name, pack in packs.items():
+        monkeypatch.setattr(store.appending, name, lambda *given, pack=pack: (pack(*given)[0], bytes(88 * hashes)))
+    with pytest.raises(DatabaseError):
+        append(log, ("person/a", 0, key()), ("person/b", 0, key()))
     assert store.read(log) == [] and store.head(log) == 0
 
 
