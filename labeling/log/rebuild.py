@@ -25,7 +25,7 @@ BATCH_EVENTS = 5000
 STEP = 10_000
 FEW = 50
 #: So many rows are swapped at once, while the log is locked: less than a tenth of a second.
-SWAP_ROWS = 1000
+SWAP_ROWS = 500
 #: The column beside a row that a rebuild made: the stream that it was folded from.
 STREAM = "from stream"
 #: Told how many events of the log are folded.

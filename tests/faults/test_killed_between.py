@@ -144,7 +144,12 @@ def test_a_projector_that_is_killed_between_rows_and_checkpoint_folds_nothing_tw
             "labeling_annotation",
             marks=pytest.mark.full,
         ),
-        ("labeling.log.rebuild:_Rebuild._swap_most", "rebuild.rebuild(log)", "labeling_annotation"),
+        pytest.param(
+            "labeling.log.rebuild:_Rebuild._swap_most",
+            "rebuild.rebuild(log)",
+            "labeling_annotation",
+            marks=pytest.mark.full,
+        ),
         (
             "labeling.projectors:Contributions.project",
             "projector.rebuild_catch_up(Contributions(), log)",
