@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from labeling.admin import display, panels, thumbnails
+from labeling.admin import display, panels, stories, thumbnails
 from labeling.admin.datasets import DatasetFilter
 from labeling.admin.fields import pretty
 from labeling.admin.recorded import ReadAdmin
@@ -185,6 +185,7 @@ def page_of(label: Any, request: HttpRequest) -> JSON:
         ],
         "document": display.json_block(label.document) if label.document is not None and panel is None else "",
         "mask": label.mask,
+        "story": stories.story_of(label, request),
         "sample_url": reverse("admin:labeling_sample_change", args=[label.sample_id]),
         "dataset_url": reverse("admin:labeling_dataset_change", args=[dataset.id]),
         "events_url": f"{reverse('admin:labeling_storedevent_changelist')}?log={dataset.id}&stream={stream}",
