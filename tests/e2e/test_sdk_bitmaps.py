@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from segments import SegmentsClient
 from segments.typing import LabelStatus
 
@@ -70,3 +71,23 @@ def test_a_bitmap_that_is_no_png_is_refused(
     assert answer.status_code == 400
     assert "segmentation_bitmap" in answer.json()["field"]
     assert admin_wire.head(sample.dataset.full_name) == head
+
+
+def test_the_masks_of_an_uploaded_bitmap_are_read_by_the_sdk_as_it_was_sent(
+    make_sample: MakeSample, admin: SegmentsClient, admin_wire: Wire
+) -> None:
+    """The SDK's own reader takes our panoptic map, and the workers have drawn what the reader computed before."""
+    sample = make_sample("segmentation-bitmap")
+    sample.add_label("ground-truth", bitmap_label(uploaded(admin, TWO_BLOCKS), 1, 2, 300), LabelStatus.LABELED)
+    path = f"{label_path(sample.uuid)}mask/"
+    for kind in ("panoptic", "instance"):
+        answer = admin_wire.get(path, kind=kind)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png")
+        again = admin_wire.get(path, kind=kind)
+        assert (again.content, again.headers["ETag"]) == (answer.content, answer.headers["ETag"])
+    with Image.open(BytesIO(admin_wire.get(path, kind="instance").content)) as image:
+        np.testing.assert_array_equal(np.asarray(image), TWO_BLOCKS)
+    # the SDK's reader of bitmaps: 32 bits a pixel, alpha left out
+    with Image.open(BytesIO(admin_wire.get(path, kind="panoptic").content)) as image:
+        read = np.asarray(image).copy().view(np.uint32)[..., 0] & 0xFFFFFF
+    np.testing.assert_array_equal(read, TWO_BLOCKS)

@@ -13,10 +13,13 @@ from pycocotools import mask as coco
 
 from labeling import mask_files, pictures, storage
 from labeling.commands import datasets
+from labeling.commands.mask_imports import How, import_masks
 from labeling.geometry import rle
 from labeling.log import projector
-from labeling.models import MaskFile
+from labeling.models import MaskFile, Sample
+from labeling.queries.datasets import dataset_by_id
 from labeling.rules import masks as rules
+from tests.support import eleven
 from tests.support.masks import CATEGORIES, HEIGHT, WIDTH, add_sample, box, picture, save, upload, upload_ids
 
 JSON = dict[str, Any]
@@ -283,3 +286,38 @@ def test_the_label_of_another_label_set_has_masks_of_its_own(scene: Scene) -> No
     save(scene.sample, scene.ana.person, {"annotations": [box(4, 0, 0, 2, 2)]}, scene.intent, label_set="model")
     answer = scene.ana.get(f"/labels/{scene.sample}/model/mask/?format=json")
     assert [item["id"] for item in answer.json["segments"]] == [4]
+
+
+@pytest.mark.parametrize("task", ["vector", "segmentation-bitmap"])
+def test_the_three_views_of_one_mask_of_eleven_segments(make_scene: Any, task: str) -> None:
+    """The example of Nucleus's page: wall is 3 and fence is 4, segment 0 is a segment, and the birds are one class."""
+    scene = make_scene(task, width=16, height=12, task_attributes=eleven.CATEGORIES)
+    mask = eleven.panoptic()
+    item = {
+        "mask_url": upload(scene.ana.person, eleven.png_of(mask), "mask.png"),
+        "reference_id": Sample.objects.get(id=scene.sample).name,
+        "annotations": eleven.SEGMENTS,
+    }
+    found = dataset_by_id(scene.dataset, person=scene.ana.person.id)
+    [done] = import_masks(intent=scene.intent(scene.ana.person), dataset=found, items=[item], how=How())
+    assert done.outcome == "processed"
+    for _ in range(2):
+        numbers = {n: eleven.NAMES.index(segment["label"]) + 1 for n, segment in enumerate(eleven.SEGMENTS)}
+        semantic = scene.shown("kind=semantic")
+        assert (semantic == np.vectorize(numbers.get)(mask)).all()
+        by_class = eleven.consolidated(mask, eleven.SEMANTIC)
+        assert all((semantic == numbers[index]).sum() == (by_class == index).sum() for index in range(9))
+
+        panoptic = scene.mask("kind=panoptic&format=rle").json["segments"]
+        assert len(panoptic) == 11 and sum(item["area"] for item in panoptic) == mask.size
+        birds = [item for item in panoptic if item["category_id"] == numbers[8]]
+        assert sorted(item["area"] for item in birds) == sorted(int((mask == index).sum()) for index in (8, 9, 10))
+        assert sum(item["area"] for item in birds) == int((semantic == numbers[8]).sum())
+
+        things = scene.shown("kind=instance&stuff=void")
+        background = eleven.consolidated(mask, eleven.INSTANCE) == 0
+        assert ((things == 0) == background).all() and len(np.unique(things)) == 6
+        by_map = ",".join(f"{numbers[index]}:" for index in range(6))
+        assert (scene.shown(f"kind=instance&category_map={by_map}") == things).all()
+        assert scene.report()["complete"]
+        projector.catch_up(scene.dataset)

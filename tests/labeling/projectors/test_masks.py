@@ -25,6 +25,7 @@ from labeling.models import Annotation, Label, LabelMasks, Mask, MaskFile
 from labeling.projectors import masks as masks_projector
 from labeling.rules.label_state import label_stream
 from labeling.rules.masks import Masks
+from sequences.commands import change_frames
 from tests.support.masks import CATEGORIES, HEIGHT, WIDTH, add_sample, box, picture, save, upload, upload_ids
 
 JSON = dict[str, Any]
@@ -433,3 +434,18 @@ def test_masks_in_a_bucket(in_bucket: Any, person: Any, dataset: Any, intent: An
     scene.catch_up()
     assert mask_files.sweep(forgotten_s=-1) >= before - 1
     assert scene.shown("instance")[25, 25] == 1
+
+
+def test_frames_that_are_removed_and_added_take_their_masks_with_them(walk: Scene) -> None:
+    walk.catch_up()
+    before = [walk.shown("instance", frame).copy() for frame in range(12)]
+    change_frames(intent=walk.intent(walk.ana), sample=walk.sample, edits=[{"op": "remove", "frame": 4}])
+    walk.catch_up()
+    assert len(walk.rows) == 11
+    rest = before[:4] + before[5:]
+    for frame in (0, 9, 10):
+        assert (walk.shown("instance", frame) == rest[frame]).all(), "keyframes, and what is held behind the last one"
+    for frame in range(1, 9):
+        x = np.ceil(20 * frame / 9 - 0.5)  # what lies between them is computed anew
+        assert np.flatnonzero((walk.shown("instance", frame) == 1).any(axis=0))[0] == x
+    walk.assert_rebuilt_equals_live()
