@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from labeling import events as e
 from labeling.commands import assets
@@ -66,7 +65,7 @@ def change_frames(*, intent: Intent, sample: uuid.UUID, edits: Any, seen: Seen |
         if not isinstance(task_type(found.task_type), SequenceTask):
             raise Refused("The labels of this dataset do not follow frames; PATCH the sample instead.")
         state = queries.state_of(found.sample)
-        _refuse_missed(state, seen or Seen(), found.full_name)
+        _refuse_missed(state, seen or Seen())
         editor = FrameEditor(state.attributes, found.task_type)
         results = editor.run(edits)
         writing = _Writing(found.dataset, state)
@@ -91,7 +90,7 @@ def change_frames(*, intent: Intent, sample: uuid.UUID, edits: Any, seen: Seen |
     return decide(attempt)
 
 
-def _refuse_missed(state: SampleState, seen: Seen, full_name: str) -> None:
+def _refuse_missed(state: SampleState, seen: Seen) -> None:
     """Refuse numbers of frames that are not those of now."""
     if seen.absent:
         raise VersionUnknown("There is a sample already; If-None-Match asks for none.")
@@ -103,7 +102,7 @@ def _refuse_missed(state: SampleState, seen: Seen, full_name: str) -> None:
         fact = event.fact
         if isinstance(fact, e.FRAME_EVENTS) or (isinstance(fact, e.SampleChanged) and "attributes" in fact.changes):
             offset = (event.offset or 1) - 1
-            missed = f"/datasets/{quote(full_name)}/events/?after={offset}&type={event.type}"
+            missed = f"/samples/{state.id}/history/?after={offset}"
             raise Conflict(state.stream, seen.version, ["frames"], what="sample", missed=missed)
 
 

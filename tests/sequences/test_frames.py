@@ -165,7 +165,7 @@ def test_numbers_of_an_older_version_of_the_sample_are_refused_where_its_frames_
     change(desk, {"op": "remove", "frame": 0}, version=1)
     with pytest.raises(Conflict) as conflict:
         change(desk, {"op": "remove", "frame": 0}, version=1)
-    assert conflict.value.missed and "SampleFramesRemoved" in conflict.value.missed
+    assert conflict.value.missed and f"/samples/{desk.sample}/history/" in conflict.value.missed
     samples.change_sample(intent=Intent(author=desk.ana.id), sample=desk.sample, changes={"priority": 4})
     change(desk, {"op": "remove", "frame": 0}, version=2)
     assert urls(desk) == ["2", "3", "4"]
