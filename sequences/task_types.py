@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
 from labeling import events as labels
 from labeling.errors import InvalidValue
 from labeling.log import values
@@ -20,6 +22,7 @@ from labeling.rules.masks import Picture
 from labeling.rules.protocol.labels import check_label
 from sequences import events as e
 from sequences.rules import pictures
+from sequences.rules.dense import document_text
 from sequences.rules.documents import (
     SequenceDocument,
     first_tracks,
@@ -74,6 +77,11 @@ class SequenceTask:
         if is_verbatim(state):
             return state.document or {}
         return render_tracks(state if state.document is not None else replace(state, document=self.empty()))
+
+    def text(self, state: LabelState) -> bytes:
+        if is_verbatim(state):
+            return orjson.dumps(state.document)
+        return document_text(state if state.document is not None else replace(state, document=self.empty()))
 
     def frame(self, state: LabelState, number: int, sensor: int | None) -> JSON:
         if is_verbatim(state):

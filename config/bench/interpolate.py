@@ -124,9 +124,11 @@ def over_http(client: Client, home: Path) -> list[Row]:
 
     What the actor does is measured in this process, which has the server's settings and database.
     """
+    # Made before the first call, because the server does not wait for long.
+    documents = document(TRACKS, FRAMES), document(TRACKS // 10, 10 * FRAMES)
     client.call("POST", "/user/datasets/", json.dumps({"name": "bench", "task_type": "image-vector-sequence"}).encode())
     web, _ = server_processes(home)
-    walk = Walk(client, web, TRACKS, FRAMES)
+    walk = Walk(client, web, TRACKS, FRAMES, documents[0])
     edit = walk.price(walk.move, EDITS)
     ahead = walk.price(walk.all_frames, 1), walk.price(walk.window, 3)
     walk.catch_up()
@@ -135,7 +137,7 @@ def over_http(client: Client, home: Path) -> list[Row]:
         walk.move()
         recomputed.append(walk.catch_up())
     whole, window = walk.price(walk.all_frames, 2), walk.price(walk.window, 5)
-    long = Walk(client, web, TRACKS // 10, 10 * FRAMES)
+    long = Walk(client, web, TRACKS // 10, 10 * FRAMES, documents[1])
     long.catch_up()
     long.move()
     again, of_long = long.catch_up(), long.price(long.all_frames, 1)
@@ -144,6 +146,7 @@ def over_http(client: Client, home: Path) -> list[Row]:
         Row("its frames computed by the actor", "ms CPU", sorted(recomputed)[len(recomputed) // 2], None, 10),
         Row("all frames: web", "ms CPU", whole, None, 500),
         Row("all frames, ahead of the actor: web", "ms CPU", ahead[0], None, None),
+        Row("the label with all frames, as the SDK reads it: web", "ms CPU", walk.price(walk.document, 2), None, 500),
         Row("a window of 50 frames: web", "ms CPU", window, None, 40),
         Row("a window of 50 frames, ahead of the actor: web", "ms CPU", ahead[1], None, None),
         Row("all frames of 10 tracks x 10,000 frames, against as many shapes: web", "ms CPU", of_long, whole, 500),
@@ -155,11 +158,10 @@ def over_http(client: Client, home: Path) -> list[Row]:
 class Walk:
     """A sample whose tracks move, and what is done with it."""
 
-    def __init__(self, client: Client, web: list[int], tracks: int, frames: int) -> None:
+    def __init__(self, client: Client, web: list[int], tracks: int, frames: int, whole: bytes) -> None:
         from labeling.models import Sample
 
         self.tracks = tracks
-        whole = document(tracks, frames)  # before the first call, because the server does not wait for long
         self.client, self.web, self.frames = client, web, frames
         contents = [{"image": {"url": ""}} for _ in range(frames)]
         body = json.dumps({"name": f"walk of {frames}", "attributes": {"frames": contents}}).encode()
@@ -179,6 +181,9 @@ class Walk:
     def all_frames(self) -> None:
         self.client.call("GET", f"{self.label}/frames/")
 
+    def document(self) -> None:
+        self.client.call("GET", f"{self.label}/")
+
     def window(self) -> None:
         self.client.call("GET", f"{self.label}/frames/?from=475&to=525")
 
@@ -188,6 +193,7 @@ class Walk:
 
         before = time.process_time_ns()
         projector.bring_up("frames", self.log, most=1_000_000)
+        self.client.close()  # the server may have ended it meanwhile
         return (time.process_time_ns() - before) / 1e6
 
     def price(self, action: Callable[[], Any], times: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import orjson
 from rest_framework.request import Request
 
 from labeling.api.answers import answer, no_content
@@ -36,7 +37,7 @@ from labeling.queries import labels as queries
 from labeling.queries.labels import Found
 from labeling.rules import access
 from labeling.rules.label_state import LabelState
-from labeling.rules.task_types import task_type
+from labeling.rules.task_types import AsText, task_type
 
 JSON = dict[str, Any]
 
@@ -48,8 +49,8 @@ EDIT_FIELDS = {
 
 
 def rendered(found: Found, state: LabelState) -> JSON:
-    """The protocol's Label."""
-    names = found.names
+    """The protocol's Label, to be answered with."""
+    names, kind = found.names, task_type(found.task_type)
 
     def name(person: uuid.UUID | None) -> str | None:
         return None if person is None else names.get(person) or str(person)
@@ -59,7 +60,7 @@ def rendered(found: Found, state: LabelState) -> JSON:
         "label_type": found.task_type,
         "label_status": state.status,
         "labelset": found.label_set_name,
-        "attributes": task_type(found.task_type).render(state),
+        "attributes": orjson.Fragment(kind.text(state)) if isinstance(kind, AsText) else kind.render(state),
         "created_at": state.created_at,
         "created_by": name(state.created_by),
         "updated_at": state.updated_at,

@@ -6,7 +6,7 @@ document is one event a save, verbatim. Upper apps plug in richer ones from thei
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from labeling import events as e
 from labeling.errors import Refused
@@ -56,6 +56,14 @@ class TaskType(Protocol):
     def picture_count(self, state: LabelState) -> int | None: ...
 
     def pictures(self, state: LabelState, start: int, end: int) -> list[Picture]: ...
+
+
+@runtime_checkable
+class AsText(Protocol):
+    """A task type whose documents are so large that they are served without being made first."""
+
+    def text(self, state: LabelState) -> bytes:
+        """What `render` gives, as JSON text."""
 
 
 class AnnotationTask:

@@ -9,7 +9,7 @@ They say the same as `rendered_frames`, byte for byte; only without a dict a sha
 
 from sequences.rules.dense.packed import BLOCK, Packed, packed, unpacked
 from sequences.rules.dense.segments import Segment, clock_mark, segments_of
-from sequences.rules.dense.texts import Line, frame_texts
+from sequences.rules.dense.texts import Line, document_text, frame_texts
 
 __all__ = [
     "BLOCK",
@@ -17,6 +17,7 @@ __all__ = [
     "Packed",
     "Segment",
     "clock_mark",
+    "document_text",
     "frame_texts",
     "packed",
     "segments_of",

@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from sequences.rules.dense.segments import Segment
-from sequences.rules.documents.rendering import position_in
+from labeling.rules.label_state import LabelState
+from sequences.rules.dense.segments import Segment, segments_of
+from sequences.rules.documents.rendering import position_in, with_frames_of
+from sequences.rules.skeletons import clock_of, frames_of, skeleton_of
+from sequences.rules.track_state import in_order
 
 JSON = dict[str, Any]
 
@@ -26,16 +29,17 @@ class Line(NamedTuple):
     segments: Sequence[Segment]
 
 
-def frame_texts(heads: Sequence[JSON], lines: Sequence[Line], start: int) -> Iterator[bytes]:
+def frame_texts(heads: Sequence[JSON], lines: Sequence[Line], start: int, *, numbered: bool = True) -> Iterator[bytes]:
     """The frames `start`, start + 1 … as pieces of the text of one JSON array: a head for each, with its number in
-    front and the objects of `lines` in their order (or in that of the numbers which the head lists) behind."""
+    front (if wanted) and the objects of `lines` in their order (or in that of the numbers which the head lists) behind.
+    """
     yield b"["
     low = start
     for high in _steps(lines, start, start + len(heads)):
         lists = _lists(lines, low, high, {low + n for n, head in enumerate(heads[low - start : high - start])
                                           if "annotations" in head})  # fmt: skip
         texts = [
-            _frame(number, head, items)
+            _frame({"frame": number} if numbered else {}, head, items)
             for number, (head, items) in enumerate(zip(heads[low - start : high - start], lists, strict=True), low)
         ]
         yield (b"," if low > start else b"") + b",".join(texts)
@@ -113,10 +117,23 @@ def _rows(segment: Segment, start: int, end: int) -> tuple[int, int, int, bytes]
     return low, high, rows, segment.numbers[(low - before) * size : (low - before + rows) * size]
 
 
-def _frame(number: int, head: JSON, items: list[Any]) -> bytes:
+def _frame(front: JSON, head: JSON, items: list[Any]) -> bytes:
     if "annotations" in head:
         position = position_in(head["annotations"])
         items = [text for _, text in sorted(items, key=lambda item: position(item[0]))]
-    text = orjson.dumps({"frame": number} | head | {"annotations": orjson.Fragment(_HERE)})
+    text = orjson.dumps(front | head | {"annotations": orjson.Fragment(_HERE)})
     before, _, after = text.partition(_HERE)
     return b"%b[%b]%b" % (before, b",".join(items), after)
+
+
+def document_text(state: LabelState) -> bytes:
+    """What `render_tracks` gives, as JSON text."""
+    skeleton = skeleton_of(state)
+
+    def frames(sensor: int | None) -> orjson.Fragment:
+        clock = clock_of(skeleton, sensor)
+        tracks = (track for track in in_order(state) if track["sensor"] == sensor)
+        lines = [Line(track["track_id"], segments_of(track, clock)) for track in tracks]
+        return orjson.Fragment(b"".join(frame_texts(frames_of(skeleton, sensor), lines, 0, numbered=False)))
+
+    return orjson.dumps(with_frames_of(skeleton, frames))

@@ -65,12 +65,16 @@ def rendered_frames(state: LabelState, sensor: int | None, start: int = 0, end: 
 
 def render_tracks(state: LabelState) -> JSON:
     """The whole document."""
-    skeleton = skeleton_of(state)
-    rest = skeleton.get("rest", {})
+    return with_frames_of(skeleton_of(state), lambda sensor: rendered_frames(state, sensor))
+
+
+def with_frames_of(skeleton: JSON, frames: Callable[[int | None], Any]) -> JSON:
+    """A skeleton as a document again, with what `frames` gives for each sensor."""
+    rest: JSON = skeleton.get("rest", {})
     if "sensors" not in skeleton:
-        return rest | {"frames": rendered_frames(state, None)}
+        return rest | {"frames": frames(None)}
     sensors = [
-        sensor | {"attributes": sensor["attributes"].get("rest", {}) | {"frames": rendered_frames(state, number)}}
+        sensor | {"attributes": sensor["attributes"].get("rest", {}) | {"frames": frames(number)}}
         if has_tracks(sensor)
         else sensor
         for number, sensor in enumerate(skeleton["sensors"])

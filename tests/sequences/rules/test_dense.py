@@ -11,17 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.geometry import shapes
+from labeling.rules.task_types import task_type
 from sequences.rules import dense
 from sequences.rules.dense import Line, clock_mark, frame_texts, packed, segments_of, unpacked
-from sequences.rules.documents import rendered_frames
+from sequences.rules.documents import render_tracks, rendered_frames
 from sequences.rules.geometries import turned_corners
 from sequences.rules.skeletons import clock_of, frames_of, skeleton_of
 from sequences.rules.timeline import Clock
 from sequences.rules.track_state import TABLE, in_order
+from tests.e2e.documents import label_attributes
+from tests.sequences.rules.test_documents import TYPES, saved, tagged
 from tests.sequences.support import FORMS, bbox, cuboid, point, track
 from tests.support.labels import label
 
 JSON = dict[str, Any]
+VECTOR: Any = task_type("image-vector-sequence")
 
 number = st.one_of(
     st.integers(-3000, 3000),
@@ -143,6 +147,21 @@ def test_dense_frames_are_those_that_are_rendered_a_shape_at_a_time(found, cut):
     state, start, end = found
     heads = frames_of(skeleton_of(state), None)[start:end]
     assert b"".join(frame_texts(heads, lines_of(state, start, end, cut), start)) == slow(state, start, end)
+
+
+@given(found=sequences())
+def test_a_whole_document_has_the_text_that_its_dicts_have(found):
+    state, _, _ = found
+    assert VECTOR.text(state) == orjson.dumps(render_tracks(state))
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_document_of_each_task_type_has_the_text_that_its_dicts_have(name):
+    kind: Any = task_type(name)
+    opened = saved(tagged(label_attributes(name, "https://example.org/mask.png")), kind=kind)
+    old = label(document={"frames": [], "sensors": [], "format_version": "0.1"})
+    for state in (opened, old, label()):
+        assert kind.text(state) == orjson.dumps(kind.render(state))
 
 
 @given(found=sequences(), most=st.integers(1, 40))
