@@ -11,9 +11,9 @@ from django.contrib.admin import AdminSite
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -22,10 +22,12 @@ from labeling.admin.datasets import OWNER_NAME, DatasetFilter
 from labeling.admin.fields import Fieldsets, LongTextField, RecordForm, TextField
 from labeling.admin.recorded import RecordedAdmin
 from labeling.admin.rights import may, visible_datasets
+from labeling.errors import InvalidValue
 from labeling.log.event import Intent
 from labeling.models import Dataset
-from releases import commands, events
-from releases.models import Release, ReleaseBuild
+from releases import commands, events, queries
+from releases.formats import registry
+from releases.models import ExportBuild, Release, ReleaseBuild
 from releases.queries import Found
 from releases.rules import release_stream
 
@@ -71,8 +73,23 @@ class ShownReleaseForm(RecordForm):
         release: Release = self.obj
         dataset = Dataset.objects.get(id=release.dataset_id)
         found = Found(release, ReleaseBuild.objects.filter(release_id=release.id).first())
-        build = found.build
         names = display.usernames([release.created_by, dataset.owner_id])
+        return self._summary(found, dataset, names) + self._exports(release, dataset)
+
+    def _exports(self, release: Release, dataset: Dataset) -> SafeString:
+        """The exports that were asked for, and a form to ask for another."""
+        formats = [(name, registry.FORMATS[name].title) for name in registry.WRITTEN]
+        return render_to_string(
+            "admin/releases/release/exports.html",
+            {
+                "exports": [_export_row(job, dataset.name, release.name) for job in queries.exports_of(release.id)],
+                "formats": sorted(formats, key=lambda item: item[1].lower()),
+                "action": reverse("admin:releases_release_export", args=[release.id]),
+            },
+        )
+
+    def _summary(self, found: Found, dataset: Dataset, names: dict[uuid.UUID, str]) -> SafeString:
+        release, build = found.release, found.build
         return render_to_string(
             "admin/releases/release/summary.html",
             {
@@ -136,6 +153,30 @@ class ReleaseAdmin(RecordedAdmin):
     def stream_of(self, obj: Any) -> tuple[uuid.UUID, str] | None:
         return obj.dataset_id, release_stream(obj.id)
 
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view
+        return [
+            path("<uuid:release>/export/", page(self.export_view), name="releases_release_export"),
+            *super().get_urls(),
+        ]
+
+    def export_view(self, request: HttpRequest, release: uuid.UUID) -> HttpResponse:
+        """Have the release written in the format that was chosen; the page then says how far it is."""
+        found = self.get_queryset(request).filter(id=release).first()
+        if found is None or not may(request, "read", found.dataset_id, public=True):
+            raise Http404
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        try:
+            job = commands.export_release(release=found, format_name=request.POST.get("format"))
+        except InvalidValue as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            if job.status == ExportBuild.Status.FAILED:
+                commands.export_again(export=job.id)
+            self.message_user(request, f"{registry.FORMATS[job.format].title}: on its way.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:releases_release_change", args=[release]))
+
     def add(self, intent: Intent, form: RecordForm) -> uuid.UUID:
         said = form.cleaned_data
         dataset: Dataset = said["dataset"]
@@ -185,6 +226,28 @@ class ReleaseAdmin(RecordedAdmin):
     @admin.display(description="Cut", ordering="created_at")
     def cut(self, obj: Any) -> Any:
         return display.when(obj.created_at)
+
+
+def _export_row(job: ExportBuild, dataset_name: str, release_name: str) -> JSON:
+    said, kind = KINDS[ReleaseBuild.Status(job.status)]
+    url = queries.export_url(job, dataset_name, release_name)
+    lost = [f"{item['what']} ({item['times']})" for item in job.losses if item["became"] != "converted"]
+    return {
+        "format": f"{job.format}{''.join(f', {name} {value}' for name, value in _chosen(job).items())}",
+        "label_set": job.label_set,
+        "status": display.badge(said, kind),
+        "url": url.removeprefix(settings.PUBLIC_URL) if url else None,
+        "size": display.size(job.size_bytes),
+        "error": job.error,
+        "losses": ", ".join(lost) or display.NOTHING,
+    }
+
+
+def _chosen(job: ExportBuild) -> dict[str, str]:
+    """The options that are not at their defaults."""
+    kind = registry.FORMATS.get(job.format)
+    defaults = kind.parsed({}).said if kind else {}
+    return {name: value for name, value in job.options.items() if value != defaults.get(name)}
 
 
 def status_badge(found: Found) -> SafeString:

@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from labeling.log import store
 from labeling.models import Person
-from releases import builds, commands
-from releases.models import Release, ReleaseBuild
+from releases import builds, commands, exports
+from releases.models import ExportBuild, Release, ReleaseBuild
 from tests.labeling.admin.markup import refused
 
 LIST = "admin:releases_release_changelist"
@@ -139,3 +139,34 @@ def test_its_events_are_told_in_words(admin: Client, release: Release) -> None:
 
     assert "<b>ana</b> cut the release" in page
     assert f'<a href="{page_of(release)}">v1</a>' in page
+
+
+def test_a_release_is_exported_from_its_page(admin: Client, release: Release) -> None:
+    page = admin.get(page_of(release)).content.decode()
+    action = reverse("admin:releases_release_export", args=[release.id])
+    assert f'formaction="{action}"' in page and '<option value="coco-instances">COCO instances</option>' in page
+
+    assert admin.post(action, {"format": "coco-instances"}).status_code == 302
+    job = ExportBuild.objects.get(release_id=release.id)
+    assert "being made" in admin.get(page_of(release)).content.decode()
+    exports.build(job.id)
+
+    page = admin.get(page_of(release)).content.decode()
+    [url] = re.findall(r'<a href="(/exports/[^"]+/street-v1-coco-instances.zip)" download>', page)
+    answer: Any = Client().get(url)
+    assert b"".join(answer.streaming_content)[:2] == b"PK"
+    assert "statuses (1)" in page
+
+    refused_answer = admin.post(action, {"format": "nonsense"}, follow=True)
+    assert "must be one of" in refused_answer.content.decode()
+    assert admin.get(action).status_code == 405
+    assert Client().post(action, {"format": "coco-instances"}).status_code == 302  # to the login
+    assert ExportBuild.objects.count() == 1
+
+
+def test_a_stranger_exports_nothing_from_the_admin(release: Release, person: Any) -> None:
+    stranger = Client()
+    stranger.force_login(person("stranger", staff=True))
+    action = reverse("admin:releases_release_export", args=[release.id])
+    assert stranger.post(action, {"format": "coco-instances"}).status_code in (403, 404)
+    assert not ExportBuild.objects.exists()
