@@ -22,7 +22,7 @@ from labeling.models import MaskFile
 FOLDER = "masks"
 #: How long a file stays that no mask names: somebody may be reading it, and what is undone comes back.
 FORGOTTEN_S = 3600
-SWEEP_EVERY_S = 600.0
+SWEEP_EVERY_S = 3600.0
 _last_sweep_s = -SWEEP_EVERY_S
 
 
@@ -142,8 +142,9 @@ def sweep(*, forgotten_s: float = FORGOTTEN_S) -> int:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
                 "DELETE FROM labeling_maskfile f WHERE f.created_at < clock_timestamp() - make_interval(secs => %s)"
-                " AND (f.dataset_id, f.key) NOT IN (SELECT m.dataset_id, k.value FROM labeling_mask m,"
-                " jsonb_each_text(m.keys) k WHERE k.value IS NOT NULL)",
+                " AND NOT EXISTS (SELECT FROM (SELECT m.dataset_id, k.value FROM labeling_mask m,"
+                " jsonb_each_text(m.keys) k) AS named(dataset_id, key)"
+                " WHERE named.dataset_id = f.dataset_id AND named.key = f.key)",
                 [forgotten_s],
             )
         for paths in _stored():

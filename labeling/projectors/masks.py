@@ -68,7 +68,7 @@ class LabelMaskRows:
 
     name = "masks"
     tables = {"labeling_labelmasks": "dataset_id", "labeling_mask": "dataset_id"}
-    most_streams = 20
+    most_streams = 8
 
     def project(self, log: uuid.UUID, events: Sequence[Event]) -> None:
         """Draw what a page of events changed."""
