@@ -1,7 +1,7 @@
 """Django's settings: what differs between installations comes from the environment, and no secret stands here.
 
-PALIMPSEST_HOME, DATABASE_URL, BROKER_URL, STORAGE_URL, EMAIL_URL, PUBLIC_URL, SECRET_KEY, ALLOWED_HOSTS,
-LOG_FORMAT, LOG_LEVEL, METRICS_TOKEN, PALIMPSEST_DEBUG.
+PALIMPSEST_HOME, DATABASE_URL, COMMIT_BARRIER, BROKER_URL, STORAGE_URL, EMAIL_URL, PUBLIC_URL, SECRET_KEY,
+ALLOWED_HOSTS, LOG_FORMAT, LOG_LEVEL, METRICS_TOKEN, PALIMPSEST_DEBUG.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ try:
     STORED = storage(os.environ, HOME)
 except (HomeError, BadDatabaseURL, BadStorageURL) as error:
     raise ImproperlyConfigured(str(error)) from None
+
+# Appends commit ahead of the disk, and wait for it together before they answer (labeling/log/store/appending.py).
+if os.environ.get("COMMIT_BARRIER", "").strip().lower() not in ("", "off", "on"):
+    raise ImproperlyConfigured("COMMIT_BARRIER must be on or off.")
+COMMIT_BARRIER = os.environ.get("COMMIT_BARRIER", "").strip().lower() == "on"
 
 BASE_DIR = CHECKOUT
 DEBUG = os.environ.get("PALIMPSEST_DEBUG", "").lower() in ("1", "true", "yes", "on")

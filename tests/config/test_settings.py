@@ -65,6 +65,7 @@ def test_a_public_address_over_https_is_trusted_and_makes_cookies_secure(tmp_pat
         ("PUBLIC_URL", "http://secret-word:port", "PUBLIC_URL must read"),
         ("DATABASE_URL", "postgres://user:secret-word@host", "DATABASE_URL must read"),
         ("STORAGE_URL", "s3://key:secret-word@", "STORAGE_URL must read"),
+        ("COMMIT_BARRIER", "secret-word", "COMMIT_BARRIER must be on or off"),
         ("PALIMPSEST_HOME", "/dev/null/secret-word", "set PALIMPSEST_HOME"),
     ],
 )

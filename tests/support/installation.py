@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-FOREIGN = ("DATABASE_URL", "BROKER_URL", "STORAGE_URL", "PUBLIC_URL", "SECRET_KEY", "ALLOWED_HOSTS")
+FOREIGN = ("DATABASE_URL", "COMMIT_BARRIER", "BROKER_URL", "STORAGE_URL", "PUBLIC_URL", "SECRET_KEY", "ALLOWED_HOSTS")
 FOREIGN_PREFIXES = ("PG", "PALIMPSEST_", "AWS_")
 #: Said by who runs the tests, so they stay.
 OURS = ("PALIMPSEST_FULL", "PALIMPSEST_CI")

@@ -15,6 +15,7 @@ from importlib.metadata import version as installed_version
 from typing import Any, TypeVar
 
 import orjson
+from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
 from labeling.log import values
@@ -183,20 +184,38 @@ def _call(parameters: list[Any], staged: bytes) -> tuple[Any, ...]:
                 cursor.execute(f"{STAGE}; TRUNCATE log_staged_event")
                 with cursor.copy("COPY log_staged_event FROM STDIN") as copy:
                     copy.write(staged)
+        # A commit of a caller's, or of a bulk, waits for the disk by itself.
+        ahead = settings.COMMIT_BARRIER and not in_transaction
         with planned_cursor() as cursor:
             try:
-                cursor.execute(CALL, parameters)
+                cursor.execute(CALL_AHEAD if ahead else CALL, parameters)
             except OperationalError as error:
                 if getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE:
                     raise LogBusy from error
                 raise
-            return tuple(cursor.fetchone())
+            found = tuple(cursor.fetchone())[:6]
+    if ahead and found[0] in ("appended", "replayed"):
+        _flush()
+    return found
+
+
+def _flush() -> None:
+    """Wait until all that is committed so far is on disk, whoever committed it: a commit of nothing that waits.
+
+    The barrier (setting COMMIT_BARRIER). The commit of an append holds the log's lock, so waiting for the disk in it
+    lets one through at a time. With the barrier it does not wait, and this does, after the lock is free and before
+    anybody is told: the disk writes in the order of the commits, so one wait serves all who wait at the same time.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_logical_emit_message(true, 'palimpsest', '')")
 
 
 CALL = """
 SELECT status, first_offset, last_offset, recorded_at, hint, answer
   FROM log_append(%s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %b, %s::jsonb, %s, %b, %s::jsonb)
 """
+#: The same, and its commit does not wait for the disk.
+CALL_AHEAD = CALL.replace("answer\n", "answer, set_config('synchronous_commit', 'off', true)\n", 1)
 #: The temporary table of a bulk: what each event has of its own. Its hashes are in the call.
 STAGE = (
     "CREATE TEMPORARY TABLE IF NOT EXISTS log_staged_event"
@@ -294,4 +313,6 @@ def earlier_answer(log: uuid.UUID, intent: Intent) -> Appended | None:
         return None
     if bytes(row[0]) != intent.request_hash:
         raise CommandReused
+    if settings.COMMIT_BARRIER:
+        _flush()  # who did it may still be waiting, and this answer says that it is done
     return Appended(row[1], row[2], row[3], True, False, values.load_stored(row[4]))
