@@ -205,20 +205,25 @@ def seen_of(request: Request) -> Seen:
 
 
 def at_of(request: Request) -> At | None:
-    """What ?at= says: an offset, a time, the id of an event, or a name."""
-    value = request.query_params.get("at")
+    """What ?at= says."""
+    return place_of(request, "at")
+
+
+def place_of(request: Request, name: str) -> At | None:
+    """A place in a dataset's log that the query names: an offset, a time, the id of an event, or a name."""
+    value = request.query_params.get(name)
     if value is None:
         return None
     if value.isascii() and value.isdigit():
         if len(value) > 18:
-            raise InvalidValue("at", "must be an offset of the dataset or a time in ISO 8601")
+            raise InvalidValue(name, "must be an offset of the dataset or a time in ISO 8601")
         return int(value)
     event = uuid_of(value)
     if event is not None:
         return event
     try:
         # A plus sign in a query is a space unless it was escaped.
-        return moment(value.replace(" ", "+") if "T" in value else value, "at")
+        return moment(value.replace(" ", "+") if "T" in value else value, name)
     except InvalidValue:
         return value
 

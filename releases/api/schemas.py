@@ -238,6 +238,81 @@ MANIFEST = component(
         "splits": {},
     },
 )
+_change = closed(
+    {
+        "what": said(TEXT, "`annotation:<uuid>`, `track:<uuid>`; `label` or `self` for the label, sample or dataset."),
+        "id": said(nullable(WHOLE), "The number that people see."),
+        "change": one_of("added", "removed", "changed"),
+        "before": said(nullable(ANYTHING), "The fields that differ, as they were; all of them where it was removed."),
+        "after": said(nullable(ANYTHING), "As they are."),
+    },
+    {
+        "geometry": said(
+            closed({"iou": {"type": "number"}, "area_before_px": WHOLE, "area_after_px": WHOLE}),
+            "Of a changed outline: its areas in pixels, and their intersection over union.",
+        )
+    },
+)
+_counts = map_of(WHOLE)
+DIFFERENCE = component(
+    "Difference",
+    closed(
+        {
+            "from": OFFSET,
+            "to": OFFSET,
+            "entries": listed(
+                closed(
+                    {
+                        "stream": TEXT,
+                        "sample": nullable(UUID),
+                        "sample_name": nullable(TEXT),
+                        "label_set": nullable(UUID),
+                        "label_set_name": nullable(TEXT),
+                        "changes": listed(_change),
+                        "event_count": WHOLE,
+                        "events": said(listed(OFFSET), "The first hundred behind it."),
+                        "authors": listed(UUID),
+                        "people": said(listed(TEXT), "Their usernames of today."),
+                    }
+                )
+            ),
+            "totals": said(
+                closed({"events": WHOLE, "samples": _counts, "labels": _counts, "objects": _counts, "fields": _counts}),
+                "Of this page.",
+            ),
+            "next": said(nullable(TEXT), "For `after`, where there is more."),
+        }
+    ),
+    example={
+        "from": 41,
+        "to": 44,
+        "entries": [
+            {
+                "stream": "label/7c1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10/8d1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10",
+                "sample": "7c1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10",
+                "sample_name": "a.jpg",
+                "label_set": "8d1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10",
+                "label_set_name": "ground-truth",
+                "changes": [
+                    {
+                        "what": "annotation:0b0a4a6a-6b7e-4f0e-9a50-2d0f3a4b5c6d",
+                        "id": 1,
+                        "change": "changed",
+                        "before": {"geometry": {"type": "bbox", "points": [[10, 20], [110, 90]]}},
+                        "after": {"geometry": {"type": "bbox", "points": [[20, 20], [110, 90]]}},
+                        "geometry": {"iou": 0.9, "area_before_px": 7000, "area_after_px": 6300},
+                    }
+                ],
+                "event_count": 1,
+                "events": [43],
+                "authors": ["4b1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10"],
+                "people": ["ben"],
+            }
+        ],
+        "totals": {"events": 1, "samples": {}, "labels": {}, "objects": {"changed": 1}, "fields": {"geometry": 1}},
+        "next": None,
+    },
+)
 LOSS = closed(
     {
         "what": said(TEXT, "What of the labels it is."),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from labeling.api.urls import both
+from releases.api.differences import DifferenceView
 from releases.api.exports import ExportFileView, FormatsView, ReleaseExportView
 from releases.api.files import ReleaseFileView
 from releases.api.releases import ManifestView, ReleasesView, ReleaseView
 
 urlpatterns: list[URLPattern] = [
+    both("datasets/<owner>/<name>/diff", DifferenceView, "diff"),
     both("datasets/<owner>/<name>/releases", ReleasesView, "releases"),
     both("datasets/<owner>/<name>/releases/<release>", ReleaseView, "release"),
     both("datasets/<owner>/<name>/releases/<release>/manifest", ManifestView, "release-manifest"),
