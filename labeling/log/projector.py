@@ -40,7 +40,8 @@ class CatchUp(Protocol):
     A rebuild folds it beside the live rows, by the same `project`: then the names of its tables mean others, empty at
     first. So `tables` must have every table that it writes, and it must name them without a schema, and on the
     connection `default`. What it reads of itself it finds as it wrote it; tables that are not its own are live ones,
-    which may be ahead of the page.
+    which may be ahead of the page. One that computes from those says by a field `overtaken` which of its rows cannot be
+    verified, because what they are made from has moved on (see `rebuild.compared_catch_up`).
     """
 
     name: str

@@ -26,6 +26,8 @@ from labeling.models import Contribution, Label
 from labeling.projectors import Contributions
 from releases import builds, commands, files
 from releases.models import ReleaseBuild
+from sequences.models import TrackFrames
+from sequences.projectors import Frames
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -132,6 +134,24 @@ def test_a_projector_that_is_killed_between_rows_and_checkpoint_folds_nothing_tw
     assert projector.checkpoint("contributions", made) == store.head(made)
     counted = sum(sum(row.counts.values()) for row in Contribution.objects.filter(dataset_id=made))
     assert counted == store.head(made)
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("moment", ["sequences.projectors._put", "sequences.projectors:Frames.project"])
+def test_a_worker_that_is_killed_over_dense_frames_leaves_none_and_the_next_makes_all(
+    person: Make, dataset: Make, sample: Make, intent: Make, moment: str, before: bool
+) -> None:
+    ana = person(f"ana-{uuid.uuid4().hex[:8]}")
+    made = dataset(ana, "image-vector-sequence")
+    walk = sample(made, ana, attributes={"frames": [{"image": {"url": ""}} for _ in range(20)]})
+    begun = {"op": "add_track", "frame": 3, "geometry": {"type": "bbox", "points": [[1, 2], [3, 4]]}}
+    labels.edit_label(intent=intent(ana), sample=walk, label_set="ground-truth", edits=[begun, begun])
+    killed_at(moment, f"projector.bring_up('frames', uuid.UUID('{made}'), most=1000)", before=before)
+    assert projector.checkpoint("frames", made) == 0 and made in projector.behind(), "the sweeper finds it"
+    assert not TrackFrames.objects.filter(dataset_id=made).exists()
+    projector.catch_up(made)
+    assert TrackFrames.objects.filter(dataset_id=made).count() == 2
+    assert rebuild.compared_catch_up(Frames(), made) == {}
 
 
 @pytest.mark.parametrize(
