@@ -44,7 +44,7 @@ PAGE = 500
 _open = threading.BoundedSemaphore(MOST_OPEN)
 
 LAST_EVENT_ID = header(
-    "Last-Event-ID", "The offset that was seen last; what a browser sends by itself.", or_empty(WHOLE), "41"
+    "Last-Event-ID", "The offset that was seen last; what a browser sends by itself.", or_empty(WHOLE), 41
 )
 
 
