@@ -505,6 +505,19 @@ class LedgerChunk(models.Model):
         constraints = [models.UniqueConstraint(fields=["dataset_id", "number"], name="one_chunk_of_a_number")]
 
 
+class LabelSnapshot(Projected):
+    """The whole state of a label at one of its versions (`rules.packing`), for reads of the past. Filled by a catch-up
+    projector."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    stream = models.TextField(db_collation="C")
+    version = models.BigIntegerField()
+    state = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(fields=["stream", "version"], name="snapshot_of_label")]
+
+
 class LabelMasks(Projected):
     """Of which state of a label its masks are, and how many pictures it has. Its id is the label's.
 

@@ -15,6 +15,7 @@ from labeling.log.projector import Counts, StreamKind
 from labeling.log.rows import Rows
 from labeling.models import Contribution, LastSignal, LedgerChunk, UnsavedWork, WorkUnit
 from labeling.projectors.masks import LabelMaskRows
+from labeling.projectors.snapshots import LabelSnapshots
 from labeling.reports import ledger, reading
 from labeling.rules import dataset_state, issue_state, label_state, organization_state, sample_state, work_units
 from labeling.rules.dataset_state import DatasetState
@@ -289,4 +290,4 @@ class Ledger:
             )
 
 
-CATCH_UPS = (Contributions(), WorkUnits(), Ledger(), LabelMaskRows())
+CATCH_UPS = (Contributions(), WorkUnits(), Ledger(), LabelMaskRows(), LabelSnapshots())

@@ -12,7 +12,7 @@ from typing import Any
 from labeling import events as e
 from labeling.log import store
 from labeling.log.event import Event
-from labeling.queries.labels import names_of
+from labeling.queries.labels import label_before, names_of
 from labeling.rules import dataset_state, label_state, sample_state
 from labeling.rules.dataset_state import DatasetState
 from labeling.rules.fold import place_of
@@ -59,7 +59,10 @@ class Historian:
 
     def _step(self, event: Event) -> tuple[Any, Any]:
         """The states of the event's stream before and behind it."""
-        state = self._states.pop(event.stream, None) or _empty(self.dataset, event.stream)
+        state = self._states.pop(event.stream, None)
+        if state is None and event.stream.startswith("label/"):
+            state = label_before(self.dataset, event.stream, version=event.version - 1)
+        state = state or _empty(self.dataset, event.stream)
         if state is None:
             return None, None
         if state.version < event.version - 1:

@@ -15,10 +15,12 @@ from labeling import events as e
 from labeling.errors import NotFound
 from labeling.log import store, values
 from labeling.log.planned import planned_cursor
+from labeling.models import LabelSnapshot
 from labeling.queries.datasets import JOIN_ROLE, ROLE
 from labeling.queries.places import as_offset as as_offset
 from labeling.rules import label_state, parts
 from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.packing import unpacked
 
 JSON = dict[str, Any]
 
@@ -190,13 +192,29 @@ def _state(
 
 def label_at(dataset: uuid.UUID, stream: str, offset: int) -> LabelState:
     """The label as it was at an offset of its log."""
-    return label_state.fold(LabelState(dataset, stream), list(store.read_stream(dataset, stream, up_to=offset)))
+    base = label_before(dataset, stream, offset=offset)
+    tail = store.read_stream(dataset, stream, after_version=base.version, up_to=offset)
+    return label_state.fold(base, list(tail))
 
 
 def label_at_version(dataset: uuid.UUID, stream: str, version: int) -> LabelState:
     """The label as it was at one of its versions; 0 is the label before its first event."""
-    events = [event for event in store.read_stream(dataset, stream) if event.version <= version]
-    return label_state.fold(LabelState(dataset, stream), events)
+    base = label_before(dataset, stream, version=version)
+    tail = store.read_stream(dataset, stream, after_version=base.version, limit=version - base.version)
+    return label_state.fold(base, list(tail))
+
+
+def label_before(
+    dataset: uuid.UUID, stream: str, *, version: int | None = None, offset: int | None = None
+) -> LabelState:
+    """The last snapshot of a label up to a version or an offset; where there is none, before its first event."""
+    rows = LabelSnapshot.objects.filter(stream=stream, dataset_id=dataset)
+    if version is not None:
+        rows = rows.filter(version__lte=version)
+    if offset is not None:
+        rows = rows.filter(last_offset__lte=offset)
+    text = rows.order_by("-version").values_list("state", flat=True).first()
+    return LabelState(dataset, stream) if text is None else unpacked(dataset, stream, text)
 
 
 def used_before(dataset: uuid.UUID, stream: str, uuids: set[str]) -> set[str]:
