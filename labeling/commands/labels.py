@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -34,6 +35,7 @@ from labeling.rules import access, label_state, parts
 from labeling.rules.documents import Document
 from labeling.rules.edits.editor import Outcome
 from labeling.rules.edits.mentions import given_uuids, references, verbs
+from labeling.rules.edits.placement import Demands, check_saved
 from labeling.rules.fold import NOW
 from labeling.rules.label_state import STATUSES, LabelState
 from labeling.rules.sample_state import sample_stream
@@ -109,11 +111,13 @@ def save_label(
             files = assets.MaskFiles(intent.author)
             mask = sent_mask(parsed, files) if kind.has_mask and parsed.has_mask else None
             facts = kind.first(state, parsed, status or "PRELABELED", score, mask)
+            _check_drawn(found, facts, parsed)
             refuse_overlap(found, seen, base, facts)
             return append_to_label(
                 found, intent, state, facts, created=True, known_urls=[mask["url"]] if mask else [], document=parsed
             )
         facts, lost, superseded, masks = _changes(kind, found, base, parsed, intent, replacing=seen.version is None)
+        _check_drawn(found, facts, parsed)
         was = state if base is None else base
         if set_score and score != was.score:
             facts.append(e.LabelScoreSet(score=score))
@@ -199,6 +203,28 @@ def edit_label(*, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any,
         )
 
     return decide(attempt)
+
+
+def _check_drawn(found: Found, facts: list[Fact], document: Document | None) -> None:
+    """Hold the objects that a document draws against what its dataset demands of new shapes.
+
+    Raises:
+        InvalidValue: names the object that lies outside of the image, or is a box of other proportions.
+    """
+    if document is None or not document.objects:
+        return
+
+    def size_wh() -> tuple[int, int] | None:
+        image = queries.attributes_of(found.sample)[0].get("image")
+        return wh_of(image) if isinstance(image, dict) else None
+
+    places = {wire.id: f"attributes.annotations[{index}]" for index, wire in enumerate(document.objects)}
+    demands = Demands(
+        inside=found.state.settings.get("labels_outside_image") == "refuse",
+        size_wh=cache(size_wh),
+        ratios=lambda: box_ratios(found.dataset, found.dataset_version),
+    )
+    check_saved(demands, found.state, facts, lambda number: places.get(number, "attributes.annotations"))
 
 
 def delete_label(*, intent: Intent, sample: uuid.UUID, label_set: str, seen: Seen = Seen()) -> Saved:

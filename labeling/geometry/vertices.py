@@ -164,7 +164,7 @@ def fit(geometry: Geometry, height: int, width: int) -> Geometry:
             return fitted
         case "orientation" | "mask":
             return geometry
-    points = _points(geometry)
+    points = points_of(geometry)
     if not points:
         return geometry
     moves = []
@@ -217,9 +217,11 @@ def _fitted_about_center(geometry: Geometry, limits: tuple[float, float]) -> Geo
     return {**geometry, "center": center, name: sizes}
 
 
-def _points(geometry: Geometry) -> list[Point]:
-    """Every vertex; of a skeleton the placed points."""
+def points_of(geometry: Geometry) -> list[Point]:
+    """Every vertex; of a skeleton the placed points, and none of what has no vertices."""
     match geometry["type"]:
+        case "rbox" | "ellipse" | "bitmap" | "mask" | "orientation":
+            return []
         case "bbox" | "point":
             return list(geometry["points"])
         case "skeleton":

@@ -8,9 +8,23 @@ from typing import Any
 
 import pytest
 
+from labeling.geometry.rle import hash_of_runs
 from tests.e2e.hostile import MARK, Bench, refused
 
 BOX = {"type": "bbox", "points": [[0.0, 0.0], [5.0, 5.0]]}
+#: Edits of outlines and of bitmaps.
+NOT_OF_BOXES: dict[str, dict[str, Any]] = {
+    "insert_vertex": {"point": [1, 2]},
+    "move_vertex": {"vertex": 0, "point": [1, 2]},
+    "remove_vertex": {"vertex": 0},
+    "add_part": {"points": [[0, 0], [1, 0], [1, 1]]},
+    "add_hole": {"points": [[0, 0], [1, 0], [1, 1]]},
+    "remove_ring": {},
+    "polygonize": {},
+    "paint_bitmap": {"base_hash": None, "rle": {"size": [4, 4], "counts": [16]}},
+    "erase_bitmap": {"base_hash": None, "rle": {"size": [4, 4], "counts": [16]}},
+    "fill_bitmap": {"base_hash": None, "x": 0, "y": 0},
+}
 EDIT_FAULTS: dict[str, tuple[str, Any]] = {
     "no edits": ("edits", {}),
     "null": ("edits", {"edits": None}),
@@ -102,6 +116,19 @@ EDIT_FAULTS: dict[str, tuple[str, Any]] = {
         "edits[0].attributes",
         {"edits": [{"op": "set_scene_attributes", "attributes": []}]},
     ),
+    **{
+        f"{op} of a box": ("edits[0].annotation", {"edits": [{"op": op, "annotation": 1} | more]})
+        for op, more in NOT_OF_BOXES.items()
+    },
+    "a size that is none": ("edits[0].size_wh", {"edits": [{"op": "rasterize", "size_wh": [MARK, 5]}]}),
+    "a size beyond all images": ("edits[0].size_wh", {"edits": [{"op": "rasterize", "size_wh": [65_535, 65_535]}]}),
+    "another size than the image's": ("edits[0].size_wh", {"edits": [{"op": "fit_to_image", "size_wh": [9, 9]}]}),
+    "an unknown annotation to rasterize": ("edits[0].annotation", {"edits": [{"op": "rasterize", "annotation": 99}]}),
+    "a tolerance of text": (
+        "edits[0].tolerance_px",
+        {"edits": [{"op": "polygonize", "annotation": 1, "tolerance_px": MARK}]},
+    ),
+    "a field of another edit": ("edits[0].set", {"edits": [{"op": "rasterize", "set": []}]}),
     "a gesture that is no uuid": ("gesture", {"edits": [{"op": "remove", "annotation": 1}], "gesture": MARK}),
     "a number as the gesture": ("gesture", {"edits": [{"op": "remove", "annotation": 1}], "gesture": 5}),
     "a number as the reason": ("reason", {"edits": [{"op": "remove", "annotation": 1}], "reason": 5}),
@@ -150,6 +177,43 @@ BAD_GEOMETRIES: dict[str, dict[str, Any]] = {
 def test_a_bad_geometry_is_refused_by_the_name_of_its_field(bench: Bench, op: str, geometry: dict[str, Any]) -> None:
     edit = {"op": op, "geometry": geometry} | ({"category_id": 1} if op == "add" else {"annotation": 1})
     refused(bench.send("edits", json.dumps({"edits": [edit]}).encode()), "edits[0].geometry")
+
+
+BITMAP: dict[str, Any] = {"type": "bitmap", "rle": {"size": [4, 4], "counts": [5, 2, 2, 2, 5]}}
+STROKE: dict[str, Any] = {"op": "paint_bitmap", "annotation": 77, "base_hash": hash_of_runs(BITMAP["rle"])}
+POLYGON = {"type": "polygon", "parts": [[[[0, 0], [9, 0], [9, 9]]]]}
+VERTEX: dict[str, Any] = {"op": "move_vertex", "annotation": 78, "vertex": 0, "point": [1, 2]}
+#: Edits of a bitmap (77) and a polygon (78) that the same list adds.
+BITMAP_FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "no hash": ("base_hash", {"op": "fill_bitmap", "annotation": 77, "x": 0, "y": 0}),
+    "no stroke": ("rle", STROKE),
+    "a stroke of text": ("rle", STROKE | {"rle": MARK}),
+    "a stroke of another size": ("rle.size", STROKE | {"rle": {"size": [4, 5], "counts": [20]}}),
+    "a stroke that is too long": ("rle", STROKE | {"rle": {"size": [4, 4], "counts": [17]}}),
+    "a huge stroke": ("rle", STROKE | {"rle": {"size": [10**9, 10**9], "counts": [10**18]}}),
+    "a stroke of garbled text": ("rle", STROKE | {"rle": {"size": [4, 4], "counts": "~~~~~~~~~"}}),
+    "a fill beyond": ("x", STROKE | {"op": "fill_bitmap", "x": 4, "y": 0}),
+    "a fill of text": ("y", STROKE | {"op": "fill_bitmap", "x": 0, "y": MARK}),
+    "a negative tolerance": ("tolerance_px", {"op": "polygonize", "annotation": 77, "tolerance_px": -1}),
+    "a vertex that is not there": ("vertex", VERTEX | {"vertex": 3}),
+    "a part that is not there": ("part", VERTEX | {"part": 10**15}),
+    "a ring that is not there": ("ring", VERTEX | {"ring": -1}),
+    "a vertex of text": ("vertex", VERTEX | {"vertex": MARK}),
+    "a point of text": ("point", VERTEX | {"point": [MARK, 1]}),
+    "a point of three": ("point", VERTEX | {"point": [1, 2, 3]}),
+    "the last three vertices": ("vertex", {"op": "remove_vertex", "annotation": 78, "vertex": 0}),
+    "the last part": ("part", {"op": "remove_ring", "annotation": 78}),
+    "a hole of two points": ("points", {"op": "add_hole", "annotation": 78, "points": [[0, 0], [1, 1]]}),
+    "a part of text": ("points", {"op": "add_part", "annotation": 78, "points": [[MARK, 1], [1, 1], [2, 2]]}),
+}
+
+
+@pytest.mark.parametrize(("field", "edit"), BITMAP_FAULTS.values(), ids=BITMAP_FAULTS)
+def test_a_bad_edit_of_a_bitmap_or_an_outline_is_refused(bench: Bench, field: str, edit: dict[str, Any]) -> None:
+    edits: list[dict[str, Any]] = [
+        {"op": "add", "id": 77, "geometry": BITMAP}, {"op": "add", "id": 78, "geometry": POLYGON}, edit,
+    ]  # fmt: skip
+    refused(bench.send("edits", json.dumps({"edits": edits}).encode()), f"edits[2].{field}")
 
 
 def test_one_bad_edit_in_a_list_refuses_them_all(bench: Bench) -> None:

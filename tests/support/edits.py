@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from labeling.geometry import bitmaps
+from labeling.geometry import bitmaps, rle
 from labeling.rules.edits.operations import AnnotationEditor
 from labeling.rules.label_state import Annotation, LabelState
 
@@ -108,8 +108,14 @@ DOCUMENT_OPS = (
 )  # fmt: skip
 OBJECT_OPS = (
     *DOCUMENT_OPS[:-2], "set_keypoints", "clear_keypoints", "set_orientation", "clear_orientation", "set_score",
-    "add_link", "remove_link",
+    "add_link", "remove_link", "insert_vertex", "move_vertex", "remove_vertex", "add_part", "add_hole", "remove_ring",
+    "rasterize", "polygonize", "fit_to_image", "paint_bitmap", "erase_bitmap", "fill_bitmap",
 )  # fmt: skip
+OF_OUTLINES = ("insert_vertex", "move_vertex", "remove_vertex", "add_part", "add_hole", "remove_ring")
+#: Each time they change something more, or the first time takes away what they are about.
+MORE_EACH_TIME = ("add", "remove", *(op for op in OF_OUTLINES if op != "move_vertex"), "polygonize", "paint_bitmap",
+                  "erase_bitmap", "fill_bitmap")  # fmt: skip
+OF_BITMAPS = ("polygonize", "paint_bitmap", "erase_bitmap", "fill_bitmap")
 LABEL_OPS = (
     "assign_classification", "remove_classification", "set_default_classification", "set_status",
     "set_scene_attributes",
@@ -187,6 +193,12 @@ def _edit(
         targets = [item for item in targets if item["geometry"]["type"] in WITH_KEYPOINTS]
     elif op == "clear_orientation":
         targets = [item for item in targets if item["geometry"]["type"] != "orientation"]
+    elif op in OF_OUTLINES:
+        targets = [item for item in targets if is_outline(item["geometry"])]
+        if op == "add_hole":
+            targets = [item for item in targets if item["geometry"]["type"] == "polygon"]
+    elif op in OF_BITMAPS:
+        targets = [item for item in targets if item["geometry"]["type"] == "bitmap" and has_pixels(item)]
     if op == "add" or not targets or (op == "add_link" and len(targets) < 2):
         return draw(_add(shapes, has_mask))
     item = draw(st.sampled_from(targets))
@@ -210,6 +222,14 @@ def _edit(
             edit["to"] = draw(st.sampled_from(["front", "back"]) | st.integers(-3, 9) | st.floats(-5, 5))
         case "set_score":
             edit["score"] = draw(st.none() | st.floats(0, 1))
+        case "rasterize" | "fit_to_image":
+            edit["size_wh"] = [draw(st.integers(1, 40)), draw(st.integers(1, 40))]
+        case "polygonize":
+            edit["tolerance_px"] = draw(st.sampled_from([0, 0.75, 2]))
+        case "paint_bitmap" | "erase_bitmap" | "fill_bitmap":
+            edit |= draw(_stroke(op, item["geometry"]["rle"]))
+        case _ if op in OF_OUTLINES:
+            edit |= draw(_outline_edit(op, item["geometry"]))
         case "add_link" | "remove_link":
             edit["to"] = draw(
                 st.sampled_from([other["uuid"] for other in targets if other is not item] or [item["uuid"]])
@@ -217,6 +237,51 @@ def _edit(
             if op == "add_link" and draw(st.booleans()):
                 edit["attributes"] = draw(attributes)
     return edit
+
+
+def is_outline(geometry: JSON) -> bool:
+    """Whether it has vertices everywhere; a document may bring shapes of no points."""
+    if geometry["type"] == "polygon":
+        return bool(geometry["parts"]) and all(part and all(part) for part in geometry["parts"])
+    return geometry["type"] == "polyline" and bool(geometry["parts"]) and all(geometry["parts"])
+
+
+def has_pixels(item: Annotation) -> bool:
+    return rle.area(item["geometry"]["rle"], max_pixels=1 << 28) > 0
+
+
+@st.composite
+def _outline_edit(draw: Draw, op: str, geometry: JSON) -> JSON:
+    """Where in an outline, and what is done there."""
+    part = draw(st.integers(0, len(geometry["parts"]) - 1))
+    found = geometry["parts"][part] if geometry["type"] == "polygon" else [geometry["parts"][part]]
+    ring = draw(st.integers(0, len(found) - 1))
+    vertex = draw(st.integers(0, len(found[ring]) - 1))
+    where = {"part": part, "ring": ring}
+    match op:
+        case "insert_vertex":
+            return {"point": draw(points)} | (where | {"after": vertex} if draw(st.booleans()) else {})
+        case "move_vertex":
+            return where | {"vertex": vertex, "point": draw(points)}
+        case "remove_vertex":
+            return where | {"vertex": vertex, "or_remove": True}
+        case "add_part":
+            return {"points": draw(rings(3))}
+        case "add_hole":
+            return {"part": part, "points": draw(rings(3))}
+    return where | {"or_remove": True}
+
+
+@st.composite
+def _stroke(draw: Draw, op: str, runs: JSON) -> JSON:
+    """A stroke, or a fill, that fits a bitmap."""
+    height, width = runs["size"]
+    edit: JSON = {"base_hash": rle.hash_of_runs(runs)}
+    if op == "fill_bitmap":
+        return edit | {"x": draw(st.integers(0, width - 1)), "y": draw(st.integers(0, height - 1)), "confirm": True}
+    first = draw(st.integers(0, height * width - 1))
+    length = draw(st.integers(1, height * width - first))
+    return edit | {"rle": {"size": [height, width], "counts": [first, length, height * width - first - length]}}
 
 
 @st.composite

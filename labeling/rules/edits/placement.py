@@ -7,13 +7,15 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labeling import events as e
 from labeling.errors import InvalidValue
 from labeling.geometry import vertices
+from labeling.log.event import Fact
+from labeling.rules.label_state import LabelState
 
 if TYPE_CHECKING:
     from labeling.rules.edits.operations import AnnotationEditor
@@ -62,24 +64,22 @@ def fitted_keypoints(item: JSON, geometry: JSON, width: int, height: int) -> lis
 
 
 def _moved_by(before: JSON, after: JSON) -> tuple[float, float]:
-    """How far a shape was moved as a whole; (0, 0) where it was changed otherwise."""
-    if before["type"] == "rbox":
-        if before["size_wh"] != after["size_wh"]:
-            return 0, 0
+    """How far a shape was moved as a whole; (0, 0) where it was changed otherwise, or has no place of its own."""
+    if before["type"] in ("rbox", "ellipse"):
         (x0, y0), (x1, y1) = before["center"], after["center"]
-        return x1 - x0, y1 - y0
+        return (0, 0) if before | {"center": after["center"]} != after else (x1 - x0, y1 - y0)
+    corners = [_corners(vertices.points_of(geometry)) for geometry in (before, after)]
+    if not all(corners):
+        return 0, 0
     moves = []
-    for one, two in zip(_corners(before), _corners(after), strict=True):
+    for one, two in zip(*corners, strict=True):
         low, high = two[0] - one[0], two[1] - one[1]
         moves.append(low if abs(low - high) <= _MOVED_PX else 0.0)
     return moves[0], moves[1]
 
 
-def _corners(geometry: JSON) -> list[tuple[float, float]]:
-    """[(least, greatest)] of x and of y."""
-    points = (
-        geometry["points"] if geometry["type"] == "bbox" else [p for part in geometry["parts"] for r in part for p in r]
-    )
+def _corners(points: list[list[float]]) -> list[tuple[float, float]]:
+    """[(least, greatest)] of x and of y; empty without points."""
     return [(min(axis), max(axis)) for axis in zip(*points, strict=True)]
 
 
@@ -123,7 +123,7 @@ class Demands:
     def _check_ratio(self, where: str, geometry: JSON, had: JSON | None, category_id: int | None) -> None:
         if geometry["type"] != "bbox" or len(geometry["points"]) != 2 or category_id is None:
             return
-        if had is not None and had["type"] == "bbox" and _same_size(had["points"], geometry["points"]):
+        if had is not None and same_size(had, geometry):
             return
         ratio = self.ratios().get(category_id)
         if ratio is not None and not vertices.has_ratio(geometry["points"], ratio):
@@ -132,11 +132,35 @@ class Demands:
             )
 
 
-def _same_size(one: list[list[float]], two: list[list[float]]) -> bool:
-    if len(one) != 2:
+def same_size(one: JSON, two: JSON) -> bool:
+    """Whether two geometries are boxes of one size."""
+    if any(each["type"] != "bbox" or len(each["points"]) != 2 for each in (one, two)):
         return False
-    sizes = [(box[1][0] - box[0][0], box[1][1] - box[0][1]) for box in (one, two)]
+    sizes = [(b[0] - a[0], b[1] - a[1]) for a, b in (one["points"], two["points"])]
     return all(abs(a - b) <= _MOVED_PX for a, b in zip(*sizes, strict=True))
+
+
+def check_saved(demands: Demands, state: LabelState, facts: Iterable[Fact], place_of: Callable[[int], str]) -> None:
+    """Hold what a whole document drew against what the dataset demands; `place_of` names an object of it by its id.
+
+    Raises:
+        InvalidValue: as `Demands.check`.
+    """
+    changed: dict[str, JSON] = {}
+    for fact in facts:
+        match fact:
+            case e.LabelImported():
+                for item in fact.annotations:
+                    demands.check(place_of(item["id"]), item)
+            case e.AnnotationAdded():
+                demands.check(place_of(fact.id), fact.plain())
+            case e.AnnotationGeometrySet() | e.AnnotationKeypointsSet() | e.AnnotationCategorySet():
+                had = changed.get(fact.annotation) or state.annotations.get(fact.annotation)
+                if had is not None:
+                    said = {key: value for key, value in fact.plain().items() if key != "annotation"}
+                    changed[fact.annotation] = had | said
+    for key, item in changed.items():
+        demands.check(place_of(item["id"]), item, state.annotations[key])
 
 
 #: Fields of edits that draw; the first one that is there is named where what was drawn does not fit.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from labeling.geometry import vertices
 from labeling.geometry.conversions import RASTERIZABLE
+from labeling.rules.edits.placement import Demands, same_size
 from labeling.rules.edits.rasters import CLEARED, rasterized
 from sequences import events as e
 from sequences.rules.edits.subjects import Subjects
 from sequences.rules.skeletons import skeleton_of
 from sequences.rules.timeline import Track
-from sequences.rules.track_state import in_order
+from sequences.rules.track_state import in_order, tracks_of
 
 JSON = dict[str, Any]
 
@@ -69,6 +71,24 @@ class ShapeEdits(Subjects):
         self.said["done"] = done
         return track
 
+    def check(self, edit: JSON, place: str, first: int) -> None:
+        """Hold the keyframes that an edit set against what the dataset asks of shapes that are drawn."""
+        inside = self.state.settings.get("labels_outside_image") == "refuse"
+        name = next((name for name in ("geometry", "points") if name in edit), None)
+        for fact in self.outcome.facts[first:] if name else ():
+            if not isinstance(fact, e.TrackAdded | e.KeyframeSet):
+                continue
+            track = tracks_of(self.state)[fact.track]
+            entries = fact.entries if isinstance(fact, e.TrackAdded) else {str(fact.frame): fact.entry}
+            for frame, entry in entries.items() if self._has_images(track) else ():
+                # A box as large as another of its track was moved.
+                others = (other["geometry"] for at, other in _shapes(track) if at != frame)
+                like = next((had for had in others if same_size(had, entry["geometry"])), None)
+                image = self._image(track, int(frame))
+                drawn = {"geometry": entry["geometry"], "category_id": entry.get("category_id", track["category_id"])}
+                Demands(ratios=self.ratios).check(f"{place}.{name}", drawn, like and {"geometry": like})
+                Demands(inside, partial(self.known_wh, image)).check(f"{place}.{name}", drawn)
+
     def _meant(self, edit: JSON, place: str) -> tuple[JSON | None, list[Track]]:
         """(the track that is named, those that are meant)."""
         self.open()
@@ -84,7 +104,10 @@ class ShapeEdits(Subjects):
         return bool(kind == SHAPES)
 
     def _image_wh(self, edit: JSON, place: str, track: Track, frame: int) -> tuple[int, int]:
-        """The size of a frame's image. All frames of a sequence are asked, because they need not be alike."""
+        """The size of a frame's image; frames of a sequence need not be alike."""
+        return self.image_wh(edit, place, self._image(track, frame))
+
+    def _image(self, track: Track, frame: int) -> JSON:
         sample: Any = self.sample()
         sensor = track["sensor"]
         if sensor is not None:
@@ -92,7 +115,7 @@ class ShapeEdits(Subjects):
             sample = sensors[sensor].get("attributes") if sensor < len(sensors) else None
         frames = _list(sample.get("frames")) if isinstance(sample, Mapping) else []
         image = frames[frame].get("image") if frame < len(frames) else None
-        return self.image_wh(edit, place, image if isinstance(image, dict) else {})
+        return image if isinstance(image, dict) else {}
 
 
 def _shapes(track: Track) -> list[tuple[str, JSON]]:

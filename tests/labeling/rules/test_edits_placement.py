@@ -63,6 +63,29 @@ def test_keypoints_of_a_shape_that_was_clamped_or_turned_come_into_the_image():
     assert found.annotations[key(2)]["geometry"]["center"] == [5, 10]
 
 
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        {"type": "polyline", "parts": [[[-5, 5], [5, 5]]]},
+        {"type": "point", "points": [[-5, 5]]},
+        {"type": "ellipse", "center": [0, 10], "radii": [5, 5], "angle_deg": 0},
+        {"type": "bitmap", "rle": {"size": [2, 2], "counts": [0, 4]}},
+        {"type": "skeleton", "points": [{"name": "a", "visibility": 0}]},
+        {"type": "orientation"},
+        {"type": "mask"},
+    ],
+    ids=lambda shape: str(shape["type"]),
+)
+def test_keypoints_stay_with_an_object_that_became_another_shape(geometry):
+    """set_geometry does not take them away, so they are fitted with whatever they hang on."""
+    state = label(annotation(1, geometry=geometry, keypoints=[{"name": "nose", "x": -5, "y": 6, "visibility": 1}]))
+    found = after(state, *facts(state, {"op": "fit_to_image"}, **IMAGE))
+    moved = 5 if geometry["type"] == "ellipse" else 0
+    assert found.annotations[key(1)]["keypoints"] == [
+        {"name": "nose", "x": max(0, -5 + moved), "y": 6, "visibility": 1}
+    ]
+
+
 def test_a_fit_needs_the_size_of_the_image():
     state = label(annotation(1, geometry=box(-10, 5, 10, 9)))
     with pytest.raises(Refused, match="size_wh"):

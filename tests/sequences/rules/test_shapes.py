@@ -107,3 +107,21 @@ def test_what_is_no_image_is_left_alone() -> None:
     bitmaps: Any = task_type("image-segmentation-sequence")
     outcome = run(with_tracks(track(1, {"0": {"geometry": {"type": "mask"}}})), {"op": "rasterize_track"}, kind=bitmaps)
     assert outcome.results[0]["skipped"][0]["why"] == "mask"
+
+
+def test_a_keyframe_is_held_against_what_the_dataset_asks_of_shapes_that_are_drawn() -> None:
+    state = with_tracks(track(1, {"0": {"geometry": box(0, 0, 10, 10)}}))
+    state.settings = {"labels_outside_image": "refuse"}
+    squares: JSON = SIZED | {"ratios": lambda: {1: 1.0}}
+    set_ = {"op": "set_keyframe", "track": 1, "frame": 3}
+    assert run(state, set_ | {"geometry": box(30, 20, 40, 30)}, **squares).facts
+    for geometry, words in ((box(31, 20, 41, 30), "within the image"), (box(0, 0, 20, 10), "times as wide")):
+        with pytest.raises(InvalidValue, match=words) as caught:
+            run(state, set_ | {"geometry": geometry}, **squares)
+        assert caught.value.field == "edits[0].geometry"
+    new = {"op": "add_track", "frame": 1, "category_id": 1, "type": "bbox", "points": [[0, 0], [20, 10]]}
+    with pytest.raises(InvalidValue, match="times as wide") as caught:
+        run(state, new, **squares)
+    assert caught.value.field == "edits[0].points"
+    wide = with_tracks(track(1, {"0": {"geometry": box(0, 0, 20, 10)}}))
+    assert run(wide, set_ | {"geometry": box(5, 0, 25, 10)}, **squares).facts, "it was moved"
