@@ -258,8 +258,8 @@ class Masks:
         try:
             spans = composition.spans_of(geometries, self.height, self.width)
             known, painted = self._bitmap_runs()
-        except (BadOutline, BadBitmap) as error:
-            raise NoMask(str(error)) from error
+        except (ValueError, TypeError) as error:
+            raise _undrawable(error) from error
         number_of = {item.id: n for n, item in enumerate(self.picture.objects) if item.geometry["type"] == "mask"}
         strange = [number for number in known if number not in number_of]
         spans = Spans(spans.owner + len(strange), spans.start, spans.stop)
@@ -402,12 +402,15 @@ class Masks:
         """The COCO run lengths of all that an owner covers, also where others lie over it; no map is made.
 
         Raises:
-            NoMask: it is a bitmap's object in a picture of too many pixels.
+            NoMask: it is a bitmap's object in a picture of too many pixels, or what is drawn is no outline or bitmap.
         """
         first = len(self.strange)
         if owner >= first and self.picture.objects[owner - first].geometry["type"] != "mask":
             geometry = self.picture.objects[owner - first].geometry
-            return composition.coco_rle_of(geometry, self.height, self.width, compressed=compressed)
+            try:
+                return composition.coco_rle_of(geometry, self.height, self.width, compressed=compressed)
+            except (ValueError, TypeError) as error:
+                raise _undrawable(error) from error
         if self.height * self.width > MOST_PIXELS:
             raise NoMask(TOO_MANY_PIXELS)
         return visible.coco_rle(self.spans, [owner], self.height, self.width, compressed=compressed)
@@ -489,6 +492,12 @@ def require_size(height: int, width: int) -> None:
     """
     if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
         raise NoMask(f"There are masks of pictures of up to {MAX_SIDE} rows and columns; this one has more.")
+
+
+def _undrawable(error: Exception) -> NoMask:
+    """Why a shape cannot be drawn; only our own sentences are told."""
+    ours = isinstance(error, BadOutline | BadBitmap)
+    return NoMask(str(error) if ours else "A shape of this label has points that are no pairs of numbers.")
 
 
 def grouped(segments: list[JSON], values: list[int | None]) -> list[JSON]:

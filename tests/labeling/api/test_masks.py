@@ -15,7 +15,7 @@ from labeling import mask_files, pictures, storage
 from labeling.commands import datasets
 from labeling.commands.mask_imports import How, import_masks
 from labeling.geometry import rle
-from labeling.log import projector
+from labeling.log import projector, rebuild
 from labeling.models import MaskFile, Sample
 from labeling.queries.datasets import dataset_by_id
 from labeling.rules import masks as rules
@@ -321,3 +321,30 @@ def test_the_three_views_of_one_mask_of_eleven_segments(make_scene: Any, task: s
         assert (scene.shown(f"kind=instance&category_map={by_map}") == things).all()
         assert scene.report()["complete"]
         projector.catch_up(scene.dataset)
+
+
+EXTREMES: list[JSON] = [
+    {"type": "polygon", "points": []},
+    {"type": "polygon", "points": [[0, 0], [1e300, 0], [0, -1e300]]},
+    {"type": "polygon", "points": [[5, 5]] * 40},
+    {"type": "bbox", "points": [[9e15, 9e15], [-9e15, -9e15]]},
+    {"type": "bbox", "points": [[3, 3], [3, 30]]},
+    {"type": "polyline", "points": [[0, 0], [64, 48]]},
+    {"type": "point", "points": [[1e-300, 5e-324]]},
+    {"type": "polygon", "points": [[(7 * n) % 64, (13 * n) % 48] for n in range(2000)]},
+]
+
+
+@pytest.mark.parametrize("shape", [*EXTREMES, None], ids=str)
+def test_whatever_a_label_holds_there_is_a_mask_of_it_or_words(make_scene: Any, shape: JSON | None) -> None:
+    scene = make_scene()
+    shapes = EXTREMES if shape is None else [shape]
+    scene.save(*({"id": n, "category_id": n % 4} | item for n, item in enumerate(shapes, 1)))
+    for _ in range(2):
+        for query in ("", "kind=semantic", "kind=panoptic", "kind=color", "format=rle", "format=rle&whole=1"):
+            assert scene.mask(query).status in (200, 409), query
+        assert scene.report()["pixels"] == WIDTH * HEIGHT and scene.at(63, 47) is not None
+        assert scene.ana.get(f"{scene.label}/overlay/?size=small").status == 200
+        projector.catch_up(scene.dataset)
+    (each,) = [item for item in projector.catch_ups(heavy=True) if item.name == "masks"]
+    assert rebuild.compared_catch_up(each, scene.dataset) == {}
