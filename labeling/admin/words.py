@@ -188,6 +188,7 @@ tell(e.IssueResolved, "set an issue to", "changed {n} issues", lambda data: str(
 
 tell(e.IssueAnchorSet, "moved an issue", "moved {n} issues")
 tell(e.IssueArchived, "deleted an issue", "deleted {n} issues")
+tell(e.ActivityClosed, "closed the work of a day", "closed the work of {n} days")
 
 tell(e.OrganizationMemberAdded, "added a member of the organisation", "added {n} members of the organisation")
 tell(e.OrganizationMemberRoleChanged, "changed a role in the organisation", "changed {n} roles in the organisation")

@@ -523,6 +523,7 @@ OTHERS: tuple[tuple[type[Fact], Teller], ...] = (
     (e.IssueResolved, _said("set an issue to {}", "status")),
     (e.IssueAnchorSet, _said("moved an issue")),
     (e.IssueArchived, _said("deleted an issue")),
+    (e.ActivityClosed, _said("closed a day of work: its signals are deleted")),
 )
 for _type, _teller in (*LABELS, *OTHERS):
     tell(_type, _teller)
