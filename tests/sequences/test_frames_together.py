@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
 from django.db import connections
 
-from labeling.errors import Busy
+from labeling.commands import datasets
+from labeling.errors import Busy, Conflict
 from labeling.log import projector, rebuild
+from labeling.log.event import Intent
 from labeling.queries import labels as queries
 from labeling.rules.label_state import LabelState
 from sequences.projectors import Frames
@@ -17,7 +20,7 @@ from sequences.rules.dense import frame_texts
 from sequences.rules.skeletons import frames_of, skeleton_of
 from tests.sequences.conftest import NAME, Desk
 from tests.sequences.support import bbox
-from tests.sequences.test_projectors import slow_text
+from tests.sequences.test_projectors import shown, slow_text
 from tests.support.installation import is_full
 
 TRACKS = 4
@@ -87,3 +90,44 @@ def test_no_reader_sees_a_frame_of_another_version(committed_db, make_desk, tell
     assert rebuild.compared_catch_up(Frames(), desk.log) == {}
     tell(f"{TRACKS * EDITS} edits, {len(read)} reads of {len({version for version, _ in read})} versions, none stale;"
          f" the actor came {taken[0]} times")  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ["reviewer", "manager"])
+def test_a_labeler_and_who_reviews_edit_different_tracks_at_once_and_one_keyframe_one_of_them(
+    committed_db, make_desk, person, role
+):
+    desk: Desk = make_desk()
+    rea = person(f"rea-{role}")
+    datasets.add_member(intent=Intent(author=desk.ana.id), dataset=desk.log, person=rea.id, role=role)
+    desk.edit(*({"op": "add_track", "frame": 0, "geometry": bbox(n, 0, 20, 30)} for n in range(2)))
+    version = desk.found.state.version
+
+    def together(*edits: Any) -> list[str]:
+        """What became of two edits, the one of the labeler, the other of who reviews, made against the same version."""
+        start, became = threading.Barrier(2), ["", ""]
+
+        def run(place: int, by: Any) -> None:
+            start.wait()
+            try:
+                desk.edit(edits[place], by=by, version=version)
+                became[place] = "done"
+            except Conflict as error:
+                became[place] = f"conflict since {error.since} at {error.touched[0].rpartition('/')[2]}"
+            finally:
+                connections.close_all()
+
+        threads = [threading.Thread(target=run, args=pair) for pair in enumerate((desk.ben, rea))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sorted(became)
+
+    def at(track: int, frame: int) -> dict[str, Any]:
+        return {"op": "set_keyframe", "track": track, "frame": frame, "geometry": bbox(track, frame, 40, 50)}
+
+    assert together(at(1, 5), at(2, 5)) == ["done", "done"]
+    assert together(at(1, 7), at(1, 8)) == ["done", "done"]
+    assert together(at(1, 9), at(1, 9) | {"geometry": bbox(3, 3, 4, 4)}) == [f"conflict since {version} at 9", "done"]
+    projector.bring_up("frames", desk.log, most=10**9)
+    assert shown(desk) == slow_text(desk.found.state, 0, None)
