@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -47,6 +47,7 @@ class SequenceTask:
 
     by_annotation = False
     has_mask = False
+    shape_edits: Mapping[str, str] = {"fit": "fit_track", "rasterize": "rasterize_track"}
     by_frame = True
 
     def __init__(self, name: str) -> None:

@@ -24,6 +24,7 @@ from labeling.api import (
     reports,
     restoring,
     samples,
+    shapes,
     undo,
     work_units,
 )
@@ -76,6 +77,7 @@ urlpatterns = [
     both("datasets/<owner>/<name>/masks", mask_imports.MasksView, "mask-imports"),
     both("datasets/<owner>/<name>/samples", samples.SampleListView, "samples"),
     both("datasets/<owner>/<name>/samples_bulk", samples.SampleBulkView, "samples-bulk"),
+    both("datasets/<owner>/<name>/shapes", shapes.ShapesView, "shapes"),
     both("datasets/<owner>/<name>/workunits", work_units.WorkUnitsView, "work-units"),
     both("activity", reports.ActivityView, "activity"),
     both("issues/<issue>", issues.IssueView, "issue"),

@@ -130,9 +130,11 @@ def save_label(
     return decide(attempt)
 
 
-def edit_label(*, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any, seen: Seen = Seen()) -> Saved:
+def edit_label(
+    *, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any, seen: Seen = Seen(), dry_run: bool = False
+) -> Saved:
     """Apply a list of edits as one atomic command. A labeler's edit of an accepted label reopens it, is refused, or is
-    let through, as the dataset's setting `accepted_label_edits` says.
+    let through, as the dataset's setting `accepted_label_edits` says. A dry run says what would be.
 
     Raises:
         NotFound, Busy, VersionUnknown: as save_label.
@@ -196,6 +198,8 @@ def edit_label(*, intent: Intent, sample: uuid.UUID, label_set: str, edits: Any,
         if facts and not state.exists and not any(isinstance(fact, e.LabelStatusChanged) for fact in facts):
             facts = [*facts, e.LabelStatusChanged(before=None, after="LABELING_IN_PROGRESS", verb="save")]
         rebased = refuse_overlap(found, seen, base, facts)
+        if dry_run:
+            return _saved(found, state, found.head, {"edits": outcome.results, "rebased": rebased})
         masks = [fact.mask["url"] for fact in facts if isinstance(fact, e.BitmapPatched)]
         answer = {"edits": outcome.results, "rebased": rebased}
         return append_to_label(

@@ -6,6 +6,7 @@ document is one event a save, verbatim. Upper apps plug in richer ones from thei
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from labeling import events as e
@@ -35,6 +36,7 @@ class TaskType(Protocol):
     name: str
     by_annotation: bool  #: annotations are kept one by one
     has_mask: bool  #: the pixels of the objects are in one bitmap of the label
+    shape_edits: Mapping[str, str]  #: fit, rasterize → the edit that does so with all objects of a label
     by_frame: bool  #: what is labeled is kept by the numbers of the sample's frames, which go by commands of their own
 
     def parse(self, document: JSON, where: str) -> Document: ...
@@ -70,6 +72,7 @@ class AnnotationTask:
     """Vector labels, and bitmaps whose objects are annotations."""
 
     by_annotation = True
+    shape_edits: Mapping[str, str] = {"fit": "fit_to_image", "rasterize": "rasterize"}
     by_frame = False
 
     def __init__(self, name: str, *, has_mask: bool = False) -> None:
@@ -119,6 +122,7 @@ class VerbatimTask:
 
     by_annotation = False
     has_mask = False
+    shape_edits: Mapping[str, str] = {}
     by_frame = False
 
     def __init__(self, name: str) -> None:

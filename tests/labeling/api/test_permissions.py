@@ -161,6 +161,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("label_set", ""): Row(WHOLE),
     ("label_change", ""): Row({"label_status": "REVIEWED"}),
     ("label_delete", ""): Row(),
+    ("labels_shape", ""): Row({"what": "fit", "dry_run": True}),
     ("masks_import", ""): Row({"masks": [{"reference_id": "nowhere", "mask_url": "x", "annotations": []}]}),
     ("label_edit", ""): Row(EDIT),
     ("label_edit", "submit"): Row(verb("submit")),

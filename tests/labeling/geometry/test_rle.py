@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +184,21 @@ def test_a_box_of_a_mask_is_decoded_without_the_rest() -> None:
     for box in ([0, 0, 40, 30], [3, 4, 20, 9], [39, 29, 40, 30], [0, 5, 1, 6]):
         x0, y0, x1, y1 = box
         assert np.array_equal(rle.decode_box(encoded, box), mask[y0:y1, x0:x1])
+
+
+@given(masks)
+def test_the_hash_is_of_the_mask_whatever_its_runs_look_like(mask: np.ndarray) -> None:
+    found = rle.hash_of_runs(rle.encode(mask))
+    assert found == rle.hash_of_runs(rle.encode(mask, compressed=True))
+    counts = rle.encode(mask)["counts"]
+    cut = [*counts[:-1], counts[-1] - 1, 0, 1] if counts[-1] > 1 else [*counts, 0]
+    assert found == rle.hash_of_runs({"size": list(mask.shape), "counts": cut})
+    other = mask.copy()
+    other[0, -1] = not other[0, -1]
+    assert found != rle.hash_of_runs(rle.encode(other))
+
+
+def test_the_hash_is_the_documented_one_and_knows_the_size() -> None:
+    runs = {"size": [2, 3], "counts": [1, 2, 3]}
+    wanted = hashlib.sha256(b"palimpsest-runs-1" + struct.pack("<IIQQ", 3, 2, 1, 3)).hexdigest()
+    assert rle.hash_of_runs(runs) == wanted != rle.hash_of_runs({"size": [3, 2], "counts": [1, 2, 3]})
