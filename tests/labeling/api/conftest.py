@@ -15,6 +15,7 @@ import pytest
 from django.test import Client
 from django.test.client import ClientHandler
 
+from labeling.api import feed
 from labeling.commands import people
 from labeling.log import store
 from labeling.models import Person
@@ -96,6 +97,12 @@ class Caller:
 
     def delete(self, path: str, body: Any = None, **options: Any) -> Answer:
         return self.send("DELETE", path, body, **options)
+
+
+@pytest.fixture(autouse=True)
+def short_feeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for what does not happen."""
+    monkeypatch.setattr(feed, "longest_s", 0.1)
 
 
 @pytest.fixture

@@ -120,7 +120,8 @@ def test_over_any_disconnects_it_is_the_slice_exactly(worked, seed):
     ]
 
 
-def test_who_listens_hears_what_happens_meanwhile(committed_db, street):
+def test_who_listens_hears_what_happens_meanwhile(committed_db, street, monkeypatch):
+    monkeypatch.setattr(feeds, "longest_s", 20)
     heard: list[bytes] = []
     first = street.head
 
