@@ -33,7 +33,8 @@ _SOURCES = {
     "labeling_datasetasset": "SELECT sha256, size_bytes, NULL::text AS path FROM labeling_datasetasset",
     "labeling_asset": "SELECT sha256, size_bytes, NULL::text FROM labeling_asset WHERE sha256 IS NOT NULL",
     "labeling_maskfile": (
-        "SELECT sha256, size_bytes, 'masks/' || left(sha256, 2) || '/' || sha256 || '.png' FROM labeling_maskfile"
+        "SELECT sha256, size_bytes, 'masks/' || left(sha256, 2) || '/' || sha256 || '.png' AS path"
+        " FROM labeling_maskfile"
     ),
     "releases_releasebuild": (
         "SELECT sha256, size_bytes, path FROM releases_releasebuild WHERE status = 'SUCCEEDED' AND path <> ''"

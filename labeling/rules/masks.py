@@ -13,7 +13,9 @@ stuff where `has_instances` is false, else its objects are things. Points, lines
 pixel.
 
 A map is known by a key: a hash of all that its pixels depend on, so equal keys are equal pixels, and what is known by
-its key need not be made again. `DEFINITION` is part of it, to be raised when the same input would give other pixels.
+its key need not be made again. `DEFINITION` is part of it, to be raised when the same input would give other pixels or
+other colours, with a migration that forgets the rows and the checkpoint of masks: then actors make them anew, and an
+older backup is restored without them.
 """
 
 from __future__ import annotations
