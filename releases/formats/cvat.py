@@ -290,7 +290,9 @@ def _told(sample: Sample, track: Track, item: Annotation, frame: int, piece: int
         losses.add("category of a keyframe", LEFT_OUT, sample=sample.name, frame=frame, annotation=item)
     geometry = outlines.sound(item.geometry)
     if geometry is None:
-        losses.add("geometry that shows nothing", LEFT_OUT, sample=sample.name, frame=frame, annotation=item)
+        losses.add(
+            "geometry that shows nothing in a picture", LEFT_OUT, sample=sample.name, frame=frame, annotation=item
+        )
         return None
     if geometry["type"] in ("polygon", "polyline"):
         if piece >= len(geometry["parts"]):

@@ -64,7 +64,7 @@ def _sample(sample: Sample) -> JSON:
         clock = sample.clock
         found["clock"] = {
             "frames": clock.frames,
-            "times": None if clock.times is None else list(clock.times),
+            "times": None if clock.times is None else [_long(time) for time in clock.times],
             "extrapolate": clock.extrapolate,
             "hold": clock.hold,
         }
@@ -80,6 +80,11 @@ def _sparse(item: Annotation | Frame | Track) -> JSON:
             continue
         found[field.name] = value
     return found | {"category_id": item.category_id} if isinstance(item, Annotation | Track) else found
+
+
+def _long(time: float) -> Any:
+    """A time, tagged where it is longer than JSON's numbers are."""
+    return values.tagged(time) if isinstance(time, int) else time
 
 
 def _plain(value: Any) -> Any:
@@ -129,7 +134,7 @@ def _category(item: JSON) -> Category:
 def _read(lines: bytes, findings: Findings) -> Iterator[Sample]:
     for nth, row in enumerate(lines.splitlines(), 1):
         try:
-            yield _read_sample(values.parse(row, where=f"line {nth}"))
+            yield _read_sample(jsons.parsed(row))
         except (ValueError, TypeError, KeyError, AttributeError):
             findings.add(f"{_SAMPLES} line {nth}", "is no sample of this format")
 
@@ -147,7 +152,7 @@ def _read_sample(said: JSON) -> Sample:
         **known,
         frames=[Frame(**frame) for frame in said["frames"]],
         tracks=tracks,
-        clock=None if clock is None else Clock(**clock),
+        clock=None if clock is None else Clock(**clock | {"times": values.untagged(clock["times"])}),
     )
 
 

@@ -127,11 +127,16 @@ def polygon(*rings: Points) -> Geometry:
 
 
 def sound(geometry: Geometry) -> Geometry | None:
-    """The geometry as the other functions here take it; None where it shows nothing.
+    """The geometry as the other functions here take it; None where it shows nothing in a picture.
 
     The protocol takes boxes of any number of points, rings of two, and lists without an element: a box is the one
-    around its points, and what is no ring or line is left away. One that is sound is returned as it is.
+    around its points, and what is no ring or line is left away. One that is sound is returned as it is. Points in
+    space, those of a point cloud, are in no picture.
     """
+    if geometry["type"] in ("bbox", "point", "polygon", "polyline") and any(
+        len(point) != 2 for point in vertices_of(geometry)
+    ):
+        return None
     match geometry["type"]:
         case "bbox":
             points = geometry["points"]

@@ -199,7 +199,7 @@ def _sound(item: Annotation, losses: Losses, sample: str, frame: int | None) -> 
         return item
     geometry = outlines.sound(item.geometry)
     if geometry is None:
-        losses.add("geometry that shows nothing", LEFT_OUT, sample=sample, frame=frame, annotation=item)
+        losses.add("geometry that shows nothing in a picture", LEFT_OUT, sample=sample, frame=frame, annotation=item)
         return None
     return item if geometry is item.geometry else replace(item, geometry=geometry)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -23,16 +24,21 @@ from PIL import Image
 from pycocotools.coco import COCO
 from rest_framework.test import APIClient
 
+from labeling.api.requests import WIDE
 from labeling.commands import assets, labels, people, samples
 from labeling.events import Downloaded
-from labeling.geometry import rle
-from labeling.log import store
+from labeling.geometry import png, rle
+from labeling.log import store, values
 from labeling.log.event import SECURITY, Intent
 from labeling.models import Person
-from releases import actors, commands, exports, files, reading
-from releases.formats.registry import WRITTEN
+from releases import actors, commands, exports, files, packing, queries, reading
+from releases.formats import native
+from releases.formats.files import Given
+from releases.formats.format import Findings
+from releases.formats.registry import FORMATS, WRITTEN
 from releases.models import ExportBuild
 from tests.conftest import MakeDataset
+from tests.e2e.documents import ALL_TYPES, TASK_ATTRIBUTES, label_attributes, sample_attributes
 from tests.releases.conftest import Built, box
 
 Make = Callable[..., Any]
@@ -287,3 +293,125 @@ def test_the_bytes_depend_on_no_clock_locale_or_hash_seed() -> None:
         hashes.add(done.stdout)
     assert len(hashes) == 1, hashes
     assert {line.split()[0] for line in hashes.pop().splitlines()} == WRITTEN
+
+
+def bitmap_of(owner: Person, ids: Any) -> str:
+    """The host-less address of an uploaded bitmap."""
+    asset = assets.plan_asset(owner=owner.id, filename="mask.png")
+    assets.store_asset(asset, ContentFile(png.write_ids(ids)))
+    return f"/media/{asset.token}/{asset.filename}"
+
+
+def test_a_dataset_of_bitmaps_becomes_the_very_pixels(
+    person: Make, dataset: MakeDataset, sample: Make, label: Make, release: MakeRelease
+) -> None:
+    ana = person()
+    parks = dataset(ana, name="parks", task_type="segmentation-bitmap")
+    ids = np.zeros((20, 30), dtype=np.uint32)
+    ids[2:9, 3:12], ids[4, 5], ids[10:, 20:] = 1, 7, 7
+    park = sample(parks, ana, name="park.png", attributes={"image": {"url": picture(ana, 30, 20)}})
+    drawn = [{"id": 1, "category_id": 1}, {"id": 7, "category_id": 3, "attributes": {"old": True}}]
+    label(park, ana, {"annotations": drawn, "segmentation_bitmap": {"url": bitmap_of(ana, ids)}})
+    built = release(parks, ana)
+    _, data = exported(built, format="coco-panoptic")
+    found = files_of(data)
+    [said] = json.loads(found["annotations/panoptic_default.json"])["annotations"]
+    values = np.asarray(Image.open(io.BytesIO(found["annotations/panoptic_default/park.png"]))).astype(int)
+    assert [item["category_id"] for item in said["segments_info"]] == [1, 3]
+    assert ((values[..., 0] == 1) == (ids == 1)).all() and ((values[..., 0] == 2) == (ids == 7)).all()
+    _, data = exported(built, format="instance-png")
+    values = np.asarray(Image.open(io.BytesIO(files_of(data)["masks/park.png"])))
+    assert ((values == 2) == (ids == 7)).all()
+
+
+def test_a_sequence_becomes_sparse_tracks_and_dense_frames(
+    person: Make, dataset: MakeDataset, sample: Make, label: Make, release: MakeRelease
+) -> None:
+    ana = person()
+    drives = dataset(ana, name="drives", task_type="image-vector-sequence")
+    frames = [{"image": {"url": picture(ana)}, "name": f"f{n}"} for n in range(6)]
+    drive = sample(drives, ana, name="drive", attributes={"frames": frames})
+
+    def seen(x: float, *, keyframe: bool) -> dict[str, Any]:
+        return box(1, 1, x) | {"track_id": 4, "is_keyframe": keyframe}
+
+    xs = [(10.0, True), (12.0, False), (14.0, True), None, None, (30.0, True)]
+    shown = [{"annotations": [] if item is None else [seen(item[0], keyframe=item[1])]} for item in xs]
+    label(drive, ana, {"frames": shown})
+    built = release(drives, ana)
+    _, data = exported(built, format="cvat-video")
+    text = files_of(data)["drive/annotations.xml"].decode()
+    boxes = re.findall(r'<box frame="(\d)" keyframe="1" outside="(\d)" occluded="0" xtl="([\d.]+)"', text)
+    assert boxes == [("0", "0", "10"), ("2", "0", "14"), ("3", "1", "14"), ("5", "0", "30")]
+    assert "<width>100</width><height>80</height>" in text
+    _, data = exported(built, format="mot", coordinates="from-0")
+    rows = [line.split(",")[:3] for line in files_of(data)["drive/gt/gt.txt"].decode().splitlines()]
+    assert rows == [["1", "4", "10"], ["2", "4", "12"], ["3", "4", "14"], ["6", "4", "30"]]
+    _, data = exported(built, format="native")
+    [line] = files_of(data)["samples.jsonl"].splitlines()
+    assert sorted(json.loads(line)["tracks"][0]["entries"]) == ["0", "2", "3", "5"]
+
+
+def test_a_sequence_of_bitmaps_becomes_mots(
+    person: Make, dataset: MakeDataset, sample: Make, label: Make, release: MakeRelease
+) -> None:
+    ana = person()
+    walks = dataset(ana, name="walks", task_type="image-segmentation-sequence")
+    walk = sample(walks, ana, name="walk", attributes={"frames": [{"image": {"url": picture(ana, 30, 20)}}] * 2})
+    maps = []
+    for shift in (0, 4):
+        ids = np.zeros((20, 30), dtype=np.uint32)
+        ids[2:9, 3 + shift : 12 + shift] = 2
+        maps.append(ids)
+    drawn = [
+        {
+            "annotations": [{"id": 2, "category_id": 2, "track_id": 9, "is_keyframe": True}],
+            "segmentation_bitmap": {"url": bitmap_of(ana, ids)},
+        }
+        for ids in maps
+    ]
+    label(walk, ana, {"frames": drawn})
+    _, data = exported(release(walks, ana), format="mots")
+    found = files_of(data)
+    for nth, ids in enumerate(maps):
+        values = np.asarray(Image.open(io.BytesIO(found[f"walk/instances/{nth:06d}.png"])))
+        assert ((values == 2009) == (ids == 2)).all()
+
+
+def as_sent(document: Any) -> Any:
+    """A document as the API reads it."""
+    return values.parse(json.dumps(document).encode(), wide=WIDE)
+
+
+@pytest.mark.parametrize("task_type", ALL_TYPES)
+def test_labels_of_every_task_type_are_exported_in_every_format(
+    task_type: str,
+    person: Make,
+    dataset: MakeDataset,
+    sample: Make,
+    label: Make,
+    release: MakeRelease,
+) -> None:
+    """What a format cannot say of a type is listed; our own archive has all of it, and reads it back."""
+    ana = person()
+    made = dataset(ana, name="all", task_type=task_type, task_attributes=TASK_ATTRIBUTES)
+    url = picture(ana, 30, 20)
+    one = sample(made, ana, name="one", attributes=as_sent(sample_attributes(task_type, url)))
+    ids = np.zeros((20, 30), dtype=np.uint32)
+    ids[2:9, 3:12] = 1
+    label(one, ana, as_sent(label_attributes(task_type, bitmap_of(ana, ids))))
+    row = release(made, ana).row
+    given = list(reading.read(queries.state_of(row))[1])
+    for name in sorted(WRITTEN):
+        kind = FORMATS[name]
+        sink = io.BytesIO()
+        packing.pack(kind, *reading.read(queries.state_of(row)), kind.parsed({}), sink)
+        found = files_of(sink.getvalue())
+        if name == "native":
+            assert list(native.read(Given(found), findings := Findings(), kind.parsed({})).samples) == given
+            assert findings.rows == []
+        elif given[0].document is not None:
+            left = {
+                line["what"] for line in json.loads(found["losses.json"])["summary"] if line["became"] == "left out"
+            }
+            assert left & {"document", "image"}, name

@@ -79,8 +79,8 @@ def test_nothing_is_dropped_without_a_line(kind: Format) -> None:
 
 GEOMETRIC = {
     "bbox", "rbox", "polygon", "polyline", "point", "skeleton", "ellipse", "bitmap", "no category",
-    "object without points", "object without an outline or points", "overlaps", "geometry that shows nothing",
-    "object without pixels", "outside of the picture",
+    "object without points", "object without an outline or points", "overlaps",
+    "geometry that shows nothing in a picture", "object without pixels", "outside of the picture",
 }  # fmt: skip
 
 
