@@ -127,6 +127,21 @@ def opened(
         yield found
 
 
+@contextmanager
+def opened_to_compare(tables: Iterable[str]) -> Iterator[Beside]:
+    """New and empty tables for a transaction that is rolled back, which leaves nothing of them.
+
+    They are logged, though nobody needs that: of an unlogged table the empty files are brought to the disk at once.
+    """
+    live = {table: _live(table) for table in tables}
+    found = Beside(f"compared_{uuid.uuid4().hex}", live)
+    with connection.cursor() as cursor:
+        cursor.execute(f'CREATE SCHEMA "{found.schema}"')
+        for table, each in live.items():
+            cursor.execute(f"CREATE TABLE {found.sql(table)} (LIKE {each.sql} INCLUDING ALL)")
+    yield found
+
+
 def unfinished(log: uuid.UUID) -> bool:
     """Whether some rebuild of this log was begun and not ended."""
     with connection.cursor() as cursor:

@@ -245,7 +245,7 @@ def rebuild_catch_up(
         LogGap: events are missing.
         RebuildGoingOn, NoSchema: see there.
     """
-    with _beside(projector, log, projector.name, restart=restart) as place:
+    with _beside(projector, log, restart=restart) as place:
         with connection.cursor() as cursor:
             resumed = _checkpoint_beside(cursor, projector, log, place)
         if progress:
@@ -279,15 +279,17 @@ def rebuild_catch_up(
 @contextmanager
 def remade(projector: CatchUp, log: uuid.UUID, *, up_to: int) -> Iterator[beside.Beside]:
     """What the projector makes of the events up to an offset, beside; for a transaction that is rolled back."""
-    with _beside(projector, log, f"to compare {projector.name}") as place:
-        while _page_beside(projector, log, place, up_to):
-            pass
+    with beside.opened_to_compare(projector.tables) as place:
+        with place.in_front():
+            for page in store.pages(log, up_to=up_to):
+                while page:
+                    part = _cut(page, _most_streams(projector))
+                    projector.project(log, part)
+                    page = page[len(part) :]
         yield place
 
 
-def _beside(
-    projector: CatchUp, log: uuid.UUID, part: str, *, restart: bool = False
-) -> AbstractContextManager[beside.Beside]:
+def _beside(projector: CatchUp, log: uuid.UUID, *, restart: bool) -> AbstractContextManager[beside.Beside]:
     """The tables beside those of a catch-up projector, with its checkpoint."""
     checkpoints = "CREATE UNLOGGED TABLE {schema}.log_checkpoint (LIKE log_checkpoint INCLUDING ALL)"
     tables = (
@@ -296,7 +298,7 @@ def _beside(
     )
     return beside.opened(
         log,
-        part,
+        projector.name,
         projector.tables,
         folded_by=[type(projector).__module__, *vocabulary.modules()],
         definitions=[checkpoints, *tables],
