@@ -24,6 +24,7 @@ from sequences.projectors import Frames
 from sequences.queries.frames import lines_of_label
 from sequences.rules.dense import clock_mark, frame_texts, segments, unpacked
 from sequences.rules.documents import rendered_frames
+from sequences.rules.edits.subjects import UNSHOWN
 from sequences.rules.skeletons import clock_of, frames_of, skeleton_of
 from tests.e2e.documents import label_attributes
 from tests.sequences.conftest import NAME, Desk
@@ -184,7 +185,7 @@ def some_edit(chance: random.Random) -> JSON:
     if "keyframe" in op or op in ("add_track", "split_track"):
         edit["frame"] = chance.randrange(12)
     if op in ("set_keyframe", "add_track"):
-        form = chance.choice([form for form in FORMS if not form.startswith("cuboid") and form != "mask"])
+        form = chance.choice([form for form in FORMS if form not in (*UNSHOWN, "mask")])
         edit["geometry"] = (
             FORMS[form] if chance.random() < 0.5 else bbox(chance.randint(0, 9), chance.randint(0, 9), 20, 30)
         )

@@ -20,11 +20,13 @@ from sequences.rules.track_state import tracks_of
 
 JSON = dict[str, Any]
 
-#: The forms of geometry of a task type; where none are said, all but cuboids.
+#: The forms of geometry of a task type; where none are said, all but UNSHOWN.
 FORMS = {
     "pointcloud-cuboid-sequence": CUBOIDS,
     "pointcloud-vector-sequence": (*CUBOIDS, "polygon", "polyline", "point"),
 }
+#: A document of images cannot show these in a frame, so it could not be uploaded again.
+UNSHOWN = (*CUBOIDS, "orientation")
 #: What stays as it was when somebody sets a keyframe without saying it.
 STEPPED = ("attributes", "category_id", "object_id", "extra")
 
@@ -120,7 +122,7 @@ class Subjects(Editor):
             return {"type": "mask"}
         geometry = track_geometry(edit, place)
         forms = FORMS.get(kind)
-        if geometry["type"] not in forms if forms else geometry["type"] in CUBOIDS:
+        if geometry["type"] not in forms if forms else geometry["type"] in UNSHOWN:
             raise InvalidValue(f"{place}.geometry.type", f"must be one that labels of {kind} have")
         return geometry
 

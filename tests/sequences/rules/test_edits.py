@@ -317,6 +317,7 @@ def test_where_several_sensors_have_the_same_number_the_sensor_says_which():
     [
         ("image-vector-sequence", cuboid(), False),
         ("image-vector-sequence", point(1), True),
+        ("image-vector-sequence", {"type": "orientation"}, False),
         ("pointcloud-cuboid-sequence", cuboid(), True),
         ("pointcloud-cuboid-sequence", point(1), False),
         ("pointcloud-vector-sequence", cuboid(), True),
