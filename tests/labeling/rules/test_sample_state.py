@@ -49,6 +49,22 @@ CASES: list[tuple[Fact, JSON]] = [
     (e.SampleArchived(), {"exists": False}),
 ]
 
+A, B, C = ({"image": {"url": f"https://example.org/{name}.png"}} for name in "abc")
+FRAMES: list[tuple[Fact, list[JSON]]] = [
+    (e.SampleFramesAdded(frame=1, frames=[C]), [A, C, B]),
+    (e.SampleFramesAdded(frame=2, frames=[C]), [A, B, C]),
+    (e.SampleFramesRemoved(frame=0), [B]),
+    (e.SampleFrameMoved(frame=0, to=1), [B, A]),
+    (e.SampleFrameTimed(frame=1, timestamp=5), [A, B | {"timestamp": 5}]),
+]
+
+
+@pytest.mark.parametrize("fact, frames", FRAMES)
+def test_what_a_fact_does_to_the_frames_of_a_sequence(fact, frames):
+    before = replace(sample(), attributes={"frames": [A, B], "fps": 5})
+    assert after(before, fact).attributes == {"frames": frames, "fps": 5}
+    assert before.attributes["frames"] == [A, B]
+
 
 @pytest.mark.parametrize("fact, changes", CASES)
 def test_what_a_fact_does_to_the_sample(fact, changes):
@@ -58,7 +74,7 @@ def test_what_a_fact_does_to_the_sample(fact, changes):
 
 
 def test_every_fact_of_a_sample_is_in_the_table():
-    assert {type(fact) for fact, _ in CASES} | {e.SampleAdded} == set(e.SAMPLE_EVENTS)
+    assert {type(fact) for fact, _ in [*CASES, *FRAMES]} | {e.SampleAdded} == set(e.SAMPLE_EVENTS)
 
 
 def test_a_fact_of_something_else_is_refused():
