@@ -91,12 +91,12 @@ class InvalidValue(PalimpsestError):
 
 
 class AnnotationNotFound(InvalidValue):
-    """An edit names an annotation that the label does not hold."""
+    """An edit names an annotation, or another piece of a label, that the label does not hold."""
 
     code = "annotation_unknown"
 
-    def __init__(self, field: str) -> None:
-        super().__init__(field, "the label holds no such annotation; read the label again")
+    def __init__(self, field: str, what: str = "annotation") -> None:
+        super().__init__(field, f"the label holds no such {what}; read the label again")
 
 
 class NotPermitted(PalimpsestError):

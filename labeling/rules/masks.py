@@ -243,7 +243,7 @@ class Masks:
         if self.height * self.width > MOST_PIXELS:
             return TOO_MANY_PIXELS
         if kind in ("instance", "panoptic") and not all(0 < item.id <= MAX_ID for item in self.picture.objects):
-            return f"The ids of objects in a map are from 1 to {MAX_ID}; this label has others. Ask for run lengths."
+            return f"The ids of objects in a map are from 1 to {MAX_ID}; ask for the run lengths of instances instead."
         if kind in ("semantic", "panoptic") and not all(0 <= meaning.id <= MAX_ID for meaning in self.meanings):
             return f"The ids of categories in a map are from 1 to {MAX_ID}; this label has others."
         return None

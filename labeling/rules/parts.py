@@ -42,6 +42,7 @@ class Parts:
     unique: tuple[str, ...] = ()  #: fields that no two pieces of a label have in common
     #: Facts by which what came before means something else (the numbers of frames): nothing is put back across them.
     barriers: tuple[type[Fact], ...] = ()
+    of_all: frozenset[str] = frozenset()  #: edits that speak of all pieces where they name none
     stands: Callable[[Any], bool] = lambda document: True  #: whether pieces fit to such a `LabelState.document`
 
 
@@ -63,6 +64,14 @@ def of_table(table: str) -> Parts:
 
 def referring() -> list[str]:
     return [field for parts in _plugged.values() for field in parts.referring]
+
+
+def speaks_of_all(edit: JSON) -> bool:
+    """Whether an edit, whatever it holds, speaks of all pieces of a kind."""
+    name = edit.get("op")
+    return isinstance(name, str) and any(
+        name in parts.of_all and not any(field in edit for field in parts.referring) for parts in _plugged.values()
+    )
 
 
 def is_barrier(fact: Fact) -> bool:

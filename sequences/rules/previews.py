@@ -33,7 +33,7 @@ def filled(body: JSON) -> JSON:
     wanted = _ids(body.get("objects_to_interpolate"))
     if not key_frames:
         raise InvalidValue("key_frames", "must hold at least one frame")
-    times = _times(body.get("times"))
+    times = _times(body.get("times"), max(key_frames) + 1)
     frames: dict[int, dict[Any, JSON]] = {
         frame: {item["id"]: item for item in items if item["id"] not in wanted} for frame, items in key_frames.items()
     }
@@ -89,10 +89,12 @@ def _ids(value: Any) -> list[int | str]:
     return list(dict.fromkeys(_id(item, f"objects_to_interpolate[{index}]") for index, item in enumerate(items)))
 
 
-def _times(value: Any) -> list[float] | None:
+def _times(value: Any, frames: int) -> list[float] | None:
     if value is None:
         return None
     times = checked_list(value, "times")
+    if len(times) < frames:
+        raise InvalidValue("times", f"must have one for each frame up to the last key frame, which are {frames}")
     for index, item in enumerate(times):
         if type(item) not in (int, float) or not math.isfinite(item):
             raise InvalidValue(f"times[{index}]", "must be a number")

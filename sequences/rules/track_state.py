@@ -406,5 +406,6 @@ TRACKS = Parts(
     barriers=(e.FramesRearranged,),
     stands=lambda document: document is not None and "skeleton" in document,
     referring=("track", "source", "track_id"),
+    of_all=frozenset({"rasterize_track", "fit_track"}),
     deeds=deeds,
 )

@@ -35,6 +35,7 @@ def references(edits: Any) -> tuple[list[str], list[int], bool]:
             continue
         if (isinstance(edit.get("op"), str) and edit["op"] in NEED_ALL) or edit.get("or_remove"):
             everything = True
+        everything = everything or parts.speaks_of_all(edit)
         for key in ("annotation", "to", "id", "uuid", *parts.referring()):
             value = edit.get(key)
             if type(value) is int:

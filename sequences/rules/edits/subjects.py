@@ -80,7 +80,7 @@ class Subjects(Editor):
             and (sensor is None or track["sensor"] == sensor)
         ]
         if not found:
-            raise AnnotationNotFound(f"{place}.{key}")
+            raise AnnotationNotFound(f"{place}.{key}", "track")
         if len(found) > 1:
             raise InvalidValue(f"{place}.{key}", "is the number of several tracks; name its uuid, or the sensor")
         return found[0]

@@ -227,6 +227,10 @@ def test_pictures_that_are_too_large_or_unknown_and_ids_that_do_not_fit_are_refu
     assert scene.mask().status == 409 and scene.mask("kind=semantic").status == 200
     projector.catch_up(scene.dataset)
     assert scene.mask("format=rle").json["segments"][0]["id"] == 2**24
+    panoptic = scene.mask("kind=panoptic&format=rle")
+    assert panoptic.status == 409 and "run lengths of instances" in panoptic.detail, (
+        "those of panoptics are refused too"
+    )
     for query in ("kind=x", "format=bmp", "frame=1", "frame=-1", "whole=1", "compressed=2", "stuff=no"):
         assert scene.mask(query).status == 400, query
     cloud = make_scene(

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from labeling.api.schemas.edits import OPERATIONS as LABELINGS_EDITS
-from sequences.api.schemas import TRACK_EDITS
+from sequences.api.schemas import ALL, TRACK_EDITS
 from sequences.rules.edits import TRACK_OPERATIONS
+from sequences.rules.track_state import TRACKS
 from tests.labeling.api.conftest import caller, make_street  # noqa: F401 - fixtures
 from tests.sequences.rules.test_documents import box, frames
 from tests.sequences.support import bbox
+from tests.support.masks import picture, upload
 
 JSON = dict[str, Any]
 
@@ -34,6 +36,7 @@ def test_the_documented_track_edits_are_those_that_there_are():
         sensor = set() if op == "set_interpolation" else {"sensor"}
         assert fields | sensor == set(TRACK_OPERATIONS[op][1]), op
     assert not documented.keys() & LABELINGS_EDITS.keys()
+    assert TRACKS.of_all == {*ALL}
 
 
 def test_tracks_say_when_each_is_there_and_what_was_set(walk):
@@ -192,6 +195,7 @@ def test_a_preview_fills_the_frames_between_and_saves_nothing(walk):
         ({"key_frames": {"0": seen(("a", 0), ("a", 1))}, "objects_to_interpolate": ["a"]}, 400,
          "key_frames.0.objects[1].id"),
         ({"key_frames": {"0": seen(("a", 0))}, "objects_to_interpolate": ["a"], "times": ["x"]}, 400, "times[0]"),
+        ({"key_frames": {"1": seen(("a", 0))}, "objects_to_interpolate": ["a"], "times": [0]}, 400, "times"),
         ({"key_frames": {"0": seen(("a", 0))}, "objects_to_interpolate": ["a"], "x": 1}, 400, "body"),
         ({"key_frames": {"0": seen(("a", 0)), "999999": seen(("a", 0))}, "objects_to_interpolate": ["a"]}, 413, None),
     ],
@@ -203,3 +207,40 @@ def test_a_preview_that_does_not_fit_is_refused_by_the_name_of_its_field(walk, b
 
 def test_nobody_gets_a_preview_without_a_key(caller, walk):  # noqa: F811
     assert caller().post("/interpolate/", {}).status == 401
+
+
+@pytest.fixture
+def film(make_street: Any, sample: Any) -> Any:  # noqa: F811
+    """The walk, over five pictures of 64 x 48 pixels that are here; both tracks also reach out of theirs."""
+    street = make_street("image-vector-sequence")
+    image = {"image": {"url": upload(street.ana.person, picture(64, 48))}}
+    street.sample = sample(street.id, street.ana.person, attributes={"frames": [image] * 5})
+    street.label = f"/labels/{street.sample}/ground-truth"
+    assert street.ana.put(f"{street.label}/", {"attributes": WALK}).status == 201
+    for track, frame in ((1, 1), (2, 2)):
+        edit = {"op": "set_keyframe", "track": track, "frame": frame, "geometry": bbox(-4, -4, 4, 4)}
+        assert street.ana.post(f"{street.label}/edits/", {"edits": [edit]}).status == 200
+    return street
+
+
+@pytest.mark.parametrize("in_bulk", [False, True])
+def test_an_edit_that_names_no_track_is_of_all_that_are_stored(film, in_bulk):
+    if in_bulk:
+        dry = film.ben.post(f"{film.path}/shapes/", {"what": "fit", "dry_run": True}).json
+        done = film.ben.post(f"{film.path}/shapes/", {"what": "fit"}).json
+        assert dry["objects_changed"] == done["objects_changed"] == 2
+        assert film.ben.post(f"{film.path}/shapes/", {"what": "rasterize"}).json["objects_changed"] == 2
+    else:
+        fitted = film.ben.post(f"{film.label}/edits/", {"edits": [{"op": "fit_track"}]}).json["edits"][0]
+        assert [(one["track_id"], one["frames"]) for one in fitted["done"]] == [(1, [1]), (2, [2])]
+        drawn = film.ben.post(f"{film.label}/edits/", {"edits": [{"op": "rasterize_track"}]}).json["edits"][0]
+        assert [one["track_id"] for one in drawn["done"]] == [1, 2] and drawn["skipped"] == []
+    shown = film.ana.get(f"{film.label}/frames/?from=2&to=3").json[0]["annotations"]
+    assert {item["geometry"]["type"] for item in shown} == {"bitmap"}
+    assert [item["points"] for item in shown if item["track_id"] == 2] == [[[0, 0], [8, 8]]]
+
+
+def test_a_track_that_is_not_there_is_called_a_track(walk):
+    answer = walk.edit({"op": "delete_keyframe", "track": 9, "frame": 0})
+    assert (answer.status, answer.json["code"]) == (400, "annotation_unknown")
+    assert answer.detail == "edits[0].track: the label holds no such track; read the label again"
