@@ -99,10 +99,22 @@ def _imported(told: Telling) -> str:
     return f"uploaded a sequence with {count} track{'s' * (count != 1)}"
 
 
+def _rearranged(told: Telling) -> str:
+    runs = told.fact.frames
+    olds = [first for first, _ in runs if first is not None]
+    new = sum(count for first, count in runs if first is None)
+    gone = told.fact.before - sum(count for first, count in runs if first is not None)
+    done = [f"{count} {word}" for count, word in ((new, "new"), (gone, "gone")) if count]
+    if olds != sorted(olds):
+        done.append("some moved")
+    said = "let the label go along with the frames of its sample"
+    return f"{said}: {listed(done)}" if done else said
+
+
 SENTENCES: tuple[tuple[type[Fact], Teller], ...] = (
     (e.TracksImported, _imported),
     (e.SequenceDocumentSet, lambda told: "set what the sequence holds beside its objects"),
-    (e.FramesRearranged, lambda told: "let the label go along with the frames of its sample"),
+    (e.FramesRearranged, _rearranged),
     (e.TrackAdded, _added),
     (e.TrackRestored, _restored),
     (e.TrackRemoved, _of("removed {}")),

@@ -403,7 +403,12 @@ def _status(told: Telling) -> str:
     if fact.before is None and fact.verb == "save":
         return "began the label"
     verb = VERBS.get(fact.verb)
-    return f"{verb}: {was or 'unlabeled'} became {becomes}" if verb else f"set the status from {was} to {becomes}"
+    was = was or "unlabeled"
+    return f"{verb}: {was} became {becomes}" if verb else f"set the status from {was} to {becomes}"
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame{'s' * (count != 1)}"
 
 
 def _scene(told: Telling) -> str:
@@ -497,8 +502,8 @@ OTHERS: tuple[tuple[type[Fact], Teller], ...] = (
     (e.SampleChanged, _changed("sample")),
     (e.SamplePrioritySet, _priority),
     (e.SampleAssigned, _assigned),
-    (e.SampleFramesAdded, lambda told: f"added {len(told.fact.frames)} frames at {told.fact.frame}"),
-    (e.SampleFramesRemoved, lambda told: f"removed {told.fact.count} frames from {told.fact.frame} on"),
+    (e.SampleFramesAdded, lambda told: f"added {_frames(len(told.fact.frames))} at {told.fact.frame}"),
+    (e.SampleFramesRemoved, lambda told: f"removed {_frames(told.fact.count)} from {told.fact.frame} on"),
     (e.SampleFrameMoved, lambda told: f"moved frame {told.fact.frame} to {told.fact.to}"),
     (e.SampleFrameTimed, lambda told: f"set the time of frame {told.fact.frame}"),
     (e.SampleArchived, _said("deleted the sample")),

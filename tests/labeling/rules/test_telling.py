@@ -91,6 +91,10 @@ FACTS = [
         e.LabelStatusChanged(before="LABELED", after="SKIPPED", verb="override"),
         "set the status from labeled to skipped",
     ),
+    (
+        e.LabelStatusChanged(before=None, after="PRELABELED", verb="upload"),
+        "set the status from unlabeled to prelabeled",
+    ),
     (e.SceneAttributesSet(scene={"rain": True}), "set rain from no to yes for the whole image"),
     (e.ClassificationAssigned(category_id=2), "gave the image the category lorry"),
     (

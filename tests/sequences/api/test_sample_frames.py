@@ -43,6 +43,26 @@ def test_a_frame_is_removed_with_what_was_set_there(walk):
     assert (told["type"], told["reason"]) == ("FramesRearranged", "cut")
 
 
+def test_the_history_says_what_became_of_the_frames(walk):
+    new = [{"image": {"url": "https://example.org/x.png"}}]
+    for edit in (
+        {"op": "append", "frames": new},
+        {"op": "move", "frame": 0, "to": 3},
+        {"op": "set_timestamp", "frame": 1, "timestamp": 7},
+        {"op": "remove", "frame": 1, "count": 2},
+    ):
+        assert change(walk, edit).status == 200
+    name = walk.ana.person.username
+    told = [item["sentence"].removeprefix(f"{name} ") for item in walk.ana.get(f"/samples/{walk.sample}/history/").json]
+    along = "let the label go along with the frames of its sample"
+    assert told[-8:] == [
+        "added 1 frame at 3", f"{along}: 1 new",
+        "moved frame 0 to 3", f"{along}: some moved",
+        "set the time of frame 1", along,
+        "removed 2 frames from 1 on", f"{along}: 2 gone",
+    ]  # fmt: skip
+
+
 def test_what_others_changed_since_is_refused_with_where_to_read_it(walk):
     assert change(walk, {"op": "move", "frame": 0, "to": 2}, If_Match='"2"').status == 200
     answer = change(walk, {"op": "remove", "frame": 0}, If_Match='"2"')
