@@ -78,6 +78,8 @@ def import_masks(
     if len(items) > MOST_MASKS:
         raise InvalidValue("masks", f"must be at most {MOST_MASKS}; send several requests")
     kind = task_type(dataset.dataset.task_type)
+    if kind.by_frame:
+        raise Refused("Masks are imported into labels of one picture each, and labels of this dataset have frames.")
     if not kind.by_annotation:
         raise Refused("Labels of this dataset are set by whole documents, so no masks are imported into them.")
     if not LabelSet.objects.filter(dataset_id=dataset.id, name=how.label_set, archived=False).exists():

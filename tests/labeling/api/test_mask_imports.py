@@ -107,3 +107,10 @@ def test_nothing_inside_is_fetched(hall: Any, url: str) -> None:
     [one] = answer.json["results"]
     assert one["outcome"] == "failed" and one["error"]["field"] == "masks[0].mask_url"
     assert "127.0.0.1" not in answer.raw.decode() and "passwd" not in answer.raw.decode()
+
+
+@pytest.mark.parametrize("task, words", [("image-vector-sequence", "have frames"), ("pointcloud-cuboid", "documents")])
+def test_where_no_masks_go_the_reason_is_the_right_one(make_street: Any, task: str, words: str) -> None:
+    street = make_street(task)
+    answer = street.ben.post(f"{street.path}/masks/", {"masks": []})
+    assert (answer.status, answer.json["code"]) == (409, "refused") and words in answer.detail
