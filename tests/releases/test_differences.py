@@ -186,7 +186,8 @@ def test_the_whole_is_told_as_lines_too(ask: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("", "from"), ("?from=nowhere", "from"), ("?from=1&to=nowhere", "to"), (f"?from={uuid.UUID(int=9, version=4)}", "from"),
+    [("", "from"), ("?from=nowhere", "from"), ("?from=1&to=nowhere", "to"),
+     (f"?from={uuid.UUID(int=9, version=4)}", "from"),
      ("?from=v2&to=v1", "to"), ("?from=1&format=xlsx", "format"), ("?from=1&limit=0", "limit")],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_by_its_name(ask: Callable[..., Any], query: str, field: str) -> None:
