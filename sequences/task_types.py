@@ -33,6 +33,7 @@ from sequences.rules.documents import (
     rendered_frames,
     track_changes,
 )
+from sequences.rules.drawn import check_saved
 from sequences.rules.edits import TrackEditor
 from sequences.rules.skeletons import BITMAPS, SENSORS, clock_said, is_verbatim, sensors_of, skeleton_of
 from sequences.rules.track_state import in_order
@@ -73,6 +74,11 @@ class SequenceTask:
         changes = track_changes(opened, document)
         changes.facts = [*facts, *changes.facts] if changes.facts else []
         return changes
+
+    def check_saved(self, state: LabelState, facts: list[Fact], **demands: Any) -> None:
+        """A label that is stored as one document yet is not held against anything: all of it was there."""
+        if not is_verbatim(state):
+            check_saved(self.name, state, facts, **demands)
 
     def render(self, state: LabelState) -> JSON:
         if is_verbatim(state):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -39,7 +39,7 @@ from labeling.rules.edits.placement import Demands, check_saved
 from labeling.rules.fold import NOW
 from labeling.rules.label_state import STATUSES, LabelState
 from labeling.rules.sample_state import sample_stream
-from labeling.rules.task_types import TaskType, task_type
+from labeling.rules.task_types import HoldsDocuments, TaskType, task_type
 from labeling.rules.touched import overlap, touched
 
 JSON = dict[str, Any]
@@ -215,6 +215,12 @@ def _check_drawn(found: Found, facts: list[Fact], document: Document | None) -> 
     Raises:
         InvalidValue: names the object that lies outside of the image, or is a box of other proportions.
     """
+    inside = found.state.settings.get("labels_outside_image") == "refuse"
+    ratios = partial(box_ratios, found.dataset, found.dataset_version)
+    kind = task_type(found.task_type)
+    if document is not None and isinstance(kind, HoldsDocuments):
+        sample = cache(lambda: queries.attributes_of(found.sample)[0])
+        kind.check_saved(found.state, facts, inside=inside, ratios=ratios, sample=sample, size_of=wh_of)
     if document is None or not document.objects:
         return
 
@@ -224,9 +230,9 @@ def _check_drawn(found: Found, facts: list[Fact], document: Document | None) -> 
 
     places = {wire.id: f"attributes.annotations[{index}]" for index, wire in enumerate(document.objects)}
     demands = Demands(
-        inside=found.state.settings.get("labels_outside_image") == "refuse",
+        inside=inside,
         size_wh=cache(size_wh),
-        ratios=lambda: box_ratios(found.dataset, found.dataset_version),
+        ratios=ratios,
     )
     check_saved(demands, found.state, facts, lambda number: places.get(number, "attributes.annotations"))
 

@@ -6,7 +6,7 @@ document is one event a save, verbatim. Upper apps plug in richer ones from thei
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from labeling import events as e
@@ -66,6 +66,23 @@ class AsText(Protocol):
 
     def text(self, state: LabelState) -> bytes:
         """What `render` gives, as JSON text."""
+
+
+@runtime_checkable
+class HoldsDocuments(Protocol):
+    """A task type that itself holds what a document draws against what the dataset asks of shapes."""
+
+    def check_saved(
+        self,
+        state: LabelState,
+        facts: list[Fact],
+        *,
+        inside: bool,
+        ratios: Callable[[], Mapping[int, float]],
+        sample: Callable[[], JSON],
+        size_of: Callable[[JSON], tuple[int, int] | None],
+    ) -> None:
+        """Raises InvalidValue for a shape outside of its image, where `inside`, or a box of other proportions."""
 
 
 class AnnotationTask:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -11,15 +10,13 @@ from labeling.geometry.conversions import RASTERIZABLE
 from labeling.rules.edits.placement import Demands, same_size
 from labeling.rules.edits.rasters import CLEARED, rasterized
 from sequences import events as e
+from sequences.rules.drawn import SHAPES, image_of
 from sequences.rules.edits.subjects import Subjects
 from sequences.rules.skeletons import skeleton_of
 from sequences.rules.timeline import Track
 from sequences.rules.track_state import in_order, tracks_of
 
 JSON = dict[str, Any]
-
-#: The task type whose frames are images with shapes in them.
-SHAPES = "image-vector-sequence"
 
 
 class ShapeEdits(Subjects):
@@ -108,20 +105,9 @@ class ShapeEdits(Subjects):
         return self.image_wh(edit, place, self._image(track, frame))
 
     def _image(self, track: Track, frame: int) -> JSON:
-        sample: Any = self.sample()
-        sensor = track["sensor"]
-        if sensor is not None:
-            sensors = _list(sample.get("sensors"))
-            sample = sensors[sensor].get("attributes") if sensor < len(sensors) else None
-        frames = _list(sample.get("frames")) if isinstance(sample, Mapping) else []
-        image = frames[frame].get("image") if frame < len(frames) else None
-        return image if isinstance(image, dict) else {}
+        return image_of(self.sample(), track["sensor"], frame)
 
 
 def _shapes(track: Track) -> list[tuple[str, JSON]]:
     """(frame, entry) of what was set with a geometry, in the order of the frames."""
     return sorted(((f, x) for f, x in track["entries"].items() if "geometry" in x), key=lambda item: int(item[0]))
-
-
-def _list(value: Any) -> list[JSON]:
-    return [item if isinstance(item, dict) else {} for item in value] if isinstance(value, list) else []

@@ -244,3 +244,35 @@ def test_a_track_that_is_not_there_is_called_a_track(walk):
     answer = walk.edit({"op": "delete_keyframe", "track": 9, "frame": 0})
     assert (answer.status, answer.json["code"]) == (400, "annotation_unknown")
     assert answer.detail == "edits[0].track: the label holds no such track; read the label again"
+
+
+def test_a_document_is_held_against_what_the_dataset_asks_of_shapes(film):
+    def put(*lefts: int) -> Any:
+        lists = [{**box(0, keyframe=True), "points": [[x, 0], [x + 10, 10]]} for x in lefts]
+        return film.ana.put(f"{film.label}/", {"attributes": frames(*lists)})
+
+    assert put(-5, 0, 0, 0, 0).status == 200, "as long as nobody asks"
+    assert film.ana.patch(f"{film.path}/", {"labels_outside_image": "refuse"}).status == 200
+    assert put(-5, 1, 0, 0, 0).status == 200, "what is there stays"
+    answer = put(-5, 1, 60, 0, 0)
+    assert (answer.status, answer.json["field"]) == (400, "attributes.frames[2]")
+    assert "64 wide and 48 high" in answer.detail
+    assert put(5, 1, 54, 0, 0).status == 200
+
+
+def test_boxes_of_a_document_have_the_ratio_of_their_category_unless_they_were_moved(make_street):  # noqa: F811
+    def put(*sizes: tuple[int, int]) -> Any:
+        lists = [{**box(0, keyframe=True), "points": [[n, 0], [n + w, h]]} for n, (w, h) in enumerate(sizes)]
+        return street.ana.put(f"{street.label}/", {"attributes": frames(*lists)})
+
+    street = make_street("image-vector-sequence")
+    assert put((40, 10), (40, 10)).status == 201
+    wide = {"categories": [{"id": 1, "name": "car", "aspect_ratio": 2}]}
+    assert street.ana.patch(f"{street.path}/", {"task_attributes": wide}).status == 200
+    assert put((40, 10), (40, 20)).status == 200, "what is there stays, and the other box has it"
+    assert put((40, 20), (40, 10)).status == 200, "moved"
+    answer = put((40, 20), (41, 10))
+    assert (answer.status, answer.json["field"]) == (400, "attributes.frames[1]") and "2 times" in answer.detail
+    other = make_street("image-vector-sequence", task_attributes=wide)
+    first = other.ana.put(f"{other.label}/", {"attributes": frames(box(0, keyframe=True))})
+    assert (first.status, first.json["field"]) == (400, "attributes.frames[0]"), "a first document too"
