@@ -1,7 +1,7 @@
 """Snapshots of labels that have many events, so that any state of the past costs a short tail of them.
 
-A snapshot is made where a version is a multiple of EVERY, so a rebuild makes the same ones. They only save time: a read
-that finds none, or only early ones, folds more.
+A snapshot is made where a version is a multiple of labels.EVERY, so a rebuild makes the same ones. They only save
+time: a read that finds none, or only early ones, folds more.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from labeling.log import store
 from labeling.log.event import Event
 from labeling.models import LabelSnapshot
-from labeling.queries.labels import label_before
+from labeling.queries import labels as queries
 from labeling.rules import label_state
 from labeling.rules.packing import packed
-
-EVERY = 200
 
 
 class LabelSnapshots:
@@ -28,9 +26,9 @@ class LabelSnapshots:
     def project(self, log: uuid.UUID, events: Sequence[Event]) -> None:
         """Make the snapshots that a page of events calls for."""
         for event in events:
-            if event.version % EVERY or not event.stream.startswith("label/"):
+            if event.version % queries.EVERY or not event.stream.startswith("label/"):
                 continue
-            base = label_before(log, event.stream, version=event.version - 1)
+            base = queries.label_before(log, event.stream, version=event.version - 1)
             tail = store.read_stream(log, event.stream, after_version=base.version, up_to=event.offset)
             state = label_state.fold(base, list(tail))
             LabelSnapshot.objects.create(

@@ -44,6 +44,8 @@ class Found:
     dataset_version: int = 0
 
 
+#: A label has a snapshot at every so many of its versions (labeling.projectors.snapshots).
+EVERY = 200
 #: What the header row gives to a state, in the order of the SELECT below.
 HEADER = (
     "version", "status", "score", "scene", "classifications", "default_classification", "mask", "document", "last_id",
@@ -208,6 +210,8 @@ def label_before(
     dataset: uuid.UUID, stream: str, *, version: int | None = None, offset: int | None = None
 ) -> LabelState:
     """The last snapshot of a label up to a version or an offset; where there is none, before its first event."""
+    if min(each for each in (version, offset, EVERY) if each is not None) < EVERY:
+        return LabelState(dataset, stream)  # there can be none yet, so nobody is asked
     rows = LabelSnapshot.objects.filter(stream=stream, dataset_id=dataset)
     if version is not None:
         rows = rows.filter(version__lte=version)

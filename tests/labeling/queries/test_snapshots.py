@@ -12,7 +12,6 @@ from labeling.commands import labels as commands
 from labeling.log import projector, rebuild, store
 from labeling.log.event import Intent
 from labeling.models import LabelSnapshot
-from labeling.projectors import snapshots
 from labeling.queries import labels as queries
 from labeling.rules import label_state
 from labeling.rules.label_state import LabelState
@@ -33,7 +32,7 @@ def catch_up(log: uuid.UUID) -> Any:
 @pytest.fixture
 def lived(dataset, person, sample, monkeypatch) -> Any:
     """A label that two people worked on for a while, and each of its states."""
-    monkeypatch.setattr(snapshots, "EVERY", 7)
+    monkeypatch.setattr(queries, "EVERY", 7)
     ana, ben = person("ana"), person("ben")
     log = dataset(ana, labelers=(ben,))
     target = sample(log, ana)
@@ -108,7 +107,7 @@ def test_rebuilt_snapshots_equal_live_ones(lived):
 
 
 def test_a_sequence_comes_back_with_its_tracks(dataset, person, sample, monkeypatch):
-    monkeypatch.setattr(snapshots, "EVERY", 2)
+    monkeypatch.setattr(queries, "EVERY", 2)
     ana = person("ana")
     log = dataset(ana, "image-vector-sequence")
     target = sample(
