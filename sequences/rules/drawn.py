@@ -74,12 +74,12 @@ def _head(added: JSON) -> JSON:
     return {"uuid": added["track"], "sensor": added.get("sensor"), "category_id": added["category_id"]}
 
 
-def _size(geometry: JSON) -> Size | None:
-    """How large a box is, on the grid of 1/256 px; None for other shapes."""
-    if geometry["type"] != "bbox":
+def _size(geometry: JSON) -> tuple[float, float] | None:
+    """How large a box is, to a hundredth of a px; None for other shapes."""
+    if geometry["type"] != "bbox" or len(geometry["points"]) != 2:
         return None
     (x0, y0), (x1, y1) = geometry["points"]
-    return round((x1 - x0) * 256), round((y1 - y0) * 256)
+    return round(float(x1) - x0, 2), round(float(y1) - y0, 2)  # of numbers so large that this is infinite, too
 
 
 def _task_of(task: str, sensor: int | None, sample: Callable[[], JSON]) -> Any:

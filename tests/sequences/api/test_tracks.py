@@ -276,3 +276,13 @@ def test_boxes_of_a_document_have_the_ratio_of_their_category_unless_they_were_m
     other = make_street("image-vector-sequence", task_attributes=wide)
     first = other.ana.put(f"{other.label}/", {"attributes": frames(box(0, keyframe=True))})
     assert (first.status, first.json["field"]) == (400, "attributes.frames[0]"), "a first document too"
+
+
+@pytest.mark.parametrize(
+    "points", [[], None, [[0, 0]], [[0, 0], [1, 1], [2, 2]], [["a", 0], [1, 1]], [[1e308, 0], [-1e308, 1e308]]]
+)
+def test_a_document_with_an_odd_box_is_taken_or_refused_in_words(make_street, points):  # noqa: F811
+    street = make_street("image-vector-sequence", task_attributes={"categories": [{"id": 1, "name": "car"}]})
+    assert street.ana.patch(f"{street.path}/", {"labels_outside_image": "refuse"}).status == 200
+    odd = box(0, keyframe=True) | {"points": points}
+    assert street.ana.put(f"{street.label}/", {"attributes": frames(odd)}).status in (201, 400)
