@@ -177,7 +177,7 @@ def fit(geometry: Geometry, height: int, width: int) -> Geometry:
 
     def moved(point: Point) -> Point:
         return [
-            value if move == 0 and 0 <= value <= limit else min(max(_on_grid(value + move), 0.0), limit)
+            value if move == 0 and 0 <= value <= limit else _on_grid(min(max(value + move, 0.0), limit))
             for value, move, limit in zip(point, moves, limits, strict=True)
         ]
 

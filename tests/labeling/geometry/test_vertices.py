@@ -207,3 +207,16 @@ def test_a_bitmap_gets_the_size_of_the_image() -> None:
 )
 def test_the_ratio_of_a_box_is_told_to_within_a_pixel(points: Any, ratio: float, expected: bool) -> None:
     assert has_ratio(points, ratio) is expected
+
+
+@pytest.mark.parametrize("kind", ["bbox", "polyline", "rbox", "ellipse"])
+def test_shapes_of_any_extent_are_fitted(kind):
+    far = 1e308
+    shape = {
+        "bbox": {"type": "bbox", "points": [[-far, -far], [far, far]]},
+        "polyline": {"type": "polyline", "parts": [[[far, 0.0], [-far, 5.0], [3.0, far]]]},
+        "rbox": {"type": "rbox", "center": [far, -far], "size_wh": [far, far], "angle_deg": 30},
+        "ellipse": {"type": "ellipse", "center": [-far, far], "radii": [far, 1.0], "angle_deg": 30},
+    }[kind]
+    fitted = fit(shape, 80, 100)
+    assert fitted != shape and fit(fitted, 80, 100) == fitted
