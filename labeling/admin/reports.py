@@ -16,7 +16,7 @@ from labeling.admin import charts
 from labeling.admin.charts import Bar
 from labeling.admin.rights import may, person_of
 from labeling.admin.tabs import dataset_here, shown
-from labeling.api.reports import names_in, question_of
+from labeling.api.reports import names_in, question_of, rate_of
 from labeling.errors import InvalidValue
 from labeling.models import Dataset
 from labeling.reports import catalogue
@@ -136,8 +136,7 @@ def _panel(
     dataset: Dataset, asked: Report, query: JSON, by: tuple[str, ...], only: uuid.UUID | None
 ) -> tuple[Answered, JSON]:
     question = question_of(query | {"by": ",".join(by)}, asked, settings=dataset.settings, only=only)
-    options = {"rate": rate_of(query)} if "rate" in asked.options else {}
-    answered = catalogue.ask(asked, dataset.id, question, at=None, options=options)
+    answered = catalogue.ask(asked, dataset.id, question, at=None, options={"rate": rate_of(query)})
     look = LOOKS[asked.name]
     names = names_in(answered)
     categories = {item.get("id"): item.get("name") for item in dataset.task_attributes.get("categories") or ()}
@@ -175,17 +174,6 @@ def _panel(
         ],
         "csv": _address(dataset, asked, query, by),
     }
-
-
-def rate_of(query: JSON) -> float:
-    """What an hour costs, of a form."""
-    try:
-        rate = float(query.get("rate") or 0)
-    except ValueError:
-        rate = -1.0
-    if not 0 <= rate <= 1e9:
-        raise InvalidValue("rate", "must be what an hour costs, a number from 0")
-    return rate
 
 
 def _cell(name: str, value: Any) -> str:

@@ -81,9 +81,8 @@ class FeedView(View):
         once where too many are open); a client goes on behind the last `id` that it saw, and misses nothing."""
         found = self.dataset(owner, name, "history")
         head = store.head(found.id)
-        after = _seen(request)
-        if after is None:
-            after = head if not request.query_params.get("after") else number_of(request, "after", 0)
+        asked, seen = number_of(request, "after", head), _seen(request)
+        after = asked if seen is None else seen
         types = [item for item in request.query_params.get("type", "").split(",") if item]
         if set(types) - set(vocabulary.names()):
             raise InvalidValue("type", "must name event types, separated by commas")

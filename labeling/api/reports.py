@@ -84,7 +84,7 @@ class ReportView(View):
         at = None if when is None else as_offset(found.id, when, store.head(found.id))
         settings = found.dataset.settings if at is None else dataset_queries.state_at(found.id, at).settings
         question = question_of(request.query_params, asked, settings=settings, only=None if sees_all else self.person)
-        options = {"rate": _rate(request)} if "rate" in asked.options else {}
+        options = {"rate": rate_of(request.query_params)}
         answered = catalogue.ask(asked, found.id, question, at=at, options=options)
         headers = {"Dataset-Offset": str(answered.offset)}
         names = names_in(answered)
@@ -199,10 +199,14 @@ def _moment_us(query: Mapping[str, str], name: str, zone: ZoneInfo) -> int | Non
     return microseconds(moment(value.replace(" ", "+") if "T" in value else value, name))
 
 
-def _rate(request: Request) -> float:
-    value = request.query_params.get("rate") or "0"
+def rate_of(query: Mapping[str, str]) -> float:
+    """What an hour costs.
+
+    Raises:
+        InvalidValue: it is no number from 0.
+    """
     try:
-        rate = float(value)
+        rate = float(query.get("rate") or 0)
     except ValueError:
         rate = -1.0
     if not 0 <= rate <= 1e9:

@@ -81,7 +81,7 @@ class _ManyView(View):
     def _post(self, request: Request, dataset: uuid.UUID, kinds: tuple[str, ...], prefix: str) -> Answer:
         body = body_of(request)
         only(body, {"of", "after"} | HOW | ABOUT)
-        after = body.get("after") or ""
+        after = "" if body.get("after") is None else body["after"]
         if not isinstance(after, str) or (after and not after.startswith("label/")):
             raise InvalidValue("after", "must be what an answer gave as `next`")
         intent = intent_of(request, body)

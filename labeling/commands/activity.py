@@ -218,7 +218,8 @@ def checked_signals(items: Any) -> list[Signal]:
 def _checked(item: Any, where: str) -> Signal:
     if not isinstance(item, dict):
         raise InvalidValue(where, "must be an object")
-    if item.get("kind") not in KINDS:
+    kind = item.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
         raise InvalidValue(f"{where}.kind", f"must be one of {', '.join(KINDS)}")
     number = item.get("number")
     if type(number) is not int or not 0 <= number <= MOST_NUMBER:
@@ -233,4 +234,4 @@ def _checked(item: Any, where: str) -> Signal:
         sample = uuid.UUID(item["sample"])
     except (KeyError, ValueError, TypeError, AttributeError):
         raise InvalidValue(f"{where}.sample", "must be the uuid of a sample") from None
-    return Signal(number, KINDS[item["kind"]], sample, label_set, ago_ms)
+    return Signal(number, KINDS[kind], sample, label_set, ago_ms)

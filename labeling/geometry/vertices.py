@@ -203,7 +203,7 @@ def _fitted_about_center(geometry: Geometry, limits: tuple[float, float]) -> Geo
     else:
         a, b = sizes
         reach = [math.hypot(a * cosine, b * sine), math.hypot(a * sine, b * cosine)]
-    scale = min(1.0, *(limit / (2 * half) for half, limit in zip(reach, limits, strict=True) if half > 0))
+    scale = min([1.0, *(limit / (2 * half) for half, limit in zip(reach, limits, strict=True) if half > 0)])
     if scale < 1:
         # downwards, so that the rounded shape does not reach out again
         sizes = [math.floor(size * scale * _GRID) / _GRID for size in sizes]

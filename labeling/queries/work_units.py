@@ -43,7 +43,8 @@ def work_units(
     """
     direction = "DESC" if newest_first else "ASC"
     rows: Any = WorkUnit.objects.raw(
-        "SELECT w.*, p.username, s.name AS sample_name, ls.name AS label_set_name FROM labeling_workunit w"
+        "SELECT w.*, EXISTS (SELECT FROM labeling_activity a WHERE a.dataset_id = w.dataset_id) AS is_told,"
+        " p.username, s.name AS sample_name, ls.name AS label_set_name FROM labeling_workunit w"
         " JOIN labeling_sample s ON s.id = w.sample_id JOIN labeling_labelset ls ON ls.id = w.label_set_id"
         " LEFT JOIN labeling_person p ON p.id = w.author"
         " WHERE w.dataset_id = %(dataset)s AND (%(author)s::uuid IS NULL OR w.author = %(author)s)"
@@ -54,7 +55,7 @@ def work_units(
         {"dataset": dataset, "author": author, "start": start, "end": end, "limit": limit, "skip": skip},
     )
     found = [WorkOnSample(row, row.username, row.sample_name, row.label_set_name) for row in rows]
-    if found and reading.is_told_of(dataset):
+    if found and (rows[0].is_told or reading.has_closed(dataset)):
         _measure_again(dataset, [one.unit for one in found])
     return found
 

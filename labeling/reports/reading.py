@@ -58,6 +58,6 @@ def told(dataset: uuid.UUID, *, at: int | None = None) -> list[Told]:
     return found
 
 
-def is_told_of(dataset: uuid.UUID) -> bool:
-    """Whether clients ever told of people at work in a dataset."""
-    return Activity.objects.filter(dataset_id=dataset).exists() or any(store.read_streams(dataset, "activity"))
+def has_closed(dataset: uuid.UUID) -> bool:
+    """Whether there are days of which only their events still tell what clients told of people at work."""
+    return any(store.read_streams(dataset, "activity"))

@@ -199,8 +199,15 @@ def make_table(fields: dict[str, str]) -> None:
 
 
 def kept(fields: dict[str, str]) -> set[int]:
-    with connect(fields) as connection:
-        return {int(str(row[0])) for row in connection.execute("SELECT number FROM kept")}
+    """The rows that are there, also where the last blow falls while we look."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with connect(fields) as connection:
+                return {int(str(row[0])) for row in connection.execute("SELECT number FROM kept")}
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
 
 
 def kill(pid: int) -> None:

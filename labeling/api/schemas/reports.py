@@ -14,7 +14,6 @@ from labeling.api.schemas.forms import (
     TEXT,
     UUID,
     WHOLE,
-    any_of,
     listed,
     map_of,
     nullable,
@@ -22,7 +21,7 @@ from labeling.api.schemas.forms import (
     record,
     said,
 )
-from labeling.api.schemas.parameters import query
+from labeling.api.schemas.parameters import or_empty, query
 from labeling.commands.activity import KINDS, LONGEST_AGO_MS, MOST_NUMBER, MOST_SIGNALS
 from labeling.reports.catalogue import REPORTS
 
@@ -119,7 +118,7 @@ REPORT = component(
 )
 
 _keys = sorted({key for one in REPORTS.values() for key in one.keys})
-_date = {"anyOf": [{"type": "string", "format": "date"}, ISO_TIME]}
+_date = or_empty({"anyOf": [{"type": "string", "format": "date"}, ISO_TIME]})
 PARAMETERS = (
     query(
         "by", f"What to group by, separated by commas; each report has some of {', '.join(_keys)}.", TEXT, "person,day"
@@ -130,10 +129,10 @@ PARAMETERS = (
     query(
         "threshold_s",
         "The longest pause in seconds that is still work; the dataset's setting unless said.",
-        WHOLE | {"minimum": 1, "maximum": 86_400},
+        or_empty(WHOLE | {"minimum": 1, "maximum": 86_400}),
         300,
     ),
     query("person", "Only the work of this one: a username, or an id.", TEXT, "ben"),
-    query("rate", "For `cost`: what an hour costs.", any_of([NUMBER | {"minimum": 0}]), 30),
-    query("format", "`json` unless said.", one_of("json", "csv"), "json"),
+    query("rate", "For `cost`: what an hour costs.", or_empty(NUMBER | {"minimum": 0}), 30),
+    query("format", "`json` unless said.", or_empty(one_of("json", "csv")), "json"),
 )

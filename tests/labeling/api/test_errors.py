@@ -62,6 +62,7 @@ CASES: list[tuple[Exception, int, str, str | None]] = [
     (errors.StaleBitmap("edits[0].base_hash"), 409, "stale_bitmap", None),
     (errors.AreaOpen("edits[0].confirm"), 409, "area_open", None),
     (errors.Refused("It is not so."), 409, "refused", None),
+    (errors.NoMask("The picture is on another server."), 409, "no_mask", None),
     (errors.InTheWay(["annotation:x"]), 409, "in_the_way", None),
     (errors.HistoryExhausted("There is none."), 409, "history_exhausted", None),
     (errors.VersionUnknown("It is not so."), 412, "version_unknown", None),

@@ -209,14 +209,19 @@ def test_the_ratio_of_a_box_is_told_to_within_a_pixel(points: Any, ratio: float,
     assert has_ratio(points, ratio) is expected
 
 
+def test_a_turned_box_of_no_size_is_moved_and_not_scaled():
+    shape = {"type": "rbox", "center": [120, 40], "size_wh": [0, 0], "angle_deg": 30}
+    assert fit(shape, 80, 100) == shape | {"center": [100, 40]}
+
+
 @pytest.mark.parametrize("kind", ["bbox", "polyline", "rbox", "ellipse"])
 def test_shapes_of_any_extent_are_fitted(kind):
     far = 1e308
-    shape = {
+    shapes: dict[str, dict[str, Any]] = {
         "bbox": {"type": "bbox", "points": [[-far, -far], [far, far]]},
         "polyline": {"type": "polyline", "parts": [[[far, 0.0], [-far, 5.0], [3.0, far]]]},
         "rbox": {"type": "rbox", "center": [far, -far], "size_wh": [far, far], "angle_deg": 30},
         "ellipse": {"type": "ellipse", "center": [-far, far], "radii": [far, 1.0], "angle_deg": 30},
-    }[kind]
-    fitted = fit(shape, 80, 100)
-    assert fitted != shape and fit(fitted, 80, 100) == fitted
+    }
+    fitted = fit(shapes[kind], 80, 100)
+    assert fitted != shapes[kind] and fit(fitted, 80, 100) == fitted
