@@ -14,6 +14,7 @@ from django.http import StreamingHttpResponse
 from rest_framework.request import Request
 
 from labeling.api.answers import answer, encoded
+from labeling.api.cells import cell
 from labeling.api.contract import Reply, documented
 from labeling.api.labels import find, sample_id
 from labeling.api.requests import moment, number_of, uuid_of
@@ -221,5 +222,4 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, list):
         return encoded(value).decode()
-    cell = value.isoformat() if isinstance(value, dt.datetime) else str(value)
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+    return str(cell(value.isoformat() if isinstance(value, dt.datetime) else str(value)))

@@ -14,6 +14,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from labeling.api.answers import answer
+from labeling.api.cells import cell
 from labeling.api.contract import Reply, documented
 from labeling.api.requests import at_of, body_of, intent_of, moment, uuid_of
 from labeling.api.schemas import reports as schemas
@@ -149,14 +150,9 @@ def as_csv(report: Report, question: Question, answered: Answered, names: JSON) 
     writer = csv.writer(out)
     writer.writerow([*columns, *(f"{name}_id" for name in named)])
     for row in answered.rows:
-        shown = [_cell(names.get(row[name], row[name]) if name in named else row[name]) for name in columns]
+        shown = [cell(names.get(row[name], row[name]) if name in named else row[name]) for name in columns]
         writer.writerow([*shown, *(row[name] for name in named)])
     return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def names_in(answered: Answered) -> dict[str, str]:

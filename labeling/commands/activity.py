@@ -147,9 +147,9 @@ def close_day(dataset: uuid.UUID, day: dt.date) -> None:
         offsets = {row.id: row.received_offset for row in found}
         told = [(told_of(row), offsets[row.id]) for row in found]
         kept = thinned(told)
+        rows.filter(id__in=offsets).delete()  # in front of the append, whose lock is held until the commit
         for start in range(0, len(kept), MOST_IN_EVENT):
             _append(dataset, closed(day, kept[start : start + MOST_IN_EVENT]))
-        rows.filter(id__in=offsets).delete()
 
 
 def thinned(told: Sequence[tuple[Told, int]]) -> list[tuple[Told, int]]:

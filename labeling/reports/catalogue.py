@@ -145,9 +145,8 @@ def ask(report: Report, dataset: uuid.UUID, question: Question, *, at: int | Non
     """Answer a report's question from the log up to `at` (its head for None)."""
     ledger, offset = reading.ledger_of(dataset, at=at)
     signals = signals_of(ledger, reading.told(dataset, at=at))
-    if "now_us" in report.options or report.name == "queue":
-        last_us = int(ledger.events["at_us"][-1]) if len(ledger.events) else 0
-        options = options | {"now_us": question.end_us if question.end_us is not None else last_us}
+    last_us = int(ledger.events["at_us"][-1]) if len(ledger.events) else 0
+    options = options | {"now_us": last_us if question.end_us is None else question.end_us}
     rows = [in_seconds(row) for row in report.rows(tables.measured(ledger, signals, question), options)]
     return Answered(rows, offset, hashlib.sha256(values.canonical(rows)).hexdigest())
 

@@ -14,6 +14,7 @@ from django.http import StreamingHttpResponse
 from rest_framework.request import Request
 
 from labeling.api.answers import answer, encoded
+from labeling.api.cells import cell
 from labeling.api.contract import Reply, documented
 from labeling.api.requests import number_of, place_of
 from labeling.api.schemas.parameters import DATASET_OFFSET, LIMIT, query
@@ -152,7 +153,6 @@ def _rows(entry: JSON, change: JSON) -> Iterator[JSON]:
 
 
 def _cell(value: Any) -> Any:
-    """What a spreadsheet would take for a formula gets an apostrophe in front."""
     if isinstance(value, dict | list | bool):
         value = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return cell(value)
