@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from labeling.log.verify import Anchor, Finding
 from releases import files, queries, snapshots
@@ -32,14 +32,21 @@ def findings(log: uuid.UUID) -> Iterator[Finding]:
     """Releases whose file is lost or was changed, or is not what the log gives."""
     for found in queries.releases_of(log):
         if found.build is not None and found.is_built:
-            problem = file_problem(found.build) or _log_problem(found, found.build)
+            problem = problem_with(found, found.build)
             if problem is not None:
                 name = f"release {found.release.name}"
                 yield Finding(log, name, found.release.cut_offset, f"R{name[1:]}: {problem}")
 
 
-def file_problem(build: ReleaseBuild) -> str | None:
-    """What is wrong with the file of a release that was made, in words; None where nothing is."""
+def problem_with(
+    found: Found, build: ReleaseBuild, *, progress: Callable[[int], None] = lambda count: None
+) -> str | None:
+    """What is wrong with a release that was made, in words: its file is damaged, or the log gives another; None where
+    nothing is."""
+    return _file_problem(build) or _log_problem(found, build, progress)
+
+
+def _file_problem(build: ReleaseBuild) -> str | None:
     digest = hashlib.sha256()
     try:
         with files.read(build.path) as file:
@@ -52,13 +59,13 @@ def file_problem(build: ReleaseBuild) -> str | None:
     return None if digest.hexdigest() == build.sha256 else "its file was changed; the hash differs."
 
 
-def _log_problem(found: Found, build: ReleaseBuild) -> str | None:
+def _log_problem(found: Found, build: ReleaseBuild, progress: Callable[[int], None]) -> str | None:
     try:
         with snapshots.readable("It"):
             state = queries.state_of(found.release)
         if not state.exists:
             return "the event that cut it is missing from the log."
-        snapshot = snapshots.write(state, Nowhere())
+        snapshot = snapshots.write(state, Nowhere(), progress=progress)
     except SnapshotFailed as error:
         return str(error)
     if snapshot.sha256 != build.sha256:

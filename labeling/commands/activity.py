@@ -101,21 +101,21 @@ def _place(
 
 
 def _keep(person: uuid.UUID, session: uuid.UUID, rows: list[Activity]) -> int:
-    last = Activity.objects.filter(person=person, session=session).order_by("-at").values_list("at", flat=True).first()
+    """Store those that are new and not too close to others; returns how many."""
+    told = Activity.objects.filter(person=person, session=session)
+    last = told.order_by("-at").values_list("at", flat=True).first()
+    known = set(told.filter(number__in=[row.number for row in rows]).values_list("number", flat=True))
     kept = []
     for row in rows:
         is_close = last is not None and abs(row.at - last) < dt.timedelta(seconds=LEAST_BETWEEN_S)
-        if row.kind == BEAT and is_close:
+        if row.kind == BEAT and is_close and row.number not in known:
             continue
-        kept.append(row)
+        if row.number not in known:
+            kept.append(row)
+            known.add(row.number)
         last = row.at
-    before = _count(person, session)
-    Activity.objects.bulk_create(kept, ignore_conflicts=True)
-    return _count(person, session) - before
-
-
-def _count(person: uuid.UUID, session: uuid.UUID) -> int:
-    return Activity.objects.filter(person=person, session=session).count()
+    Activity.objects.bulk_create(kept, ignore_conflicts=True)  # a twin of this request may be faster
+    return len(kept)
 
 
 # --- closing -------------------------------------------------------------------------------------------------------

@@ -10,9 +10,7 @@ from labeling.errors import NotFound
 from labeling.management.logs import log_named
 from labeling.management.progress import Bar, DataCommand
 from labeling.models import Sample
-from releases import checks, queries, snapshots
-from releases.checks import Nowhere
-from releases.snapshots import SnapshotFailed
+from releases import checks, queries
 
 
 class Command(DataCommand):
@@ -38,25 +36,14 @@ class Command(DataCommand):
             raise CommandError("There is no such dataset or release.") from error
         if found.build is None or not found.is_built:
             raise CommandError(f"Its file is not made yet ({found.status.lower()}).")
-        problem = checks.file_problem(found.build)
+        build, total = found.build, Sample.objects.filter(dataset_id=found.release.dataset_id).count()
         try:
-            total = Sample.objects.filter(dataset_id=found.release.dataset_id).count()
-            snapshot = snapshots.write(
-                queries.state_of(found.release),
-                Nowhere(),
-                progress=lambda count: bar.show("from the log", count, total),
-            )
-        except SnapshotFailed as error:
-            raise CommandError(str(error)) from error
+            problem = checks.problem_with(found, build, progress=lambda count: bar.show("from the log", count, total))
         finally:
             bar.clear()
-        if problem is None and snapshot.sha256 != found.build.sha256:
-            problem = "the log gives another file than the one that was made."
-        if problem is None and snapshot.identity != found.build.identity:
-            problem = "the log gives another manifest than the one that was made."
         if problem is not None:
             raise CommandError(f"Release {found.release.name}: {problem}")
         self.stdout.write(
-            f"Sound: {snapshot.samples_count} samples, {snapshot.size_bytes} bytes from offset"
-            f" {found.release.at_offset}.\nidentity {snapshot.identity}"
+            f"Sound: {build.samples_count} samples, {build.size_bytes} bytes from offset"
+            f" {found.release.at_offset}.\nidentity {build.identity}"
         )
