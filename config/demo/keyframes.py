@@ -29,7 +29,8 @@ def show_keyframes(console: Console, ana: Server, bunny: Loaded, exports: Path) 
         gaps = [range(gone, back) for (_, gone), (back, _) in pairwise(track["presence"])]
         away = ", ".join(f"{gap[0]} to {gap[-1]}" if len(gap) > 1 else f"{gap[0]}" for gap in gaps)
         keyframes = len(track["keyframes"])
-        said = f"{keyframes:>2} keyframes, {shown - keyframes:>2} frames computed"
+        frames = "frame " if shown - keyframes == 1 else "frames"
+        said = f"{keyframes:>2} keyframes, {shown - keyframes:>2} {frames} computed"
         console.row(known["name"], f"{said}{', hidden at ' + away if away else ''}")
     before = ana.call("GET", f"{label}frames/").json
     line = next(track for track in ana.call("GET", f"{label}tracks/").json if track["track_id"] == RABBIT)
