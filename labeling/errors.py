@@ -111,7 +111,8 @@ class NotPermitted(PalimpsestError):
 
 
 class Conflict(PalimpsestError):
-    """Since the version that the client saw, somebody touched the same annotation, or the label as a whole.
+    """Since the version that the client saw, the same annotation was touched, or the label as a whole: by somebody
+    else, or by the same person in another window, so the words name nobody.
 
     `since` is the version that the client saw, `touched` names what both touched, and `missed` is the address of what
     was missed, where that is not the label's events.
@@ -123,7 +124,7 @@ class Conflict(PalimpsestError):
         self, stream: str, since: int, touched: list[str], *, what: str = "label", missed: str | None = None
     ) -> None:
         super().__init__(
-            f"Somebody else changed the same part of this {what} since the version in If-Match. "
+            f"The same part of this {what} was changed since the version in If-Match. "
             "Read the missed events, then send the edit again."
         )
         self.stream = stream

@@ -40,7 +40,7 @@ CONFLICT = component(
         description="Since the version in If-Match somebody touched the same.",
     ),
     example={
-        "detail": "Somebody else changed the same part of this label since the version in If-Match. Read the missed"
+        "detail": "The same part of this label was changed since the version in If-Match. Read the missed"
         " events, then send the edit again.",
         "code": "conflict",
         "touched": ["annotation:0b0a4a6a-6b7e-4f0e-9a50-2d0f3a4b5c6d"],
@@ -90,7 +90,7 @@ REFUSALS = {
     ),
     "already_member": Refusal(409, "This user is a member of the organization."),
     "last_administrator": Refusal(409, "The last administrator cannot leave the organization; name another one first."),
-    "conflict": Refusal(409, "Somebody else changed the same part of this label since the version in If-Match."),
+    "conflict": Refusal(409, "The same part of this label was changed since the version in If-Match."),
     "stale_bitmap": Refusal(
         409,
         "edits[0].base_hash: the bitmap has changed since; read the label and make the patch against its mask hash",
