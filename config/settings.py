@@ -1,7 +1,7 @@
 """Django's settings: what differs between installations comes from the environment, and no secret stands here.
 
-PALIMPSEST_HOME, DATABASE_URL, COMMIT_BARRIER, BROKER_URL, STORAGE_URL, EMAIL_URL, PUBLIC_URL, SECRET_KEY,
-ALLOWED_HOSTS, LOG_FORMAT, LOG_LEVEL, METRICS_TOKEN, PALIMPSEST_DEBUG.
+PALIMPSEST_HOME, DATABASE_URL, COMMIT_BARRIER, BROKER_URL, STORAGE_URL, EMAIL_URL, PUBLIC_URL, SECRET_KEY, SIGNING_KEY,
+SIGN_RELEASES, ALLOWED_HOSTS, LOG_FORMAT, LOG_LEVEL, METRICS_TOKEN, PALIMPSEST_DEBUG.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ except (HomeError, BadDatabaseURL, BadStorageURL) as error:
 if os.environ.get("COMMIT_BARRIER", "").strip().lower() not in ("", "off", "on"):
     raise ImproperlyConfigured("COMMIT_BARRIER must be on or off.")
 COMMIT_BARRIER = os.environ.get("COMMIT_BARRIER", "").strip().lower() == "on"
+
+# The private half of the key that this machine signs with, where it is not in the data directory (labeling/signing.py).
+SIGNING_KEY = os.environ.get("SIGNING_KEY", "").strip()
+# Manifests of releases are signed wherever there is a signing key, unless this is off.
+if os.environ.get("SIGN_RELEASES", "").strip().lower() not in ("", "off", "on"):
+    raise ImproperlyConfigured("SIGN_RELEASES must be on or off.")
+SIGN_RELEASES = os.environ.get("SIGN_RELEASES", "").strip().lower() != "off"
 
 BASE_DIR = CHECKOUT
 DEBUG = os.environ.get("PALIMPSEST_DEBUG", "").lower() in ("1", "true", "yes", "on")

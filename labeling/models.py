@@ -42,6 +42,7 @@ __all__ = [
     "SampleCount",
     "SampleStatus",
     "SecurityTally",
+    "SigningKey",
     "StatusCount",
     "StoredEvent",
     "UnsavedWork",
@@ -199,6 +200,23 @@ class OrganizationMember(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["organization_id", "person_id"], name="organization_member_once")
         ]
+
+
+class SigningKey(models.Model):
+    """A key that the installation signs with: its public half, in hex, and when it was in use. `log` is the
+    installation's."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    log = models.UUIDField()
+    last_offset = models.BigIntegerField()
+    key = models.TextField(unique=True)
+    public = models.TextField()
+    added_offset = models.BigIntegerField()
+    added_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class LabelSet(Projected):

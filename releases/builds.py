@@ -8,11 +8,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 
-from labeling import storage
+from labeling import signing, storage
+from labeling.signing import SigningFailed
 from releases import files, queries, snapshots
 from releases.models import Release, ReleaseBuild
 from releases.snapshots import Snapshot, SnapshotFailed
@@ -112,9 +114,10 @@ def _build(release: uuid.UUID) -> None:
     _update(release, tries=job.tries + 1, samples_count=0, labels_left_out=0)
     try:
         snapshot, path = _write(row)
+        signature = _signature(job, snapshot)
     except Withdrawn:
         return
-    except SnapshotFailed as error:
+    except (SnapshotFailed, SigningFailed) as error:
         logger.exception("release %s cannot be built", release)
         _fail(release, str(error))
         return
@@ -135,6 +138,7 @@ def _build(release: uuid.UUID) -> None:
         "chain": snapshot.chain,
         "manifest": snapshot.manifest.decode(),
         "identity": snapshot.identity,
+        "signature": signature,
         "samples_count": snapshot.samples_count,
         "labels_left_out": snapshot.labels_left_out,
     }
@@ -148,6 +152,14 @@ def _write(row: Release) -> tuple[Snapshot, str]:
     with files.incoming(row.id) as file:
         snapshot = snapshots.write(state, file, progress=_beat(row.id))
         return snapshot, files.keep(file, snapshot.sha256)
+
+
+def _signature(job: ReleaseBuild, snapshot: Snapshot) -> object:
+    """The signature over the manifest; of a file that is made again the one that it had."""
+    if job.signature is not None and job.identity == snapshot.identity:
+        return job.signature
+    made = signing.sign(signing.RELEASE, snapshot.manifest) if settings.SIGN_RELEASES else None
+    return made and made.as_json()
 
 
 def _beat(release: uuid.UUID) -> Callable[[int], None]:

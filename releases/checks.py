@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator
 
+from labeling import signing
 from labeling.log.verify import Anchor, Finding
+from labeling.queries.signing_keys import signing_key
 from releases import files, queries, snapshots
 from releases.models import ReleaseBuild
 from releases.queries import Found
@@ -43,7 +46,20 @@ def problem_with(
 ) -> str | None:
     """What is wrong with a release that was made, in words: its file is damaged, or the log gives another; None where
     nothing is."""
-    return _file_problem(build) or _log_problem(found, build, progress)
+    return _file_problem(build) or _signature_problem(build) or _log_problem(found, build, progress)
+
+
+def _signature_problem(build: ReleaseBuild) -> str | None:
+    document = build.signature
+    if document is None:
+        return None
+    key = signing_key(document["key"])
+    if key is None:
+        return "its manifest is signed by a key that this installation never had."
+    public, value = bytes.fromhex(key.public), base64.b64decode(document["value"])
+    if signing.is_valid(signing.RELEASE, build.manifest.encode(), public=public, value=value):
+        return None
+    return "the signature is not over its manifest."
 
 
 def _file_problem(build: ReleaseBuild) -> str | None:

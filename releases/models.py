@@ -61,6 +61,7 @@ class ReleaseBuild(models.Model):
     chain = models.CharField(max_length=64, blank=True)
     manifest = models.TextField(blank=True)  #: canonical JSON; the release's identity is its hash
     identity = models.CharField(max_length=64, blank=True)
+    signature = models.JSONField(null=True)  #: over the manifest, by a key of the installation; no part of the identity
     samples_count = models.BigIntegerField(default=0)
     labels_left_out = models.BigIntegerField(default=0)
     tries = models.IntegerField(default=0)

@@ -192,6 +192,8 @@ tell(e.ActivityClosed, "closed the work of a day", "closed the work of {n} days"
 
 tell(e.OrganizationMemberAdded, "added a member of the organisation", "added {n} members of the organisation")
 tell(e.OrganizationMemberRoleChanged, "changed a role in the organisation", "changed {n} roles in the organisation")
+tell(e.SigningKeyAdded, "took a signing key into use", "took {n} signing keys into use")
+tell(e.SigningKeyRetired, "retired a signing key", "retired {n} signing keys")
 tell(e.OrganizationMemberRemoved, "removed a member of the organisation", "removed {n} members of the organisation")
 tell(e.LoginSucceeded, "logged in", "logged in {n} times")
 tell(e.LoginFailed, "failed to log in", "failed to log in {n} times")

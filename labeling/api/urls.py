@@ -25,6 +25,7 @@ from labeling.api import (
     restoring,
     samples,
     shapes,
+    signing_keys,
     undo,
     work_units,
 )
@@ -52,6 +53,7 @@ urlpatterns = [
     both("user/datasets", datasets.DatasetListView, "user-datasets"),
     both("user/keys", keys.KeysView, "keys"),
     both("user/keys/<key>", keys.KeyView, "key"),
+    both("signing-keys", signing_keys.SigningKeysView, "signing-keys"),
     both("users/<username>", people.PersonView, "user-read"),
     both("users/<username>/datasets", datasets.DatasetListView, "users-datasets"),
     both("organizations", organizations.OrganizationsView, "organizations"),

@@ -38,6 +38,7 @@ from labeling.events.datasets import (
 from labeling.events.installation import (
     INSTALLATION_EVENTS,
     ORGANIZATION_EVENTS,
+    SIGNING_KEY_EVENTS,
     KeyCreated,
     KeyRevoked,
     OrganizationMemberAdded,
@@ -45,6 +46,8 @@ from labeling.events.installation import (
     OrganizationMemberRoleChanged,
     PersonAdded,
     PersonChanged,
+    SigningKeyAdded,
+    SigningKeyRetired,
 )
 from labeling.events.issues import (
     ISSUE_EVENTS,
@@ -135,6 +138,7 @@ __all__ = [
     "ORGANIZATION_EVENTS",
     "SAMPLE_EVENTS",
     "SECURITY_EVENTS",
+    "SIGNING_KEY_EVENTS",
     "ActivityClosed",
     "AnnotationAdded",
     "AnnotationAttributesCleared",
@@ -225,6 +229,8 @@ __all__ = [
     "SampleFramesRemoved",
     "SamplePrioritySet",
     "SceneAttributesSet",
+    "SigningKeyAdded",
+    "SigningKeyRetired",
     "SkeletonDefined",
     "TaskAttributesChanged",
     "TaskAttributesSet",

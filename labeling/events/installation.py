@@ -55,11 +55,27 @@ class OrganizationMemberRemoved(Fact, frozen=True):
     person: str
 
 
+class SigningKeyAdded(Fact, frozen=True):
+    """A key that the installation signs with was taken into use. Its private half is nowhere in the log."""
+
+    key: str  #: its id, which follows from the public half
+    public: str  #: the public half, in hex
+    algorithm: str = "Ed25519"
+
+
+class SigningKeyRetired(Fact, frozen=True):
+    """A signing key signs nothing more; what it signed before stays valid."""
+
+    key: str
+
+
 ORGANIZATION_EVENTS = (
     OrganizationMemberAdded,
     OrganizationMemberRoleChanged,
     OrganizationMemberRemoved,
 )
+
+SIGNING_KEY_EVENTS = (SigningKeyAdded, SigningKeyRetired)
 
 INSTALLATION_EVENTS = (
     PersonAdded,
@@ -67,4 +83,5 @@ INSTALLATION_EVENTS = (
     KeyCreated,
     KeyRevoked,
     *ORGANIZATION_EVENTS,
+    *SIGNING_KEY_EVENTS,
 )

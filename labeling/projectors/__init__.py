@@ -17,12 +17,21 @@ from labeling.models import Contribution, LastSignal, LedgerChunk, UnsavedWork, 
 from labeling.projectors.masks import LabelMaskRows
 from labeling.projectors.snapshots import LabelSnapshots
 from labeling.reports import ledger, reading
-from labeling.rules import dataset_state, issue_state, label_state, organization_state, sample_state, work_units
+from labeling.rules import (
+    dataset_state,
+    issue_state,
+    label_state,
+    organization_state,
+    sample_state,
+    signing_keys,
+    work_units,
+)
 from labeling.rules.dataset_state import DatasetState
 from labeling.rules.issue_state import IssueState
 from labeling.rules.label_state import LabelState
 from labeling.rules.organization_state import OrganizationState
 from labeling.rules.sample_state import SampleState
+from labeling.rules.signing_keys import SigningKeyState
 from labeling.rules.work_units import Work
 
 
@@ -54,6 +63,10 @@ def organization_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
     return organization_state.difference(empty, organization_state.fold(empty, events))
 
 
+def signing_key_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
+    return signing_keys.rows(signing_keys.fold(SigningKeyState(log, stream), events))
+
+
 def no_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
     """Accounts are tables of their own, because names and hashes are not in the log. What is kept of people at work,
     logins, denials and downloads is only the log."""
@@ -73,6 +86,7 @@ STREAM_KINDS = (
     StreamKind("activity", {}, no_rows),
     StreamKind("person", {}, no_rows),
     StreamKind("organization", {"labeling_organizationmember": "log"}, organization_rows),
+    StreamKind("signing-key", {"labeling_signingkey": "log"}, signing_key_rows),
     StreamKind("login", {}, no_rows),
     StreamKind("denied", {}, no_rows),
     StreamKind("download", {}, no_rows),

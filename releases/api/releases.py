@@ -11,8 +11,10 @@ from rest_framework.request import Request
 from labeling.api.answers import answer, no_content
 from labeling.api.contract import Reply, documented
 from labeling.api.requests import body_of, intent_of, moment
-from labeling.api.schemas.forms import listed, matching
-from labeling.api.schemas.parameters import answer_header
+from labeling.api.schemas import example_of
+from labeling.api.schemas.forms import any_of, listed, matching
+from labeling.api.schemas.parameters import answer_header, query
+from labeling.api.schemas.signing_keys import SIGNATURE
 from labeling.api.views import Answer, View
 from labeling.errors import InvalidValue, NotFound
 from labeling.queries.datasets import Seen
@@ -106,13 +108,24 @@ def _at(value: Any) -> int | dt.datetime | None:
 class ManifestView(View):
     """The manifest of a release."""
 
-    @documented("release_manifest", "read", {200: Reply(MANIFEST, (ETAG_OF_HASH,))})
+    @documented(
+        "release_manifest",
+        "read",
+        {200: Reply(any_of((MANIFEST, SIGNATURE)), (ETAG_OF_HASH,), example=example_of(MANIFEST))},
+        parameters=(
+            query("signature", "Where it is there: the signature over the manifest in its place; 404 without one."),
+        ),
+    )
     def get(self, request: Request, owner: str, name: str, release: str) -> Answer:
         """What a release is of, with the hash of every byte; 404 until its file is made. The SHA-256 of these bytes is
-        the release's `identity`."""
+        the release's `identity`; `?signature` gives the signature over them."""
         found = queries.find_release(self.dataset(owner, name).id, release)
         if found.build is None or not found.build.manifest:
             raise NotFound("The manifest")
+        if "signature" in request.query_params:
+            if found.build.signature is None:
+                raise NotFound("The signature")
+            return answer(found.build.signature, headers={"ETag": f'"{found.build.identity}"'})
         headers = {"ETag": f'"{found.build.identity}"'}
         return HttpResponse(found.build.manifest.encode(), content_type="application/json", headers=headers)
 

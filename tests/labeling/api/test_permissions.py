@@ -70,6 +70,7 @@ ROWS: dict[tuple[str, str], Row] = {
     # --- open to everybody
     ("schema", ""): Row(),
     ("docs", ""): Row(),
+    ("signing_keys", ""): Row(),
     ("media", ""): Row(status=404),
     ("asset_upload", ""): Row(status=400),
     ("release_file", ""): Row(status=404, at={"release": str(uuid.UUID(int=7, version=4))}),
