@@ -16,6 +16,7 @@ from labeling.log.models import Checkpoint, LogHead, StoredEvent, StoredJSON
 
 __all__ = [
     "Activity",
+    "AddressSecret",
     "Annotation",
     "ApiKey",
     "Asset",
@@ -55,6 +56,7 @@ class Person(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     is_organization = models.BooleanField(default=False)
+    erased_at = models.DateTimeField(null=True, editable=False)
 
     class Meta(AbstractUser.Meta):
         verbose_name = "person"
@@ -91,6 +93,15 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.name or "unnamed"
+
+
+class AddressSecret(models.Model):
+    """What the network addresses that the security log names in one month are hashed with. Destroying it makes them
+    say nothing any more, not even which of them are the same; the chain still holds."""
+
+    month = models.CharField(max_length=7, primary_key=True)
+    secret = models.BinaryField(null=True)
+    destroyed_at = models.DateTimeField(null=True)
 
 
 class LoginAttempts(models.Model):

@@ -7,6 +7,7 @@ the key erases the text everywhere, in every copy of the log, and the chain stil
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 import uuid
 from collections.abc import Sequence
@@ -58,6 +59,13 @@ def _decrypted(part: list[str], secrets: dict[str, bytes]) -> str:
         return AESGCM(secret).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], part[1].encode()).decode()
     except InvalidTag:
         return ERASED
+
+
+def secret_of(person: uuid.UUID, purpose: str) -> bytes:
+    """32 bytes for hashes of what is told of a person, gone with their key; makes the key if they have none."""
+    key = PersonKey.objects.filter(person_id=person, destroyed_at=None).first() or _new_key(person)
+    assert key.secret is not None
+    return hmac.digest(bytes(key.secret), purpose.encode(), "sha256")
 
 
 def destroy_key(*, person: uuid.UUID) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -15,11 +16,11 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from labeling.admin import display
+from labeling.admin import display, erasing
 from labeling.admin.datasets import OWNER_NAME
 from labeling.admin.fields import Fieldsets, PersonField, RecordForm, TextField
 from labeling.admin.recorded import RecordedAdmin
@@ -193,6 +194,14 @@ class PersonAdmin(RecordedAdmin):
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         return PersonList
 
+    def get_urls(self) -> list[URLPattern]:
+        erase = self.admin_site.admin_view(partial(erasing.view, self))
+        return [path("<uuid:person>/erase/", erase, name="labeling_person_erase"), *super().get_urls()]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who was erased stays so."""
+        return super().has_change_permission(request, obj) and (obj is None or obj.erased_at is None)
+
     def stream_of(self, obj: Any) -> tuple[uuid.UUID, str] | None:
         return INSTALLATION, f"person/{obj.id}"
 
@@ -223,6 +232,8 @@ class PersonAdmin(RecordedAdmin):
 
     @admin.display(description="Rights")
     def rights(self, obj: Any) -> SafeString | str:
+        if obj.erased_at is not None:
+            return display.badge("erased", "quiet")
         if not obj.is_active:
             return display.badge("switched off", "bad")
         if obj.is_superuser:

@@ -203,5 +203,6 @@ tell(e.Downloaded, "downloaded a file", "downloaded {n} files")
 
 tell(e.PersonAdded, "added an account", "added {n} accounts")
 tell(e.PersonChanged, "changed an account", "changed {n} accounts", _rights)
+tell(e.PersonErased, "erased a person's data", "erased the data of {n} people", _number("number", "(erased-{:04d})"))
 tell(e.KeyCreated, "made an API key", "made {n} API keys")
 tell(e.KeyRevoked, "revoked an API key", "revoked {n} API keys")

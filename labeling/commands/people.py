@@ -26,6 +26,7 @@ OPERATOR = uuid.UUID("00000000-0000-4000-8000-6f7065726174")
 KEY_PREFIX = "pk_"
 #: How many keys that are not revoked somebody may have.
 MOST_KEYS = 200
+_erased = re.compile(r"erased-[0-9]+", re.IGNORECASE)
 _username = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._+-]{0,149}")
 
 
@@ -38,6 +39,8 @@ def checked_username(value: Any, where: str = "username") -> str:
     """A username that can stand in a URL: letters, digits and @ . _ + -"""
     if not isinstance(value, str) or not _username.fullmatch(value):
         raise InvalidValue(where, "must be 1 to 150 letters, digits or @ . _ + - and begin with a letter or digit")
+    if _erased.fullmatch(value):
+        raise InvalidValue(where, "must not be erased- and a number, by which people are known whose data was erased")
     return value
 
 
@@ -71,12 +74,20 @@ def add_person(
                 person.save(force_insert=True)
         except IntegrityError as error:
             raise AlreadyExists("User", "username") from error
-        _append(intent, f"person/{person.id}", e.PersonAdded(kind=kind, staff=person.is_staff, superuser=superuser))
+        append_of_person(
+            intent, f"person/{person.id}", e.PersonAdded(kind=kind, staff=person.is_staff, superuser=superuser)
+        )
     return person
 
 
 def change_person(*, intent: Intent, person: Person, fields: dict[str, Any]) -> None:
-    """Change an account's names (not in the log, but that they changed is) and its rights."""
+    """Change an account's names (not in the log, but that they changed is) and its rights.
+
+    Raises:
+        AlreadyExists: the username is taken.
+        Refused: the person's data was erased.
+    """
+    _refuse_erased(person)
     rights = {}
     renamed = False
     for key, value in fields.items():
@@ -98,15 +109,20 @@ def change_person(*, intent: Intent, person: Person, fields: dict[str, Any]) -> 
                 person.save(update_fields=list(fields))
         except IntegrityError as error:
             raise AlreadyExists("User", "username") from error
-        _append(intent, f"person/{person.id}", e.PersonChanged(changes=rights, renamed=renamed))
+        append_of_person(intent, f"person/{person.id}", e.PersonChanged(changes=rights, renamed=renamed))
 
 
 def set_password(*, intent: Intent, person: Person, password: str) -> None:
-    """Give an account another password. The log knows that, and not the password's hash."""
+    """Give an account another password. The log knows that, and not the password's hash.
+
+    Raises:
+        Refused: the person's data was erased.
+    """
+    _refuse_erased(person)
     person.set_password(password)
     with transaction.atomic():
         person.save(update_fields=["password"])
-        _append(intent, f"person/{person.id}", e.PersonChanged(password=True))
+        append_of_person(intent, f"person/{person.id}", e.PersonChanged(password=True))
 
 
 def create_key(
@@ -116,8 +132,9 @@ def create_key(
 
     Raises:
         InvalidValue: the name, the scope or the origin cannot be one.
-        Refused: they have too many, or it is a retry of a command that made one.
+        Refused: they have too many, were erased, or it is a retry of a command that made one.
     """
+    _refuse_erased(person)
     if not isinstance(name, str) or len(name) > 100:
         raise InvalidValue("name", "must be a string of at most 100 characters")
     if scope not in access.SCOPES:
@@ -129,7 +146,9 @@ def create_key(
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         key = ApiKey.objects.create(person=person, name=name, scope=scope, origin=origin, hash=hash_of(secret))
-        made = _append(intent, f"person/{person.id}", e.KeyCreated(key=str(key.id), scope=scope, origin=origin))
+        made = append_of_person(
+            intent, f"person/{person.id}", e.KeyCreated(key=str(key.id), scope=scope, origin=origin)
+        )
         if made.replayed:  # the row goes with the transaction, and the first answer cannot be given again
             raise Refused("This Idempotency-Key made an API key before, which was shown once. Send another.")
     return key, secret
@@ -139,7 +158,12 @@ def revoke_key(*, intent: Intent, key: ApiKey) -> None:
     """Revoke an API key, for good. Revoking it again does nothing."""
     with transaction.atomic():
         if ApiKey.objects.filter(id=key.id, revoked_at=None).update(revoked_at=timezone.now()):
-            _append(intent, f"person/{key.person.pk}", e.KeyRevoked(key=str(key.id)))
+            append_of_person(intent, f"person/{key.person.pk}", e.KeyRevoked(key=str(key.id)))
+
+
+def _refuse_erased(person: Person) -> None:
+    if person.erased_at is not None:
+        raise Refused("This person's data was erased, so the account stays as it is; make a new one.")
 
 
 def hash_of(secret: str) -> bytes:
@@ -155,8 +179,9 @@ def person_named(username: str) -> Person:
         raise NotFound("The user") from error
 
 
-def _append(intent: Intent, stream: str, fact: Fact) -> store.Appended:
-    """Inside the caller's transaction, because the account's row is no projection; it is the last statement there."""
+def append_of_person(intent: Intent, stream: str, fact: Fact) -> store.Appended:
+    """Append to the installation's log, inside the caller's transaction, because the account's row is no projection; it
+    is the last statement there."""
 
     def attempt() -> store.Appended:
         events = store.new_events(INSTALLATION, intent, [(stream, store.version(INSTALLATION, stream), fact)])

@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
+import secrets
 import uuid
 from typing import Any
 
@@ -26,6 +27,8 @@ from labeling.errors import Busy, NotPermitted
 from labeling.log import store
 from labeling.log.event import SECURITY, Fact, Intent
 from labeling.log.rows import Rows
+from labeling.models import AddressSecret
+from labeling.texts import secret_of
 
 logger = logging.getLogger(__name__)
 JSON = dict[str, Any]
@@ -57,8 +60,21 @@ def _minute(moment: dt.datetime) -> dt.datetime:
 
 
 def keyed_hash(text: str) -> str:
-    """What stands for a username that was tried, or an address: equal for equal ones, and of no use elsewhere."""
+    """What counts attempts of one username from one address: equal for equal ones, and of no use elsewhere."""
     return salted_hmac("palimpsest.security", text, algorithm="sha256").hexdigest()[:32]
+
+
+def hidden(text: str, *, person: uuid.UUID | None = None) -> str:
+    """What stands in the log for a username that was tried, or an address: equal for equal ones of one month, and of
+    one person where that is known.
+
+    It says nothing any more once the secret of the month is destroyed (retention), or the person's key (erasure).
+    """
+    month, _ = AddressSecret.objects.get_or_create(
+        month=now().strftime("%Y-%m"), defaults={"secret": secrets.token_bytes(32)}
+    )
+    key = bytes(month.secret or b"") + (secret_of(person, "addresses") if person else b"")
+    return salted_hmac("palimpsest.addresses", text, secret=key, algorithm="sha256").hexdigest()[:32]
 
 
 def login_succeeded(*, person: uuid.UUID, address: str) -> None:
@@ -67,7 +83,7 @@ def login_succeeded(*, person: uuid.UUID, address: str) -> None:
     Raises:
         Busy: it could not be told; nobody shall come in unseen.
     """
-    fact = e.LoginSucceeded(address=keyed_hash(address))
+    fact = e.LoginSucceeded(address=hidden(address, person=person))
     _tell(fact, Intent(author=person, tool="browser"), str(person), instead=e.LoginSucceeded(address=""))
 
 
@@ -81,7 +97,7 @@ def logged_out(*, person: uuid.UUID) -> None:
 
 def login_failed(*, username: str, address: str, locked: bool) -> None:
     """Tell that somebody gave a wrong username or password, or is locked out."""
-    fact = e.LoginFailed(username=keyed_hash(username), address=keyed_hash(address), locked=locked)
+    fact = e.LoginFailed(username=hidden(username), address=hidden(address), locked=locked)
     try:
         _tell(fact, _stranger("browser"), "stranger", instead=e.LoginFailed(username="", address=""))
     except (Busy, DatabaseError):
@@ -107,7 +123,7 @@ def denied(
         path=path,
         dataset=str(error.dataset) if error and error.dataset else None,
         key=str(key) if key else None,
-        address=keyed_hash(address) if person is None else None,
+        address=hidden(address) if person is None else None,
     )
     intent = Intent(author=person, author_kind=kind, tool=tool) if person else _stranger(tool)
     try:
@@ -124,7 +140,9 @@ def downloaded(
     Raises:
         Busy: it could not be told; the file stays here.
     """
-    fact = e.Downloaded(what=what, id=str(id), dataset=str(dataset), sha256=sha256, address=keyed_hash(address))
+    fact = e.Downloaded(
+        what=what, id=str(id), dataset=str(dataset), sha256=sha256, address=hidden(address, person=person)
+    )
     intent = Intent(author=person, tool="browser") if person else _stranger(None)
     _tell(fact, intent, f"{what} {id}", instead=msgspec.structs.replace(fact, address=""))
 

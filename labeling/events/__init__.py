@@ -48,6 +48,7 @@ from labeling.events.installation import (
     PersonChanged,
     SigningKeyAdded,
     SigningKeyRetired,
+    PersonErased,
 )
 from labeling.events.issues import (
     ISSUE_EVENTS,
@@ -219,6 +220,7 @@ __all__ = [
     "OrganizationMemberRoleChanged",
     "PersonAdded",
     "PersonChanged",
+    "PersonErased",
     "SampleAdded",
     "SampleArchived",
     "SampleAssigned",

@@ -21,6 +21,16 @@ class PersonChanged(Fact, frozen=True):
     password: bool = False
 
 
+class PersonErased(Fact, frozen=True):
+    """A person's data was erased: names, e-mail address, password, keys, sessions and signals, and the key of all that
+    they wrote. What they did stays, by `erased-` and this number; so many of each kind went."""
+
+    number: int
+    api_keys: int = 0
+    sessions: int = 0
+    signals: int = 0
+
+
 class KeyCreated(Fact, frozen=True):
     """An API key was made; only its hash is kept, and not in the log."""
 
@@ -80,6 +90,7 @@ SIGNING_KEY_EVENTS = (SigningKeyAdded, SigningKeyRetired)
 INSTALLATION_EVENTS = (
     PersonAdded,
     PersonChanged,
+    PersonErased,
     KeyCreated,
     KeyRevoked,
     *ORGANIZATION_EVENTS,

@@ -6,7 +6,13 @@ events give the same words everywhere.
 
 from __future__ import annotations
 
-from labeling.rules.telling import datasets, issues, labels, samples  # noqa: F401 - which tell the words for our events
+from labeling.rules.telling import (  # noqa: F401 - which tell the words for our events
+    datasets,
+    issues,
+    labels,
+    people,
+    samples,
+)
 from labeling.rules.telling.changes import changes_of
 from labeling.rules.telling.labels import differing
 from labeling.rules.telling.phrases import attributes_set, listed, number, shown

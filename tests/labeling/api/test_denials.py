@@ -10,7 +10,7 @@ import pytest
 from labeling import events as e
 from labeling.api.denials import template
 from labeling.commands import security
-from labeling.commands.security import NOBODY, keyed_hash
+from labeling.commands.security import NOBODY, hidden
 from labeling.log import store
 from labeling.log.event import SECURITY
 from labeling.models import ApiKey, SecurityTally
@@ -62,7 +62,7 @@ def test_a_bad_key_is_told_without_the_key(caller, path, db):
     nobody.key = "pk_stolen"
     assert nobody.get(path).status == 401
     (event,) = told()
-    assert (event.fact.action, event.fact.address) == ("key", keyed_hash("127.0.0.1"))
+    assert (event.fact.action, event.fact.address) == ("key", hidden("127.0.0.1"))
     assert event.intent.author == NOBODY
     assert not any(word in str(event) for word in ("pk_stolen", "secret-name", "127.0.0.1"))
 
