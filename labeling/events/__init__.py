@@ -46,9 +46,9 @@ from labeling.events.installation import (
     OrganizationMemberRoleChanged,
     PersonAdded,
     PersonChanged,
+    PersonErased,
     SigningKeyAdded,
     SigningKeyRetired,
-    PersonErased,
 )
 from labeling.events.issues import (
     ISSUE_EVENTS,
