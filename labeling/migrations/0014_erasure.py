@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0012_snapshots"),
+        ("labeling", "0013_signing_keys"),
     ]
 
     operations = [
