@@ -21,8 +21,9 @@ from labeling.geometry.composition import runs_of_mask
 from labeling.geometry.rasterize import Spans
 from labeling.log import store
 from labeling.models import Asset
-from labeling.queries import datasets, labels
-from labeling.rules.label_state import LabelState, label_stream
+from labeling.queries import datasets
+from labeling.rules.dataset_state import DatasetState
+from labeling.rules.label_state import LabelState
 from labeling.rules.sample_state import SampleState
 from labeling.rules.task_types import task_type
 from labeling.storage import open_at
@@ -84,20 +85,21 @@ def read(
         },
     )
     mapped = release.choice.read_as(state.task_attributes)
-    return found, _samples(release, found, uuid.UUID(sets[label_set].id), mapped, progress)
+    return found, _samples(release, state, found, uuid.UUID(sets[label_set].id), mapped, progress)
 
 
 def _samples(
     release: ReleaseState,
+    state: DatasetState,
     dataset: Dataset,
     label_set: uuid.UUID,
     mapped: Mapped,
     progress: Callable[[int], None],
 ) -> Iterator[Sample]:
-    for count, sample in enumerate(snapshots.samples_of(release), 1):
+    for count, frozen in enumerate(snapshots.frozen_of(release, state, [label_set]), 1):
+        sample = frozen.sample
         with snapshots.readable(f"The label of sample {sample.id}"):
-            label = labels.label_at(release.dataset, label_stream(sample.id, label_set), release.at_offset)
-            found = sample_of(sample, label, dataset.task_type, mapped)
+            found = sample_of(sample, frozen.labels[label_set], dataset.task_type, mapped)
             split = release.choice.split_of(sample)
             found = replace(found, split=split) if split else found
         yield found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,18 +18,14 @@ from typing import Protocol
 import django.db
 
 from labeling.log import store
-from labeling.log.event import Event
-from labeling.queries import datasets, labels, samples
-from labeling.rules.label_state import label_stream
-from labeling.rules.sample_state import SampleState
-from labeling.rules.task_types import task_type
+from labeling.queries import datasets
+from labeling.queries.frozen import Frozen, NotFolded, frozen_samples
+from labeling.rules.dataset_state import DatasetState, LabelSetState
+from labeling.rules.task_types import TaskType, task_type
 from releases import manifest
 from releases.choice import truth_of
 from releases.formats import segments
 from releases.rules import ReleaseState
-
-#: How many SampleAdded events are in memory; each may hold the frames of a sequence.
-PAGE = 100
 
 
 class SnapshotFailed(Exception):
@@ -87,18 +83,10 @@ def write(release: ReleaseState, sink: Sink, *, progress: Callable[[int], None] 
         written.write(segments.opening(release, dataset))
     count = left_out = 0
     content, splits = hashlib.sha256(), Counter[str]()
-    for sample in samples_of(release):
-        found = {}
-        for label_set in segments.label_sets_of(release, dataset):
-            with readable(f"The label of sample {sample.id} in {label_set.name}"):
-                stream = label_stream(sample.id, uuid.UUID(label_set.id))
-                state = labels.label_at(release.dataset, stream, release.at_offset)
-                label = segments.label(state, kind, mapped)
-            left_out += label is None
-            found[label_set.name] = b"null" if label is None else label
-        with readable(f"Sample {sample.id}"):
-            split = release.choice.split_of(sample)
-            line = segments.sample_line(sample, found, split)
+    sets = segments.label_sets_of(release, dataset)
+    for frozen in frozen_of(release, dataset, [uuid.UUID(item.id) for item in sets]):
+        line, split, missing = line_of(release, frozen, sets, kind, mapped)
+        left_out += missing
         content.update(line + b"\n")
         splits[split] += 1
         written.write((b",\n" if count else b"\n") + line)
@@ -121,33 +109,54 @@ def write(release: ReleaseState, sink: Sink, *, progress: Callable[[int], None] 
     return Snapshot(written.digest.hexdigest(), written.size_bytes, chain.hex(), count, left_out, made)
 
 
-def samples_of(release: ReleaseState) -> Iterator[SampleState]:
-    """Every sample of the dataset at the release's offset that the release holds, the first added first.
+def line_of(
+    release: ReleaseState,
+    frozen: Frozen,
+    label_sets: Sequence[LabelSetState],
+    kind: TaskType,
+    mapped: Mapping[int, int | None],
+) -> tuple[bytes, str, int]:
+    """(the line of a sample in the Segments file, its split, how many of its labels are left out)."""
+    sample, found, left_out = frozen.sample, {}, 0
+    for item in label_sets:
+        with readable(f"The label of sample {sample.id} in {item.name}"):
+            label = segments.label(frozen.labels[uuid.UUID(item.id)], kind, mapped)
+        left_out += label is None
+        found[item.name] = b"null" if label is None else label
+    with readable(f"Sample {sample.id}"):
+        split = release.choice.split_of(sample)
+        return segments.sample_line(sample, found, split), split, left_out
+
+
+def frozen_of(
+    release: ReleaseState,
+    dataset: DatasetState,
+    label_sets: Sequence[uuid.UUID],
+    *,
+    after: int = 0,
+    up_to: int | None = None,
+) -> Iterator[Frozen]:
+    """The samples that the release holds, of those that were added after one offset and up to another; the first added
+    first, each with its labels in these label sets.
 
     Raises:
         SnapshotFailed: the log does not give one.
     """
-    dataset, offset = release.dataset, release.at_offset
-    needs_label = release.choice.needs_label
-    truth = truth_of(datasets.state_at(dataset, offset)) if needs_label else None
-    for event in _added(dataset, offset):
-        with readable(f"A sample added at offset {event.offset}"):
-            sample = uuid.UUID(event.stream.removeprefix("sample/"))
-            state = samples.sample_at(dataset, sample, offset)
-            label = labels.label_at(dataset, label_stream(sample, truth), offset) if truth and state.exists else None
-        if state.exists and release.choice.holds(state, label):
-            yield state
-
-
-def _added(dataset: uuid.UUID, offset: int) -> Iterator[Event]:
-    after = 0
-    while True:
-        with readable("The log"):
-            page = store.read(dataset, after=after, limit=PAGE, up_to=offset, types=["SampleAdded"])
-        if not page:
-            return
-        yield from (event for event in page if event.version == 1)
-        after = page[-1].offset or after
+    truth = truth_of(dataset) if release.choice.needs_label else None
+    wanted = [*label_sets, *([truth] if truth and truth not in label_sets else [])]
+    names = {uuid.UUID(item.id): item.name for item in dataset.label_sets.values()}
+    samples = frozen_samples(release.dataset, offset=release.at_offset, label_sets=wanted, after=after, up_to=up_to)
+    try:
+        for frozen in samples:
+            label = frozen.labels[truth] if truth is not None else None
+            if frozen.sample.exists and release.choice.holds(frozen.sample, label):
+                yield frozen
+    except NotFolded as error:
+        where = f"Sample {error.sample}"
+        if error.label_set is not None:
+            where = f"The label of sample {error.sample} in {names[error.label_set]}"
+        cause = type(error.__cause__).__name__
+        raise SnapshotFailed(f"{where} cannot be read from the log ({cause}); run `manage.py verify`.") from error
 
 
 @contextmanager

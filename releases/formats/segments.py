@@ -15,6 +15,7 @@ import datetime as dt
 import re
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from labeling.log import values
@@ -31,6 +32,7 @@ PERSON = re.compile(rb'": "([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
 
 # Inside of text a quote is escaped, so this cannot be part of one.
 _tagged = re.compile(rb'\{"\$int":"(-?[0-9]{16,19})"\}')
+_TAG = b'{"$int":'
 _NULL = b"null"
 NOTHING_MAPPED: Mapping[int, int | None] = {}
 
@@ -133,12 +135,18 @@ def _task_attributes(document: JSON) -> JSON:
 
 def _object(fields: Mapping[str, bytes]) -> bytes:
     """An object of written values. Names are ASCII, so their order is the canonical one."""
-    return b"{" + b",".join(_value(name) + b":" + fields[name] for name in sorted(fields)) + b"}"
+    return b"{" + b",".join([_name(name) + fields[name] for name in sorted(fields)]) + b"}"
+
+
+@lru_cache(1024)
+def _name(name: str) -> bytes:
+    return _value(name) + b":"
 
 
 def _value(value: Any) -> bytes:
     """A value, with integers beyond 2**53-1 as numbers."""
-    return _tagged.sub(rb"\1", values.canonical(value))
+    written = values.canonical_of_stored(value)
+    return _tagged.sub(rb"\1", written) if _TAG in written else written
 
 
 def _moment(moment: Moment | None) -> bytes:

@@ -72,8 +72,9 @@ def test_building_again_does_nothing(cut: Callable[[], uuid.UUID]) -> None:
 
 
 def test_a_release_that_is_not_there_is_not_built(database: None) -> None:
-    builds.build(uuid.uuid4())
-    assert not ReleaseBuild.objects.exists()
+    unknown = uuid.uuid4()
+    builds.build(unknown)
+    assert not ReleaseBuild.objects.filter(release_id=unknown).exists()
 
 
 def test_a_lost_file_is_made_again_with_the_same_bytes(

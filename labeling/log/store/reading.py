@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Iterator, Sequence
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from django.db import connection
 
 from labeling.log import values
-from labeling.log.event import Event, Intent, vocabulary
+from labeling.log.event import Event, Fact, Intent, vocabulary
 
 #: A page of the log, bounded in rows and in bytes of data as stored; a reader holds no long snapshot.
 PAGE = 1000
@@ -178,6 +179,83 @@ def read(
             ],
         )
     )
+
+
+class Happened(NamedTuple):
+    """What a fold uses of an event. `text` is its data as it is stored: `fact` decodes it."""
+
+    place: int  #: of its stream among those that were asked for
+    version: int
+    offset: int
+    type: str
+    schema_version: int
+    text: str
+    author: uuid.UUID
+    recorded_at: dt.datetime
+
+    @property
+    def fact(self) -> Fact:
+        """Its fact, brought up to today's version.
+
+        Raises:
+            UnknownEventType, msgspec.ValidationError: its data is not of a type that there is.
+        """
+        return vocabulary.decode(self.type, self.schema_version, values.load_stored(self.text))
+
+
+def read_several(
+    log: uuid.UUID, streams: Sequence[tuple[str, int]], *, up_to: int, most_bytes: int
+) -> tuple[list[Happened], int]:
+    """Events of several streams, each after a version, in one statement: as they were asked for, by version.
+
+    Returns them, and how many of the streams are read to their end. No event comes after about `most_bytes` of data
+    as stored, so it may be none; then ask again for those that are left, where the first one stopped.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'SELECT place, version, "offset", type, schema_version, data::text, author, recorded_at, found FROM'
+            ' (SELECT w.place, e.version, e."offset", e.type, e.schema_version, e.data, e.author, e.recorded_at,'
+            " sum(pg_column_size(e.data)) OVER (ORDER BY w.place, e.version) - pg_column_size(e.data) AS bytes_before,"
+            " count(*) OVER () AS found"
+            " FROM unnest(%s::text[], %s::bigint[]) WITH ORDINALITY AS w (stream, after, place) CROSS JOIN LATERAL"
+            ' (SELECT version, "offset", type, schema_version, data, author, recorded_at FROM log_event'
+            ' WHERE log = %s AND stream = w.stream AND version > w.after AND "offset" <= %s'
+            " ORDER BY version LIMIT %s) e) AS page WHERE bytes_before < %s ORDER BY place, version",
+            [[stream for stream, _ in streams], [after for _, after in streams], log, up_to, PAGE, most_bytes],
+        )
+        rows = cursor.fetchall()
+    found = [Happened(row[0] - 1, *row[1:8]) for row in rows]
+    for place, events in groupby(found, key=lambda event: event.place):
+        if sum(1 for _ in events) == PAGE:
+            return [event for event in found if event.place <= place], place
+    if rows and rows[-1][8] > len(rows):
+        return found, found[-1].place
+    return found, len(streams)
+
+
+def begun(log: uuid.UUID, type_name: str, *, after: int, up_to: int, limit: int) -> list[tuple[int, str]]:
+    """(offset, stream) of streams that began with an event of a type, after an offset and up to another."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'SELECT "offset", stream FROM log_event WHERE log = %s AND type = %s AND "offset" > %s AND "offset" <= %s'
+            ' AND version = 1 ORDER BY "offset" LIMIT %s',
+            [log, type_name, after, up_to, limit],
+        )
+        return list(cursor.fetchall())
+
+
+def milestones(log: uuid.UUID, type_name: str, *, up_to: int, every: int) -> tuple[list[int], int]:
+    """(the offset of every so-manieth event of a type, how many there are up to an offset)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'SELECT "offset", number FROM (SELECT "offset", row_number() OVER (ORDER BY "offset") AS number,'
+            ' lead("offset") OVER (ORDER BY "offset") AS next FROM log_event'
+            ' WHERE log = %s AND type = %s AND "offset" <= %s) AS counted'
+            ' WHERE number %% %s = 0 OR next IS NULL ORDER BY "offset"',
+            [log, type_name, up_to, every],
+        )
+        rows = cursor.fetchall()
+    return [row[0] for row in rows], rows[-1][1] if rows else 0
 
 
 def naming(log: uuid.UUID, stream: str, types: Sequence[str], member: str, texts: Sequence[str]) -> set[str]:

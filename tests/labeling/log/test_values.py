@@ -144,6 +144,44 @@ def test_the_hash_of_a_value_equals_its_hash_after_a_trip_through_jsonb(db: None
 
 
 @pytest.mark.django_db
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(value=jsons)
+def test_what_was_stored_is_written_canonically_in_less_time(db: None, value: Any) -> None:
+    stored = through_jsonb(values.checked(value, where="value"))
+    assert values.canonical_of_stored(stored) == values.canonical(stored)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1e22,
+        1e21,
+        1.5e300,
+        5e-324,
+        -0.0,
+        1e-7,
+        [1.0],
+        {"a": 2.0},
+        2**53,
+        10**20,
+        10**300,
+        "1.0,e-7]",
+        {"\ufb33": 1},
+        None,
+    ],
+)
+def test_numbers_that_orjson_spells_otherwise_are_canonical_however_they_were_read(value: Any) -> None:
+    for written in ([value], [value, "x"], {"n": value, "e": 1.5}, value if type(value) is not int else [value]):
+        assert values.canonical_of_stored(written) == values.canonical(written)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, [1.0, -math.inf], "\ud800"])
+def test_what_is_no_json_is_refused_in_the_fast_form_as_well(value: Any) -> None:
+    with pytest.raises(ValueError):
+        values.canonical_of_stored(value)
+
+
+@pytest.mark.django_db
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
 @given(number=float_bits)
 def test_a_float_comes_back_from_jsonb_bit_by_bit(db: None, number: float) -> None:

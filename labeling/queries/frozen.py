@@ -1,0 +1,144 @@
+"""Samples with their labels as they were at an offset of the log, many in a few statements: releases are made of them.
+
+Streams are read together until there are enough bytes of events, and folded one after the other. So the memory that
+this takes does not grow with the dataset, nor with how much happened to a label; only what one label is, has to fit.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import django.db
+
+from labeling.log import store
+from labeling.log.store import Happened
+from labeling.models import LabelSnapshot
+from labeling.queries import labels as label_queries
+from labeling.rules import label_state, sample_state
+from labeling.rules.fold import Place
+from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.packing import unpacked
+from labeling.rules.sample_state import SampleState
+
+#: Samples that are asked for at once, where their labels are small.
+TOGETHER = 40
+#: Bytes of events, compressed as the database keeps them, that are in memory at a time.
+PAGE_BYTES = 250_000
+
+
+class NotFolded(Exception):
+    """Events of a stream do not give a state; the cause is the exception that they were met by."""
+
+    def __init__(self, sample: uuid.UUID, label_set: uuid.UUID | None) -> None:
+        super().__init__(sample, label_set)
+        self.sample, self.label_set = sample, label_set
+
+
+@dataclass(slots=True)
+class Frozen:
+    """A sample and its labels, by label set, at an offset."""
+
+    sample: SampleState
+    labels: dict[uuid.UUID, LabelState] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One stream on its way to its state. One that begins with a snapshot has nothing but its version until opened."""
+
+    frozen: Frozen
+    label_set: uuid.UUID | None
+    state: SampleState | LabelState
+    is_open: bool = True
+
+    def evolve(self, events: Sequence[Happened]) -> None:
+        try:
+            if not self.is_open:
+                self._open()
+            for event in events:
+                place = Place(event.author, event.recorded_at, event.offset, event.version)
+                if isinstance(self.state, LabelState):
+                    label_state.evolve(self.state, event.fact, place)
+                else:
+                    sample_state.evolve(self.state, event.fact, place)
+        except (django.db.Error, OSError):
+            raise
+        except Exception as error:
+            raise NotFolded(self.frozen.sample.id, self.label_set) from error
+
+    def _open(self) -> None:
+        state = self.state
+        rows = LabelSnapshot.objects.filter(stream=state.stream, version=state.version, dataset_id=state.dataset)
+        self.state, self.is_open = (
+            unpacked(state.dataset, state.stream, rows.values_list("state", flat=True).get()),
+            True,
+        )
+
+
+def frozen_samples(
+    dataset: uuid.UUID, *, offset: int, label_sets: Sequence[uuid.UUID], after: int = 0, up_to: int | None = None
+) -> Iterator[Frozen]:
+    """The samples that were added after one offset and up to another (else `offset`), in that order, each as it is at
+    `offset` with its label in every one of `label_sets`.
+
+    Raises:
+        NotFolded: events that do not give a state.
+    """
+    last = offset if up_to is None else min(up_to, offset)
+    together = TOGETHER
+    while True:
+        page = store.begun(dataset, "SampleAdded", after=after, up_to=last, limit=together)
+        if not page:
+            return
+        after = page[-1][0]
+        streams = _streams(dataset, offset, [stream for _, stream in page], label_sets)
+        statements = yield from _folded(dataset, offset, streams)
+        together = max(1, together // 2) if statements > 1 else min(2 * together, TOGETHER)
+
+
+def _streams(
+    dataset: uuid.UUID, offset: int, samples: Sequence[str], label_sets: Sequence[uuid.UUID]
+) -> deque[_Stream]:
+    found: deque[_Stream] = deque()
+    for stream in samples:
+        frozen = Frozen(SampleState(dataset, stream))
+        found.append(_Stream(frozen, None, frozen.sample))
+        for label_set in label_sets:
+            state = LabelState(dataset, label_stream(frozen.sample.id, label_set))
+            found.append(_Stream(frozen, label_set, state))
+    if offset < label_queries.EVERY:
+        return found
+    names = [item.state.stream for item in found if item.label_set]
+    rows = LabelSnapshot.objects.filter(stream__in=names, dataset_id=dataset, last_offset__lte=offset)
+    newest = dict(rows.order_by("stream", "-version").distinct("stream").values_list("stream", "version"))
+    for item in found if newest else ():
+        if item.state.stream in newest:
+            item.state.version, item.is_open = newest[item.state.stream], False
+    return found
+
+
+def _folded(dataset: uuid.UUID, offset: int, waiting: deque[_Stream]) -> Generator[Frozen, None, int]:
+    """The samples with their labels; returns how many statements that took."""
+    statements = 0
+    while waiting:
+        wanted = [(item.state.stream, item.state.version) for item in waiting]
+        events, ended = store.read_several(dataset, wanted, up_to=offset, most_bytes=PAGE_BYTES)
+        statements, at = statements + 1, 0
+        for place, item in enumerate(list(islice(waiting, ended + 1))):
+            start = at
+            while at < len(events) and events[at].place == place:
+                at += 1
+            item.evolve(events[start:at])
+            if place == ended:
+                break  # there is more of it
+            waiting.popleft()
+            if item.label_set is not None:
+                assert isinstance(item.state, LabelState)
+                item.frozen.labels[item.label_set] = item.state
+            if not waiting or waiting[0].frozen is not item.frozen:
+                yield item.frozen
+    return statements
