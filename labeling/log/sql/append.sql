@@ -7,10 +7,11 @@
 -- p_expected  {stream: version that the caller's state was read at}; every stream that gets an event must be in it
 -- p_intent    what all events of the append have in common, with short keys (see labeling.log.store.appending)
 -- p_events    array of [stream, version, type, schema version, data]; versions are expected + 1, + 2 …
---             null for a bulk: then they were copied into the session's temporary table log_staged_event before, so
---             that nothing is parsed under the lock
+--             null for a bulk: then they were copied into the session's temporary table log_staged_event before (see
+--             log_stage below), so that nothing is parsed under the lock
 -- p_hashes    88 bytes for each event: its id (16), the hash of its data (32), its version (8), its digest (32)
--- p_rows      array of {t: projected table, up: rows to put, out: keys to delete}
+-- p_rows      array of {t: projected table, up: rows to put, out: keys to delete}; where `up` is true, the rows were
+--             copied into the temporary table log_staged_<projected table>
 -- p_command, p_request_hash, p_answer   set when the client named the command: kept for its retry
 --
 -- status is one of: appended, replayed, reused (same command id, another request), stale, unknown_log
@@ -137,6 +138,7 @@ DECLARE
     v_values   text;
     v_excluded text;
     v_sets     text;
+    v_staged   text;
     v_branches text := '';
 BEGIN
     FOREACH v_table IN ARRAY p_tables LOOP
@@ -155,12 +157,20 @@ BEGIN
                                 THEN format('CASE WHEN r.%1$I < 1 THEN p_offset + r.%1$I ELSE r.%1$I END', attname)
                             ELSE format('r.%I', attname) END AS value
                   FROM pg_attribute WHERE attrelid = v_table::regclass AND attnum > 0 AND NOT attisdropped) AS found;
+        v_staged := format('INSERT INTO %I (%s) SELECT %s FROM %I r, (SELECT $1 AS p_at, $2 AS p_offset) AS bound
+                                ON CONFLICT (%I) DO UPDATE SET %s',
+                           v_table, v_columns, v_values, 'log_staged_' || v_table, v_key, v_excluded);
         v_branches := v_branches || format('
         WHEN %1$L THEN
             IF p_out IS NOT NULL THEN
                 DELETE FROM %1$I t USING jsonb_array_elements_text(p_out) AS gone WHERE t.%2$I = gone.value::uuid;
             END IF;
             IF p_up IS NULL THEN
+                RETURN;
+            END IF;
+            IF p_up = ''true'' THEN
+                -- EXECUTE, because a plan that is kept would outlive the temporary table.
+                EXECUTE %7$L USING p_at, p_offset;
                 RETURN;
             END IF;
             IF jsonb_array_length(p_up) = 1 THEN
@@ -171,7 +181,7 @@ BEGIN
             END IF;
             INSERT INTO %1$I (%3$s) SELECT %4$s FROM jsonb_populate_recordset(NULL::%1$I, p_up) AS r
                 ON CONFLICT (%2$I) DO UPDATE SET %5$s;',
-            v_table, v_key, v_columns, v_values, v_excluded, v_sets);
+            v_table, v_key, v_columns, v_values, v_excluded, v_sets, v_staged);
     END LOOP;
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION log_project(p_table text, p_up jsonb, p_out jsonb, p_at timestamptz, p_offset bigint)
@@ -180,4 +190,45 @@ BEGIN
             CASE p_table %s
             END CASE;
          END $f$', v_branches);
+END $$;
+
+-- Makes a session ready for a bulk: temporary tables for its events and for the rows of these projected tables, empty
+-- now and after every commit. The rows are of the projected tables' own columns; the answer names these, in the order of
+-- the table, and says which hold JSON.
+--
+-- A table is emptied here only where it may hold something, in a transaction that had a bulk before: TRUNCATE makes a new
+-- file, and rows in the catalogue with it.
+CREATE OR REPLACE FUNCTION log_stage(p_tables text[], p_again boolean)
+RETURNS TABLE (projected text, name text, holds_json boolean) LANGUAGE plpgsql SET client_min_messages = warning AS $$
+DECLARE
+    v_table  text;
+    v_staged text;
+BEGIN
+    CREATE TEMPORARY TABLE IF NOT EXISTS log_staged_event
+        (n int, stream text, version bigint, type text, schema_version smallint, data jsonb) ON COMMIT DELETE ROWS;
+    IF p_again THEN
+        TRUNCATE log_staged_event;
+    END IF;
+    FOREACH v_table IN ARRAY p_tables LOOP
+        v_staged := 'log_staged_' || v_table;
+        -- A session may be older than the last migration.
+        IF EXISTS (
+            SELECT FROM (SELECT attname, atttypid FROM pg_attribute
+                          WHERE attrelid = v_table::regclass AND attnum > 0 AND NOT attisdropped) AS now
+              FULL JOIN (SELECT attname, atttypid FROM pg_attribute
+                          WHERE attrelid = to_regclass('pg_temp.' || quote_ident(v_staged)) AND attnum > 0) AS staged
+                        USING (attname, atttypid)
+             WHERE now IS NULL OR staged IS NULL
+        ) THEN
+            EXECUTE format('DROP TABLE IF EXISTS pg_temp.%I', v_staged);
+            EXECUTE format('CREATE TEMPORARY TABLE %I (LIKE %I) ON COMMIT DELETE ROWS', v_staged, v_table);
+        ELSIF p_again THEN
+            EXECUTE format('TRUNCATE pg_temp.%I', v_staged);
+        END IF;
+    END LOOP;
+    RETURN QUERY
+        SELECT t.name, a.attname::text, a.atttypid IN ('json'::regtype, 'jsonb'::regtype)
+          FROM unnest(p_tables) AS t (name) JOIN pg_attribute a ON a.attrelid = t.name::regclass
+         WHERE a.attnum > 0 AND NOT a.attisdropped
+         ORDER BY t.name, a.attnum;
 END $$;

@@ -9,7 +9,7 @@ Streams. Besides a label's own stream and the dataset's, samples, assets and rel
 million samples in one stream would make each a rival of all others, and a sample's history a scan.
 """
 
-from labeling.log.store import appending, reading
+from labeling.log.store import appending, reading, staging
 from labeling.log.store.appending import (
     APP_VERSION,
     ATTEMPTS,
@@ -83,6 +83,7 @@ __all__ = [
     "read_streams",
     "reading",
     "sizes",
+    "staging",
     "streams_between",
     "unpacked",
     "version",

@@ -8,7 +8,6 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -22,6 +21,7 @@ from labeling.log import values
 from labeling.log.event import Event, Fact, Intent, hashed, microseconds
 from labeling.log.planned import planned_cursor
 from labeling.log.rows import Rows
+from labeling.log.store import staging
 
 try:
     APP_VERSION = installed_version("palimpsest")
@@ -30,8 +30,8 @@ except PackageNotFoundError:
 
 #: How often a command is decided again because somebody else was faster, before the client is told to come back.
 ATTEMPTS = 12
-#: From how many events on an append copies them into a temporary table first, so that the lock is not held while they
-#: are taken apart. Below that, to empty the table costs more.
+#: From how many events on an append copies them into temporary tables first (see `staging`), so that the lock is not
+#: held while they are taken apart. Below that, the tables cost more.
 STAGED_FROM = 500
 
 LOCK_NOT_AVAILABLE = "55P03"
@@ -136,16 +136,13 @@ def append(
         expected = {}
         for event in events:
             expected.setdefault(event.stream, event.version - 1)
-    staged = len(events) >= STAGED_FROM
-    packed, hashes = _staged(log, intent, events) if staged else _packed(log, intent, events)
+    bulk = len(events) >= STAGED_FROM
     parameters = [
         log,
         open_as,
         orjson.dumps(expected).decode(),
         _of_intent(intent),
-        None if staged else packed.decode(),
-        hashes,
-        orjson.dumps(rows.as_json()).decode(),
+        *((None, None, None) if bulk else _packed(log, intent, events, rows)),
         intent.command,
         intent.request_hash,
         None if answer is None else orjson.dumps(answer).decode(),
@@ -155,7 +152,21 @@ def append(
     began_s = time.perf_counter()
     status = "failed"
     try:
-        status, first, last, recorded_at, hint, kept = _call(parameters, packed if staged else b"")
+        # What is refused inside of a caller's transaction must not spoil the rest of that. A bulk is a transaction of
+        # its own: it lies in its temporary tables until the call.
+        inside = connection.in_atomic_block
+        if bulk or inside:
+            with transaction.atomic():
+                if bulk:
+                    digests = hashed(log, intent, APP_VERSION, events)
+                    parameters[4:7] = None, *staging.stage(events, digests, rows, again=inside)
+                status, first, last, recorded_at, hint, kept = _call(CALL, parameters)
+        elif settings.COMMIT_BARRIER:
+            status, first, last, recorded_at, hint, kept = _call(CALL_AHEAD, parameters)
+            if status in ("appended", "replayed"):
+                _flush()
+        else:
+            status, first, last, recorded_at, hint, kept = _call(CALL, parameters)
     except LogBusy:
         status = "busy"
         raise
@@ -173,30 +184,15 @@ def append(
     )
 
 
-def _call(parameters: list[Any], staged: bytes) -> tuple[Any, ...]:
-    # What is refused inside of a caller's transaction must not spoil the rest of that. A bulk is a transaction of its
-    # own: it lies in its temporary table until the call.
-    in_transaction = staged or connection.in_atomic_block
-    with transaction.atomic() if in_transaction else nullcontext():
-        if staged:
-            with connection.cursor() as cursor:
-                # Emptied here and not at the end: a caller's transaction may hold several bulks.
-                cursor.execute(f"{STAGE}; TRUNCATE log_staged_event")
-                with cursor.copy("COPY log_staged_event FROM STDIN") as copy:
-                    copy.write(staged)
-        # A commit of a caller's, or of a bulk, waits for the disk by itself.
-        ahead = settings.COMMIT_BARRIER and not in_transaction
-        with planned_cursor() as cursor:
-            try:
-                cursor.execute(CALL_AHEAD if ahead else CALL, parameters)
-            except OperationalError as error:
-                if getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE:
-                    raise LogBusy from error
-                raise
-            found = tuple(cursor.fetchone())[:6]
-    if ahead and found[0] in ("appended", "replayed"):
-        _flush()
-    return found
+def _call(call: str, parameters: list[Any]) -> tuple[Any, ...]:
+    with planned_cursor() as cursor:
+        try:
+            cursor.execute(call, parameters)
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+                raise LogBusy from error
+            raise
+        return tuple(cursor.fetchone())[:6]
 
 
 def _flush() -> None:
@@ -216,11 +212,6 @@ SELECT status, first_offset, last_offset, recorded_at, hint, answer
 """
 #: The same, and its commit does not wait for the disk.
 CALL_AHEAD = CALL.replace("answer\n", "answer, set_config('synchronous_commit', 'off', true)\n", 1)
-#: The temporary table of a bulk: what each event has of its own. Its hashes are in the call.
-STAGE = (
-    "CREATE TEMPORARY TABLE IF NOT EXISTS log_staged_event"
-    " (n int, stream text, version bigint, type text, schema_version smallint, data jsonb)"
-)
 
 
 def _of_intent(intent: Intent) -> str:
@@ -241,45 +232,15 @@ def _of_intent(intent: Intent) -> str:
     return orjson.dumps(shared).decode()
 
 
-def _packed(log: uuid.UUID, intent: Intent, events: Sequence[Event]) -> tuple[bytes, bytes]:
-    """(a JSON array of events, their hashes), as log_append takes them."""
+def _packed(log: uuid.UUID, intent: Intent, events: Sequence[Event], rows: Rows) -> tuple[str, bytes, str]:
+    """(a JSON array of events, their hashes, the rows), as log_append takes them."""
     items: list[bytes] = []
     hashes: list[bytes] = []
     for event, (data, data_hash, digest) in zip(events, hashed(log, intent, APP_VERSION, events), strict=True):
         own = orjson.dumps((event.stream, event.version, event.type, event.schema_version))
         items.append(b"%b,%b]" % (own[:-1], data))
         hashes += (event.event_id.bytes, data_hash, event.version.to_bytes(8, "big"), digest)
-    return b"[%b]" % b",".join(items), b"".join(hashes)
-
-
-def _staged(log: uuid.UUID, intent: Intent, events: Sequence[Event]) -> tuple[bytes, bytes]:
-    """(lines for COPY into STAGE, hashes for log_append)."""
-    lines: list[bytes] = []
-    hashes: list[bytes] = []
-    digests = hashed(log, intent, APP_VERSION, events)
-    for number, (event, (data, data_hash, digest)) in enumerate(zip(events, digests, strict=True), 1):
-        lines.append(
-            b"%d\t%b\t%d\t%b\t%d\t%b\n"
-            % (
-                number,
-                _in_copy(event.stream.encode()),
-                event.version,
-                event.type.encode(),
-                event.schema_version,
-                _in_copy(data),
-            )
-        )
-        hashes += (event.event_id.bytes, data_hash, event.version.to_bytes(8, "big"), digest)
-    return b"".join(lines), b"".join(hashes)
-
-
-def _in_copy(text: bytes) -> bytes:
-    """A text as COPY reads it."""
-    if b"\\" in text:
-        text = text.replace(b"\\", b"\\\\")
-    if b"\t" in text or b"\n" in text or b"\r" in text:
-        text = text.replace(b"\t", b"\\t").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
-    return text
+    return (b"[%b]" % b",".join(items)).decode(), b"".join(hashes), orjson.dumps(rows.as_json()).decode()
 
 
 def decide(attempt: Callable[[], T]) -> T:

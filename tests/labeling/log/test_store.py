@@ -247,9 +247,16 @@ def test_a_version_or_an_event_id_used_twice_is_refused_by_the_table(log):
 
 @pytest.mark.parametrize("hashes", [0, 1, 3])
 def test_events_without_their_hashes_are_refused_as_are_hashes_without_events(log, hashes, monkeypatch):
-    packs = {name: getattr(store.appending, name) for name in ("_packed", "_staged")}
-    for name, pack in packs.items():
-        monkeypatch.setattr(store.appending, name, lambda *given, pack=pack: (pack(*given)[0], bytes(88 * hashes)))
+    packed, staged = store.appending._packed, store.staging.stage
+
+    def pack(*given: Any) -> Any:
+        events, _, rows = packed(*given)
+        return events, bytes(88 * hashes), rows
+
+    monkeypatch.setattr(store.appending, "_packed", pack)
+    monkeypatch.setattr(
+        store.staging, "stage", lambda *given, again: (bytes(88 * hashes), staged(*given, again=again)[1])
+    )
     with pytest.raises(DatabaseError):
         append(log, ("person/a", 0, key()), ("person/b", 0, key()))
     assert store.read(log) == [] and store.head(log) == 0

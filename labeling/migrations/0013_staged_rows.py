@@ -1,0 +1,15 @@
+"""The projected rows of a bulk are copied into temporary tables, as its events are."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("labeling", "0012_snapshots")]
+
+    operations = [
+        migrations.RunSQL((files("labeling.log") / "sql" / "append.sql").read_text(), migrations.RunSQL.noop),
+    ]

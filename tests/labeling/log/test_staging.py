@@ -1,0 +1,124 @@
+"""Rows that are copied before the log is locked are the rows that would have come with the call."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from labeling import events as e
+from labeling.log import store
+from labeling.log.event import Intent
+from labeling.log.rows import Rows
+
+pytestmark = pytest.mark.django_db
+
+AUTHOR = uuid.UUID("11111111-1111-4111-8111-111111111111")
+OWN = uuid.UUID("22222222-2222-4222-8222-222222222222")
+TEXTS = ["", "plain", "None", "\\N", "a\tb", "a\nb\r", "back\\slash", "\\.", "é 你 🙂", '"quoted"', "\x7f"]
+
+
+def row(number: int, **changed: Any) -> dict[str, Any]:
+    """An annotation's row with every kind of value."""
+    return {
+        "key": uuid.UUID(int=number),
+        "uuid": str(uuid.UUID(int=number)),
+        "dataset_id": OWN,
+        "last_offset": 0,
+        "label_id": str(OWN),
+        "id": number,
+        "category_id": None,
+        "type": "bbox",
+        "order": -number,
+        "version": 2**40,
+        "data": {},
+    } | changed
+
+
+def append(*rows: dict[str, Any], table: str = "labeling_annotation") -> None:
+    intent, log = Intent(author=AUTHOR), uuid.uuid4()
+    events = store.new_events(log, intent, [("person/a", 0, e.KeyCreated(key="k"))])
+    store.append(log, intent=intent, events=events, rows=Rows(put={table: list(rows)}), open_as="installation")
+
+
+def stored(table: str = "labeling_annotation") -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table} AS t ORDER BY t")
+        return cursor.fetchall()
+
+
+def both_ways(monkeypatch: pytest.MonkeyPatch, *rows: dict[str, Any]) -> list[list[tuple[Any, ...]]]:
+    """What the table holds after these rows came with the call, and after they were copied before it."""
+    found = []
+    for least in (1_000_000, 1):
+        monkeypatch.setattr(store.appending, "STAGED_FROM", least)
+        monkeypatch.setattr(store.staging, "ROWS_FROM", least)
+        point = transaction.savepoint()
+        append(*rows)
+        found.append(stored())
+        transaction.savepoint_rollback(point)
+    return found
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_is_the_same_in_a_column_and_inside_of_json(monkeypatch, text):
+    rows = row(1, type=text), row(2, data=text), row(3, data={text: [text, None, {"x": text}]})
+    called, copied = both_ways(monkeypatch, *rows)
+    assert called == copied and len(copied) == 3
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(TEXTS[1:]), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=json_values.filter(lambda value: value is not None), category=st.none() | st.integers(-5, 5))
+def test_whatever_a_row_holds(monkeypatch, data, category):
+    called, copied = both_ways(monkeypatch, row(1, data=data, category_id=category), row(2, data=[data]))
+    assert called == copied and len(copied) == 2
+
+
+def test_a_place_in_the_append_becomes_an_offset(monkeypatch):
+    called, copied = both_ways(monkeypatch, row(1, last_offset=0), row(2, last_offset=7))
+    assert called == copied
+    assert [one[1] for one in copied] == [1, 7]
+
+
+def test_a_row_that_breaks_a_constraint_stores_nothing(monkeypatch):
+    monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
+    monkeypatch.setattr(store.staging, "ROWS_FROM", 1)
+    for bad in (row(2, type=None), row(2, uuid=str(uuid.UUID(int=1)))):
+        with pytest.raises(IntegrityError):
+            append(row(1), bad)
+        assert stored() == []
+
+
+def test_one_transaction_may_hold_several_bulks(monkeypatch):
+    monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
+    monkeypatch.setattr(store.staging, "ROWS_FROM", 1)
+    with transaction.atomic():
+        append(row(1), row(2))
+        append(row(2, order=9), row(3))
+        append()
+    assert [(one[5], one[8]) for one in stored()] == [(1, -1), (2, 9), (3, -3)]
+
+
+def test_a_session_older_than_a_migration_copies_the_new_column_too(monkeypatch):
+    monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
+    monkeypatch.setattr(store.staging, "ROWS_FROM", 1)
+    with connection.cursor() as cursor:
+        append(row(1))
+        cursor.execute("ALTER TABLE labeling_annotation ADD COLUMN added text")
+        from labeling.log.projector import define_projections
+
+        define_projections()
+        append(row(1, added="new"), row(2))
+    assert [one[-1] for one in stored()] == ["new", None]
