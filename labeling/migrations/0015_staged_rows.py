@@ -8,7 +8,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("labeling", "0012_snapshots")]
+    dependencies = [("labeling", "0014_erasure")]
 
     operations = [
         migrations.RunSQL((files("labeling.log") / "sql" / "append.sql").read_text(), migrations.RunSQL.noop),
