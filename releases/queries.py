@@ -37,8 +37,8 @@ class Found:
         return store.chain_at(self.release.dataset_id, self.release.at_offset).hex()
 
     def url(self, dataset_name: str) -> str | None:
-        """The address of the file; None until it is made."""
-        if self.build is None or not self.is_built:
+        """The address of the file; None until it is made, and once the release was taken back."""
+        if self.build is None or not self.is_built or self.release.withdrawn:
             return None
         return files.address(self.release.id, self.build.sha256, f"{dataset_name}-{self.release.name}.json")
 
@@ -67,12 +67,26 @@ def counts_by_status() -> dict[str, int]:
     return counts
 
 
-def find_release(dataset: uuid.UUID, name: str) -> Found:
-    """The release of that name.
+def releases_at(dataset: uuid.UUID, offset: int) -> list[Found]:
+    """The releases that there were at an offset, the oldest first. What one is of never changes; it comes and goes."""
+    rows = Release.objects.filter(dataset_id=dataset, cut_offset__lte=offset).order_by("cut_offset")
+    # A release that was taken back was so by its last event.
+    there = [row for row in rows if not (row.withdrawn and row.last_offset <= offset)]
+    builds = ReleaseBuild.objects.in_bulk([row.id for row in there])
+    return [Found(row, builds.get(row.id)) for row in there]
+
+
+def find_release(dataset: uuid.UUID, name: str, *, at: int | None = None) -> Found:
+    """The release of that name, now or at an offset.
 
     Raises:
         NotFound: there is none.
     """
+    if at is not None:
+        found = next((item for item in releases_at(dataset, at) if item.release.name == name), None)
+        if found is None:
+            raise NotFound("The release")
+        return found
     row = Release.objects.filter(dataset_id=dataset, name=name, withdrawn=False).first()
     if row is None:
         raise NotFound("The release")

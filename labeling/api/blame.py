@@ -8,8 +8,8 @@ from rest_framework.request import Request
 
 from labeling.api.answers import answer
 from labeling.api.contract import Reply, documented
-from labeling.api.labels import find, headers_of
-from labeling.api.requests import at_of, number_of, uuid_of
+from labeling.api.labels import find_at, headers_of
+from labeling.api.requests import number_of, uuid_of
 from labeling.api.schemas.blame import BLAME
 from labeling.api.schemas.forms import WHOLE
 from labeling.api.schemas.parameters import AT, DATASET_OFFSET, ETAG, query
@@ -17,7 +17,6 @@ from labeling.api.views import Answer, View
 from labeling.commands.assets import MaskFiles
 from labeling.errors import InvalidValue, NotFound
 from labeling.log import store
-from labeling.queries import labels as queries
 from labeling.queries.blame import pixel_causes
 from labeling.queries.history import Historian, entries
 from labeling.rules.blame import Blame, blame_of
@@ -49,9 +48,8 @@ class BlameView(View):
     def get(self, request: Request, sample: str, label_set: str) -> Answer:
         """For each object the event that made each field, attribute, link, vertex and keyframe what it is, and those
         before; for a pixel of the bitmap the event that painted it. What was undone belongs to who did it first."""
-        found = find(request, sample, label_set, "history", ids=[])
-        at = at_of(request)
-        offset = found.head if at is None else queries.as_offset(found.dataset, at, found.head)
+        found = find_at(request, sample, label_set, "history", ids=[])
+        offset = found.head
         named = request.query_params.get("object")
         key = uuid_of(named) if named else None
         if named and key is None:

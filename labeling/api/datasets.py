@@ -9,21 +9,19 @@ from rest_framework.request import Request
 
 from labeling.api.answers import answer, no_content
 from labeling.api.contract import Reply, documented
-from labeling.api.requests import at_of, body_of, caller, existing_page, intent_of, page_of
+from labeling.api.requests import body_of, caller, existing_page, intent_of, page_of
 from labeling.api.schemas import datasets as schemas
 from labeling.api.schemas.forms import listed
-from labeling.api.schemas.parameters import AT, DATASET_OFFSET, OFFSET_OF_PAST, PAGING
-from labeling.api.views import Answer, View
+from labeling.api.schemas.parameters import AT, DATASET_OFFSET, PAGING
+from labeling.api.views import Answer, View, offset_of
 from labeling.commands import datasets as commands
 from labeling.commands.clones import clone_dataset
 from labeling.commands.people import person_named
 from labeling.errors import InvalidValue, NotFound
-from labeling.log import store
 from labeling.models import LabelSet, Person
 from labeling.queries import datasets as queries
-from labeling.queries import labels as label_queries
+from labeling.queries import past
 from labeling.queries.datasets import Seen
-from labeling.rules import access
 from labeling.rules.dataset_state import GROUND_TRUTH, DatasetState, LabelSetState
 
 JSON = dict[str, Any]
@@ -135,9 +133,7 @@ def _owner(request: Request, username: str | None) -> Person:
 
 
 def _one(seen: Seen, *, status: int = 200) -> Answer:
-    return answer(
-        _rendered([seen], with_label_sets=True)[0], status=status, headers={"Dataset-Offset": str(store.head(seen.id))}
-    )
+    return answer(_rendered([seen], with_label_sets=True)[0], status=status, headers=offset_of(seen))
 
 
 class DatasetView(View):
@@ -147,21 +143,17 @@ class DatasetView(View):
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """Read a dataset, now or (`at`) as it was: settings, categories, label sets, members."""
         found = self.dataset(owner, name)
-        at = at_of(request)
-        if at is None:
+        then = self.past(found)
+        if then is None:
             return _one(found)
-        access.require("history", role=found.role, public=found.dataset.public, dataset=found.id)
-        offset = label_queries.as_offset(found.id, at, store.head(found.id))
-        state = queries.state_at(found.id, offset)
-        if not state.exists:
-            raise NotFound
+        state = then.state
         body = rendered_dataset(
             _as_seen(found, state),
-            _stats_at(found.id, state, offset),
+            _stats_at(found.id, state, then.offset),
             [rendered_label_set(item) for item in state.label_sets.values() if not item.archived],
             len(state.members),
         )
-        return answer(body, headers={"Dataset-Offset": str(offset)})
+        return answer(body, headers=then.headers)
 
     @documented(
         "dataset_change",
@@ -228,46 +220,35 @@ def _as_seen(found: Seen, state: DatasetState) -> Seen:
     for key in ("name", "description", "category", "readme", "metadata", "public", "archived", "task_type"):
         setattr(row, key, getattr(state, key))
     row.settings, row.task_attributes, row.cloned_from = state.settings, state.task_attributes, state.cloned_from
-    return Seen(dataset=row, owner=found.owner, role=found.role)
+    return Seen(dataset=row, owner=found.owner, role=found.role, head=found.head)
 
 
 def _stats_at(dataset: uuid.UUID, state: DatasetState, offset: int) -> JSON:
-    """Samples by the status of their ground-truth label at an offset, folded from the log."""
-    from labeling.queries.samples import samples_at
-    from labeling.rules import label_state
-    from labeling.rules.label_state import LabelState
-
+    """Samples by the status of their ground-truth label at an offset."""
     truth = next((item for item in state.label_sets.values() if item.kind == GROUND_TRUTH), None)
-    samples = {str(item.id) for item in samples_at(dataset, offset)}
-    stats: JSON = {"TOTAL": len(samples)}
-    labeled = 0
-    if truth is not None:
-        for stream, events in store.read_streams(dataset, "label/", up_to=offset):
-            _, sample, label_set = stream.split("/")
-            if label_set != truth.id or sample not in samples:
-                continue
-            label = label_state.fold(LabelState(dataset, stream), events)
-            if label.exists:
-                stats[label.status] = stats.get(label.status, 0) + 1
-                labeled += 1
-    if len(samples) > labeled:
-        stats["UNLABELED"] = len(samples) - labeled
+    labels = {} if truth is None else past.standings(dataset, uuid.UUID(truth.id), offset)
+    stats: JSON = {"TOTAL": 0}
+    for sample in past.samples_as_of(dataset, offset):
+        label = labels.get(sample.id)
+        status = "UNLABELED" if label is None else label.status
+        stats[status] = stats.get(status, 0) + 1
+        stats["TOTAL"] += 1
     return stats
 
 
 class LabelSetsView(View):
     """The label sets of a dataset."""
 
-    @documented("labelsets", "read", {200: Reply(listed(schemas.LABELSET), (OFFSET_OF_PAST,))}, parameters=(AT,))
+    @documented("labelsets", "read", {200: Reply(listed(schemas.LABELSET), (DATASET_OFFSET,))}, parameters=(AT,))
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """All label sets, now or (`at`) as they were."""
         found = self.dataset(owner, name)
-        past = self.past(found)
-        if past is not None:
-            items = [item for item in past.state.label_sets.values() if not item.archived]
-            return answer([rendered_label_set(item) for item in items], headers=past.headers)
+        then = self.past(found)
+        if then is not None:
+            items = [item for item in then.state.label_sets.values() if not item.archived]
+            return answer([rendered_label_set(item) for item in items], headers=then.headers)
         rows = LabelSet.objects.filter(dataset_id=found.id, archived=False).order_by("created_at", "name")
-        return answer([rendered_label_set(row) for row in rows])
+        return answer([rendered_label_set(row) for row in rows], headers=offset_of(found))
 
     @documented(
         "labelset_add",
@@ -292,20 +273,20 @@ class LabelSetsView(View):
 class LabelSetView(View):
     """One label set."""
 
-    @documented("labelset_read", "read", {200: Reply(schemas.LABELSET, (OFFSET_OF_PAST,))}, parameters=(AT,))
+    @documented("labelset_read", "read", {200: Reply(schemas.LABELSET, (DATASET_OFFSET,))}, parameters=(AT,))
     def get(self, request: Request, owner: str, name: str, label_set: str) -> Answer:
         """Read a label set, now or (`at`) as it was."""
         found = self.dataset(owner, name)
-        past = self.past(found)
-        if past is not None:
-            item = past.state.label_set(label_set)
+        then = self.past(found)
+        if then is not None:
+            item = then.state.label_set(label_set)
             if item is None:
                 raise NotFound
-            return answer(rendered_label_set(item), headers=past.headers)
+            return answer(rendered_label_set(item), headers=then.headers)
         row = LabelSet.objects.filter(dataset_id=found.id, name=label_set, archived=False).first()
         if row is None:
             raise NotFound
-        return answer(rendered_label_set(row))
+        return answer(rendered_label_set(row), headers=offset_of(found))
 
     @documented("labelset_delete", "change", {204: Reply()}, appends=True, refusals=("refused",))
     def delete(self, request: Request, owner: str, name: str, label_set: str) -> Answer:

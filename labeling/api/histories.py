@@ -16,20 +16,20 @@ from rest_framework.request import Request
 from labeling.api.answers import answer, encoded
 from labeling.api.cells import cell
 from labeling.api.contract import Reply, documented
-from labeling.api.labels import find, sample_id
-from labeling.api.requests import moment, number_of, uuid_of
+from labeling.api.labels import find_at, sample_id
+from labeling.api.requests import at_of, moment, number_of, uuid_of
 from labeling.api.restoring import offset_of, person_named
 from labeling.api.schemas.forms import listed, one_of
 from labeling.api.schemas.history import CHANGED_ENTRY
-from labeling.api.schemas.parameters import AFTER, DATASET_OFFSET, LIMIT, query
-from labeling.api.views import Answer, View
-from labeling.errors import InvalidValue
+from labeling.api.schemas.parameters import AFTER, AT, DATASET_OFFSET, LIMIT, query
+from labeling.api.views import Answer, View, asked_offset
+from labeling.errors import InvalidValue, NotFound
 from labeling.events import CATEGORY_EVENTS
-from labeling.log import search, store
+from labeling.log import search
 from labeling.log.event import vocabulary
 from labeling.log.search import Wanted
 from labeling.queries.history import Historian, Told, entries, is_about
-from labeling.queries.samples import find_sample
+from labeling.queries.samples import find_sample, sample_at
 from labeling.rules import access
 
 JSON = dict[str, Any]
@@ -48,6 +48,7 @@ MEDIA = ("application/json", "text/csv", "application/x-ndjson")
 FILTERS = (
     AFTER,
     LIMIT,
+    AT,
     query("format", "`json` (a page), or all of it as `csv` or `ndjson`.", one_of(*FORMATS), "json"),
     query("since", "Only from this offset or time on.", example="2026-11-20T09:00:00Z"),
     query("until", "Only up to this offset or time.", example="41"),
@@ -72,13 +73,13 @@ class LabelHistoryView(View):
     @documented("label_history", "history", REPLY, parameters=(*FILTERS, OBJECT))
     def get(self, request: Request, sample: str, label_set: str) -> Answer:
         """What was done to a label or to one of its objects, oldest first: before and after, and a sentence."""
-        found = find(request, sample, label_set, "history", ids=[])
+        found = find_at(request, sample, label_set, "history", ids=[])
         named = request.query_params.get("object")
         key = uuid_of(named) if named else None
         if named and key is None:
             raise InvalidValue("object", "must be the uuid of an object")
         wanted = wanted_of(request, found.dataset, stream=found.state.stream)
-        return told(request, found.dataset, wanted, objects={str(key)} if key else None)
+        return told(request, found.dataset, wanted, found.head, objects={str(key)} if key else None)
 
 
 class SampleHistoryView(View):
@@ -87,10 +88,14 @@ class SampleHistoryView(View):
     @documented("sample_history", "history", REPLY, parameters=FILTERS)
     def get(self, request: Request, sample: str) -> Answer:
         """What was done to a sample and to its labels in all label sets, oldest first."""
-        found = find_sample(sample_id(sample), person=self.person)
+        found = find_sample(sample_id(sample), person=self.person, deleted=at_of(request) is not None)
         access.require("history", role=found.role, public=found.public, dataset=found.dataset)
+        at = asked_offset(request, dataset=found.dataset, role=found.role, public=found.public, head=found.head)
+        if at is not None and not sample_at(found.dataset, found.sample.id, at).exists:
+            raise NotFound("The sample")
         streams = [f"sample/{sample_id(sample)}", f"label/{sample_id(sample)}/"]
-        return told(request, found.dataset, wanted_of(request, found.dataset, prefixes=streams))
+        wanted = wanted_of(request, found.dataset, prefixes=streams)
+        return told(request, found.dataset, wanted, found.head if at is None else at)
 
 
 class DatasetHistoryView(View):
@@ -100,7 +105,8 @@ class DatasetHistoryView(View):
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """What was done in a dataset, oldest first: by a person, in a work session, to a category …"""
         found = self.dataset(owner, name, "history")
-        return told(request, found.id, wanted_of(request, found.id))
+        past = self.past(found)
+        return told(request, found.id, wanted_of(request, found.id), found.head if past is None else past.offset)
 
 
 def wanted_of(
@@ -165,12 +171,13 @@ def _place(request: Request, dataset: uuid.UUID, name: str, *, first: bool = Fal
     return offset_of(dataset, moment(text.replace(" ", "+") if "T" in text else text, name), first=first)
 
 
-def told(request: Request, dataset: uuid.UUID, wanted: Wanted | None, *, objects: set[str] | None = None) -> Answer:
-    """The entries in the format that was asked for, up to the head of now."""
+def told(
+    request: Request, dataset: uuid.UUID, wanted: Wanted | None, head: int, *, objects: set[str] | None = None
+) -> Answer:
+    """The entries in the format that was asked for, up to the offset `head`."""
     form = request.query_params.get("format") or "json"
     if form not in FORMATS:
         raise InvalidValue("format", f"must be one of {', '.join(FORMATS)}")
-    head = store.head(dataset)
     whole = form != "json" and not request.query_params.get("limit")
     limit = None if whole else number_of(request, "limit", 100, least=1, most=1000)
     after = number_of(request, "after", 0)

@@ -12,11 +12,11 @@ from labeling.api.contract import Reply, documented
 from labeling.api.requests import number_of, uuid_of
 from labeling.api.schemas.forms import listed
 from labeling.api.schemas.history import EVENT
-from labeling.api.schemas.parameters import AFTER, DATASET_OFFSET, LIMIT, query
+from labeling.api.schemas.parameters import AFTER, AT, DATASET_OFFSET, LIMIT, query
 from labeling.api.views import Answer, View
 from labeling.errors import InvalidValue
 from labeling.events import IssueCommented, IssueOpened
-from labeling.log import search, store
+from labeling.log import search
 from labeling.log.event import Event, Fact, vocabulary
 from labeling.log.search import Wanted
 from labeling.models import Person
@@ -80,14 +80,17 @@ class DatasetEventsView(View):
         parameters=(
             AFTER,
             LIMIT,
+            AT,
             query("type", "Event types, separated by commas.", example="LabelImported,LabelStatusChanged"),
             query("author", "A username, or the id of a person.", example="ben"),
             query("stream", "Only the events of this stream.", example="dataset"),
         ),
     )
     def get(self, request: Request, owner: str, name: str) -> Answer:
-        """The events of a dataset after an offset, oldest first."""
+        """The events of a dataset after an offset, oldest first; with `at` those up to there."""
         found = self.dataset(owner, name, "history")
+        past = self.past(found)
+        head = found.head if past is None else past.offset
         limit = number_of(request, "limit", 100, least=1, most=1000)
         after = number_of(request, "after", 0)
         types = [item for item in request.query_params.get("type", "").split(",") if item]
@@ -100,8 +103,7 @@ class DatasetEventsView(View):
             person = Person.objects.filter(username=author).values_list("id", flat=True).first()
             author_id = person or uuid_of(author)
             if author_id is None:
-                return answer([], headers={"Dataset-Offset": str(store.head(found.id))})
-        head = store.head(found.id)
+                return answer([], headers={"Dataset-Offset": str(head)})
         wanted = Wanted(stream=request.query_params.get("stream") or None, types=types, author=author_id, last=head)
         events = search.find(found.id, wanted, after=after, limit=limit)
         return answer(event_list(events), headers={"Dataset-Offset": str(head)})

@@ -15,14 +15,13 @@ from labeling.api.requests import at_of, body_of, caller, existing_page, intent_
 from labeling.api.schemas import issues as schemas
 from labeling.api.schemas.forms import listed
 from labeling.api.schemas.parameters import AT, DATASET_OFFSET, ETAG, PAGING
-from labeling.api.views import Answer, View
+from labeling.api.views import Answer, View, asked_offset, offset_of
 from labeling.commands import issues as commands
 from labeling.errors import InvalidValue, NotFound
-from labeling.log import store
 from labeling.queries import issues as queries
 from labeling.queries import labels as label_queries
 from labeling.queries.issues import IssueOnSample
-from labeling.queries.samples import find_sample
+from labeling.queries.samples import find_sample, sample_at
 from labeling.rules import access
 from labeling.texts import decrypt_all
 
@@ -85,15 +84,13 @@ class DatasetIssuesView(View):
         """All issues, oldest first, now or (`at`) as they were."""
         found = self.dataset(owner, name)
         limit, skip = page_of(request) if "per_page" in request.query_params else (None, 0)
-        at = at_of(request)
-        head = store.head(found.id)
-        if at is not None:
-            access.require("history", role=found.role, public=found.dataset.public, dataset=found.id)
-            offset = label_queries.as_offset(found.id, at, head)
-            items = queries.issues_at(found.id, offset)[skip : None if limit is None else skip + limit]
+        past = self.past(found)
+        if past is not None:
+            items = queries.issues_at(found.id, past.offset)[skip : None if limit is None else skip + limit]
         else:
-            offset, items = head, queries.issues_in_dataset(found.id, limit=limit, skip=skip)
-        return answer(rendered_issues(existing_page(items, skip)), headers={"Dataset-Offset": str(offset)})
+            items = queries.issues_in_dataset(found.id, limit=limit, skip=skip)
+        headers = offset_of(found) if past is None else past.headers
+        return answer(rendered_issues(existing_page(items, skip)), headers=headers)
 
 
 class SampleIssuesView(View):
@@ -104,17 +101,17 @@ class SampleIssuesView(View):
     @documented("sample_issues", "read", {200: Reply(listed(schemas.ISSUE), (DATASET_OFFSET,))}, parameters=(AT,))
     def get(self, request: Request, sample: str) -> Answer:
         """The sample's issues, oldest first, now or (`at`) as they were."""
-        found = find_sample(sample_id(sample), person=self.person)
+        found = find_sample(sample_id(sample), person=self.person, deleted=at_of(request) is not None)
         access.require("read", role=found.role, public=found.public)
-        head = store.head(found.dataset)
-        at = at_of(request)
-        if at is not None:
-            access.require("history", role=found.role, public=found.public, dataset=found.dataset)
-            offset = label_queries.as_offset(found.dataset, at, head)
+        offset = asked_offset(request, dataset=found.dataset, role=found.role, public=found.public, head=found.head)
+        if offset is None:
+            items = queries.issues_of_samples({found.sample.id: found.sample.name})
+        elif sample_at(found.dataset, found.sample.id, offset).exists:
             items = queries.issues_at(found.dataset, offset, sample=found.sample.id)
-            return answer(rendered_issues(items), headers={"Dataset-Offset": str(offset)})
-        items = queries.issues_of_samples({found.sample.id: found.sample.name})
-        return answer(rendered_issues(items), headers={"Dataset-Offset": str(head)})
+        else:
+            raise NotFound
+        shown = found.head if offset is None else offset
+        return answer(rendered_issues(items), headers={"Dataset-Offset": str(shown)})
 
     @documented(
         "issue_add",
@@ -148,10 +145,17 @@ class IssueView(View):
 
     writes = "label"
 
-    @documented("issue_read", "read", {200: Reply(schemas.ISSUE, (ETAG, DATASET_OFFSET))})
+    @documented("issue_read", "read", {200: Reply(schemas.ISSUE, (ETAG, DATASET_OFFSET))}, parameters=(AT,))
     def get(self, request: Request, issue: str) -> Answer:
-        """Read an issue."""
-        return _one(request, issue_id(issue))
+        """Read an issue, now or (`at`) as it was."""
+        if at_of(request) is None:
+            return _one(request, issue_id(issue))
+        found = queries.find_issue(issue_id(issue), person=self.person, deleted=True)
+        offset = asked_offset(request, dataset=found.dataset, role=found.role, public=found.public, head=found.head)
+        assert offset is not None
+        was = queries.issue_at(found.dataset, issue_id(issue), offset)
+        headers = {"ETag": f'"{was.state.version}"', "Dataset-Offset": str(offset)}
+        return answer(rendered_issues([was])[0], headers=headers)
 
     @documented(
         "issue_change",
@@ -199,7 +203,7 @@ def _one(request: Request, issue: uuid.UUID, *, status: int = 200) -> Answer:
     found = queries.find_issue(issue, person=caller(request).id)
     access.require("read", role=found.role, public=found.public)
     whole = queries.issue_with_comments(issue, found.sample_name)
-    headers = {"ETag": f'"{whole.state.version}"', "Dataset-Offset": str(store.head(found.dataset))}
+    headers = {"ETag": f'"{whole.state.version}"', "Dataset-Offset": str(found.head)}
     return answer(rendered_issues([whole])[0], status=status, headers=headers)
 
 

@@ -28,13 +28,15 @@ from labeling.api.schemas.parameters import (
     LABEL_SUPERSEDED,
     LIMIT,
 )
-from labeling.api.views import Answer, View
+from labeling.api.views import Answer, View, asked_offset
 from labeling.commands import labels as commands
 from labeling.commands.labels import Saved
 from labeling.errors import InvalidValue, NotFound
 from labeling.log import store
 from labeling.queries import labels as queries
+from labeling.queries import past
 from labeling.queries.labels import Found
+from labeling.queries.samples import find_sample
 from labeling.rules import access
 from labeling.rules.label_state import LabelState
 from labeling.rules.task_types import AsText, task_type
@@ -85,17 +87,10 @@ class LabelView(View):
     @documented("label_read", "read", {200: Reply(schemas.LABEL, (ETAG, DATASET_OFFSET))}, parameters=(AT,))
     def get(self, request: Request, sample: str, label_set: str) -> Answer:
         """Read a label, now or (`at`) as it was."""
-        found = find(request, sample, label_set)
-        state, offset = found.state, found.head
-        at = at_of(request)
-        if at is not None:
-            access.require("history", role=found.role, public=found.public, dataset=found.dataset)
-            offset = queries.as_offset(found.dataset, at, found.head)
-            state = queries.label_at(found.dataset, state.stream, offset)
-            found.names = queries.names_of({state.created_by, state.updated_by, state.reviewed_by})
-        if not state.exists:
+        found = find_at(request, sample, label_set)
+        if not found.state.exists:
             raise NotFound
-        return answer(rendered(found, state), headers=headers_of(state, offset))
+        return answer(rendered(found, found.state), headers=headers_of(found.state, found.head))
 
     @documented(
         "label_set",
@@ -230,16 +225,16 @@ class LabelEventsView(View):
         "label_events",
         "history",
         {200: Reply(listed(EVENT), (DATASET_OFFSET,))},
-        parameters=(AFTER, AFTER_VERSION, LIMIT),
+        parameters=(AFTER, AFTER_VERSION, LIMIT, AT),
     )
     def get(self, request: Request, sample: str, label_set: str) -> Answer:
-        """The label's events after an offset, or after a version of the label."""
-        found = find(request, sample, label_set, "history", ids=[])
+        """The label's events after an offset, or after a version of the label; with `at` those up to there."""
+        found = find_at(request, sample, label_set, "history", ids=[])
         limit = number_of(request, "limit", 100, least=1, most=1000)
         after_version = number_of(request, "after_version", 0)
         after = number_of(request, "after", 0)
         events = store.read_stream(
-            found.dataset, found.state.stream, after_version=after_version, after=after, limit=limit
+            found.dataset, found.state.stream, after_version=after_version, after=after, up_to=found.head, limit=limit
         )
         return answer(event_list(list(events)), headers={"Dataset-Offset": str(found.head)})
 
@@ -249,6 +244,18 @@ def find(request: Request, sample: str, label_set: str, action: str = "read", *,
     found = queries.find_label(sample_id(sample), label_set, person=caller(request).id, ids=ids)
     access.require(action, role=found.role, public=found.public, dataset=found.dataset)
     return found
+
+
+def find_at(
+    request: Request, sample: str, label_set: str, action: str = "read", *, ids: list[int] | None = None
+) -> Found:
+    """The label, now or (`at`) as it was, also of what was deleted since; `head` is the offset that is shown."""
+    if at_of(request) is None:
+        return find(request, sample, label_set, action, ids=ids)
+    found = find_sample(sample_id(sample), person=caller(request).id, deleted=True)
+    offset = asked_offset(request, dataset=found.dataset, role=found.role, public=found.public, head=found.head)
+    assert offset is not None
+    return past.label_of_sample(found, label_set, offset)
 
 
 def sample_id(text: str) -> uuid.UUID:

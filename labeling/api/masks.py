@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from labeling import drawing, pictures
 from labeling.api.answers import answer
 from labeling.api.contract import Reply, documented
-from labeling.api.labels import find
+from labeling.api.labels import find_at
 from labeling.api.requests import at_of, number_of
 from labeling.api.schemas import masks as schemas
 from labeling.api.schemas.parameters import AT, DATASET_OFFSET
@@ -22,7 +22,6 @@ from labeling.commands import assets
 from labeling.errors import InvalidValue, NoMask
 from labeling.queries import masks as queries
 from labeling.queries.masks import Pictured
-from labeling.rules import access
 from labeling.rules.masks import KINDS, Kind, Masks, grouped
 
 JSON = dict[str, Any]
@@ -38,13 +37,10 @@ class Picturing(View):
 
     def read(self, request: Request, sample: str, label_set: str) -> tuple[Pictured, int, Masks]:
         """(the label at the moment that is asked for, the number of the picture, its masks)."""
-        found = find(request, sample, label_set)
-        at = at_of(request)
-        if at is not None:
-            access.require("history", role=found.role, public=found.public, dataset=found.dataset)
+        found = find_at(request, sample, label_set)
         number = number_of(request, "frame", 0, most=1 << 31)
         mapped, stuff = category_map_of(request), word_of(request, "stuff", ("keep", "void"))
-        label = queries.pictured(found, at)
+        label = queries.pictured(found, is_past=at_of(request) is not None)
         label.palette = queries.mapped(label.palette, mapped, stuff=stuff == "keep")
         return label, number, label.masks(number)
 

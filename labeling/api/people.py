@@ -12,8 +12,8 @@ from labeling.api.contract import Reply, documented
 from labeling.api.requests import body_of, caller, intent_of
 from labeling.api.schemas import people as schemas
 from labeling.api.schemas.forms import listed
-from labeling.api.schemas.parameters import AT, OFFSET_OF_PAST
-from labeling.api.views import Answer, View
+from labeling.api.schemas.parameters import AT, DATASET_OFFSET
+from labeling.api.views import Answer, View, offset_of
 from labeling.commands import datasets as commands
 from labeling.commands.people import person_named
 from labeling.errors import InvalidValue, NotFound
@@ -111,7 +111,7 @@ class MembersView(View):
     @documented(
         "collaborators",
         "read",
-        {200: Reply(listed(schemas.COLLABORATOR), (OFFSET_OF_PAST,))},
+        {200: Reply(listed(schemas.COLLABORATOR), (DATASET_OFFSET,))},
         parameters=(AT,),
         members_only=True,
     )
@@ -126,7 +126,7 @@ class MembersView(View):
         else:
             roles = {uuid.UUID(member.person): member.role for member in past.state.members.values()}
         people = Person.objects.filter(id__in=roles).order_by("username")
-        headers = {} if past is None else past.headers
+        headers = offset_of(found) if past is None else past.headers
         return answer([rendered_member(person, roles[person.id]) for person in people], headers=headers)
 
     @documented(
@@ -157,7 +157,7 @@ class MemberView(View):
     @documented(
         "collaborator_read",
         "read",
-        {200: Reply(schemas.COLLABORATOR, (OFFSET_OF_PAST,))},
+        {200: Reply(schemas.COLLABORATOR, (DATASET_OFFSET,))},
         parameters=(AT,),
         members_only=True,
     )
@@ -174,7 +174,7 @@ class MemberView(View):
         member = Member.objects.filter(dataset_id=found.id, person_id=person.id).first()
         if member is None or found.role is None:
             raise NotFound
-        return answer(rendered_member(person, member.role))
+        return answer(rendered_member(person, member.role), headers=offset_of(found))
 
     @documented(
         "collaborator_change",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from django.db.models import Q
 from django.http import QueryDict
 from rest_framework.request import Request
 
@@ -27,19 +26,18 @@ from labeling.api.schemas.parameters import (
     LABEL_STATUS,
     LABELSET,
     NAME_CONTAINS,
-    OFFSET_OF_PAST,
     PAGING,
     SIGNED_URLS,
     SORT,
 )
-from labeling.api.views import Answer, View
+from labeling.api.views import Answer, Past, View, asked_offset, offset_of
 from labeling.commands import samples as commands
 from labeling.errors import InvalidValue, NotFound
 from labeling.log import store, values
 from labeling.models import LabelSet, Sample
 from labeling.queries import issues as issue_queries
 from labeling.queries import labels as label_queries
-from labeling.queries import sample_pages
+from labeling.queries import past, sample_pages
 from labeling.queries import samples as queries
 from labeling.queries.datasets import Seen
 from labeling.queries.labels import Found
@@ -47,7 +45,7 @@ from labeling.queries.sample_pages import Wanted
 from labeling.queries.samples import SampleInDataset
 from labeling.references import with_signed_urls
 from labeling.rules import access
-from labeling.rules.dataset_state import GROUND_TRUTH
+from labeling.rules.dataset_state import GROUND_TRUTH, LabelSetState
 from labeling.rules.label_state import STATUSES
 from labeling.rules.sample_state import SampleState
 
@@ -98,39 +96,35 @@ class SampleListView(View):
     @documented(
         "samples",
         "read",
-        {200: Reply(listed(schemas.SAMPLE), (OFFSET_OF_PAST,))},
+        {200: Reply(listed(schemas.SAMPLE), (DATASET_OFFSET,))},
         parameters=(*PAGING, AFTER_SAMPLE, AT, LABELSET, FULL_LABEL, NAME_CONTAINS, FILTERS, LABEL_STATUS, SORT),
     )
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """A page of samples, with their labels in one label set where asked for (`labelset`, `include_full_label`)."""
         found = self.dataset(owner, name)
-        query = request.query_params
-        if at_of(request) is not None:
-            return self._at(request, found)
+        then = self.past(found)
+        if then is not None:
+            return self._at(request, found, then)
         after = after_of(request)
         limit, skip = page_of(request)
-        wanted, label_set = wanted_of(request, found.id)
+        wanted, label_set = wanted_of(request, lambda: LabelSet.objects.filter(dataset_id=found.id, archived=False))
         page = sample_pages.page_of_samples(found.id, wanted, limit=limit, skip=skip, after=after)
         existing_page(page, skip)
         names = names_for(page)
         answers = [rendered_sample(item, names, found.full_name) for item in page]
         if label_set is not None:
-            full = query.get("include_full_label", "").lower() in ("1", "true")
+            full = is_full(request)
             labels = label_queries.labels_of_samples(
                 [item.id for item in page],
-                label_set.id,
+                uuid.UUID(str(label_set.id)),
                 label_set.name,
                 dataset=found.id,
                 task_type=found.dataset.task_type,
                 full=full,
             )
-            for item in answers:
-                label = labels.get(item["uuid"])
-                if label is None:
-                    item["label"] = {"label_status": "UNLABELED"} if not full else None
-                else:
-                    item["label"] = rendered(label, label.state) if full else label_summary(label)
-        return answer(with_issues(answers, issue_queries.issues_of_samples({item.id: item.name for item in page})))
+            with_labels(answers, labels, full=full)
+        issues = issue_queries.issues_of_samples({item.id: item.name for item in page})
+        return answer(with_issues(answers, issues), headers=offset_of(found))
 
     @documented(
         "sample_add",
@@ -147,25 +141,41 @@ class SampleListView(View):
         new = commands.add_samples(intent=intent_of(request), dataset=found.id, items=[checked], keep_existing=False)
         return answer(_some(new, found.full_name)[0], status=201)
 
-    def _at(self, request: Request, found: Seen) -> Answer:
-        access.require("history", role=found.role, public=found.dataset.public, dataset=found.id)
-        at = at_of(request)
-        assert at is not None
-        offset = label_queries.as_offset(found.id, at, store.head(found.id))
-        states = sorted(queries.samples_at(found.id, offset), key=lambda item: item.created_offset)
-        limit, skip = page_of(request)
+    def _at(self, request: Request, found: Seen, then: Past) -> Answer:
         after = after_of(request)
-        if after is not None:
-            seen = queries.sample_at(found.id, after, offset)
-            if not seen.created_offset:
-                raise InvalidValue("after", "must be the uuid of a sample of this dataset")
-            states = [item for item in states if item.created_offset > seen.created_offset]
-        page = existing_page(states[skip : skip + limit], skip)
+        limit, skip = page_of(request)
+        sets = [item for item in then.state.label_sets.values() if not item.archived]
+        wanted, label_set = wanted_of(request, lambda: sets)
+        try:
+            page = past.page_as_of(found.id, wanted, then.offset, limit=limit, skip=skip, after=after)
+        except LookupError as error:
+            raise InvalidValue("after", "must be the uuid of a sample of this dataset") from error
+        existing_page(page, skip)
         names = names_for(page)
-        wanted = {str(item.id) for item in page}
-        issues = [item for item in issue_queries.issues_at(found.id, offset) if item.state.sample in wanted]
         answers = [rendered_sample(item, names, found.full_name) for item in page]
-        return answer(with_issues(answers, issues), headers={"Dataset-Offset": str(offset)})
+        if label_set is not None:
+            labels = past.found_as_of(
+                found, then.state, uuid.UUID(str(label_set.id)), [item.id for item in page], then.offset
+            )
+            with_labels(answers, labels, full=is_full(request))
+        there = {str(item.id) for item in page}
+        issues = [item for item in issue_queries.issues_at(found.id, then.offset) if item.state.sample in there]
+        return answer(with_issues(answers, issues), headers=then.headers)
+
+
+def is_full(request: Request) -> bool:
+    """Whether ?include_full_label= asks for whole labels."""
+    return request.query_params.get("include_full_label", "").lower() in ("1", "true")
+
+
+def with_labels(answers: list[JSON], labels: dict[uuid.UUID, Found], *, full: bool) -> None:
+    """Give each rendered sample its label, or what stands for none."""
+    for item in answers:
+        label = labels.get(item["uuid"])
+        if label is None:
+            item["label"] = {"label_status": "UNLABELED"} if not full else None
+        else:
+            item["label"] = rendered(label, label.state) if full else label_summary(label)
 
 
 def after_of(request: Request) -> uuid.UUID | None:
@@ -181,8 +191,11 @@ def after_of(request: Request) -> uuid.UUID | None:
     return after
 
 
-def wanted_of(request: Request, dataset: uuid.UUID) -> tuple[Wanted, LabelSet | None]:
-    """The protocol's filters and sort, and the label set that ?labelset= names; what makes no sense is ignored."""
+def wanted_of(
+    request: Request, label_sets: Callable[[], Iterable[LabelSet | LabelSetState]]
+) -> tuple[Wanted, LabelSet | LabelSetState | None]:
+    """The protocol's filters and sort, and the label set that ?labelset= names; what makes no sense is ignored.
+    `label_sets` is asked only where it matters which there are."""
     query = request.query_params
     metadata = []
     for item in filter(None, query.get("filters", "").split(",")):
@@ -199,16 +212,15 @@ def wanted_of(request: Request, dataset: uuid.UUID) -> tuple[Wanted, LabelSet | 
         item for item in query.get("label_status", "").split(",") if item in STATUSES
     )
     name = query.get("labelset")
-    named: LabelSet | None = None
+    named: LabelSet | LabelSetState | None = None
     truth: uuid.UUID | None = None
     if name or statuses or order == sample_pages.LABEL_UPDATED_AT:
-        asked = Q(kind=GROUND_TRUTH) | Q(name=name) if name else Q(kind=GROUND_TRUTH)
-        for label_set in LabelSet.objects.filter(asked, dataset_id=dataset, archived=False):
+        for label_set in label_sets():
             # A name that is no label set here is ignored, as the SDK's own tests expect.
             named = label_set if label_set.name == name else named
-            truth = label_set.id if label_set.kind == GROUND_TRUTH else truth
+            truth = uuid.UUID(str(label_set.id)) if label_set.kind == GROUND_TRUTH else truth
     if name:
-        status_of = named.id if named else None
+        status_of = uuid.UUID(str(named.id)) if named else None
     else:
         status_of = truth
     wanted = Wanted(
@@ -301,20 +313,16 @@ class SampleView(View):
     )
     def get(self, request: Request, sample: str) -> Answer:
         """Read a sample, now or (`at`) as it was, with its label where `labelset` asks for it."""
-        found = queries.find_sample(sample_id(sample), person=self.person)
+        found = queries.find_sample(sample_id(sample), person=self.person, deleted=at_of(request) is not None)
         access.require("read", role=found.role, public=found.public, dataset=found.dataset)
-        at = at_of(request)
+        offset = asked_offset(request, dataset=found.dataset, role=found.role, public=found.public, head=found.head)
         shown: Sample | SampleState = found.sample
-        offset = head = store.head(found.dataset)
-        if at is not None:
-            access.require("history", role=found.role, public=found.public, dataset=found.dataset)
-            offset = label_queries.as_offset(found.dataset, at, head)
+        if offset is None:
+            body = _one(found)
+        else:
             shown = queries.sample_at(found.dataset, found.sample.id, offset)
             if not shown.exists:
                 raise NotFound
-        if at is None:
-            body = _one(found)
-        else:
             issues = issue_queries.issues_at(found.dataset, offset, sample=found.sample.id)
             body = with_issues([rendered_sample(shown, names_for([shown]), found.full_name)], issues)[0]
         # The SDK joins a second parameter with another question mark.
@@ -323,12 +331,13 @@ class SampleView(View):
         if asked & {"1", "true"}:
             body["attributes"] = with_signed_urls(body["attributes"])
         if label_set:
-            label = label_queries.find_label(found.sample.id, label_set, person=self.person)
-            if at is not None:
-                state = label.state = label_queries.label_at(found.dataset, label.state.stream, offset)
-                label.names = label_queries.names_of({state.created_by, state.updated_by, state.reviewed_by})
+            if offset is None:
+                label = label_queries.find_label(found.sample.id, label_set, person=self.person)
+            else:
+                label = past.label_of_sample(found, label_set, offset)
             body["label"] = rendered(label, label.state) if label.state.exists else None
-        return answer(body, headers={"ETag": f'"{shown.version}"', "Dataset-Offset": str(offset)})
+        reached = found.head if offset is None else offset
+        return answer(body, headers={"ETag": f'"{shown.version}"', "Dataset-Offset": str(reached)})
 
     @documented(
         "sample_change",

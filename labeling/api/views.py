@@ -15,7 +15,6 @@ from rest_framework.views import APIView
 
 from labeling.api.requests import OTHER_BYTES, StrictJSONParser, at_of, caller
 from labeling.errors import InvalidValue, NotFound
-from labeling.log import store
 from labeling.models import ApiKey
 from labeling.queries import datasets as dataset_queries
 from labeling.queries.places import as_offset
@@ -80,15 +79,34 @@ class View(APIView):
         Raises:
             NotFound: there was none.
         """
-        at = at_of(self.request)
-        if at is None:
+        offset = asked_offset(
+            self.request, dataset=found.id, role=found.role, public=found.dataset.public, head=found.head
+        )
+        if offset is None:
             return None
-        access.require("history", role=found.role, public=found.dataset.public, dataset=found.id)
-        offset = as_offset(found.id, at, store.head(found.id))
         state = dataset_queries.state_at(found.id, offset)
         if not state.exists:
             raise NotFound
         return Past(state, offset)
+
+
+def offset_of(found: dataset_queries.Seen) -> dict[str, str]:
+    """The header of an answer that shows a dataset as it is now: it reaches at least as far as the head that was read
+    with the dataset, so that who follows the log from there misses nothing."""
+    return {"Dataset-Offset": str(found.head)}
+
+
+def asked_offset(request: Request, *, dataset: uuid.UUID, role: str | None, public: bool, head: int) -> int | None:
+    """The offset that `at` names, for those who may read the dataset's history; None where the request asks for today.
+
+    Raises:
+        InvalidValue: there is no such event, or no such name.
+    """
+    at = at_of(request)
+    if at is None:
+        return None
+    access.require("history", role=role, public=public, dataset=dataset)
+    return as_offset(dataset, at, head)
 
 
 @dataclass(frozen=True, slots=True)

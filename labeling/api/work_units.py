@@ -11,7 +11,7 @@ from labeling.api.answers import answer
 from labeling.api.contract import Reply, documented
 from labeling.api.requests import existing_page, moment, page_of
 from labeling.api.schemas.forms import ISO_TIME, listed
-from labeling.api.schemas.parameters import DATASET_OFFSET, PAGING, query
+from labeling.api.schemas.parameters import AT, DATASET_OFFSET, PAGING, query
 from labeling.api.schemas.work_units import WORK_UNIT
 from labeling.api.views import Answer, View
 from labeling.log import projector
@@ -64,16 +64,19 @@ class WorkUnitsView(View):
                 "start", "Only units made at this time or later; UTC without a zone.", ISO_TIME, "2026-11-01T00:00:00Z"
             ),
             query("end", "Only units made before this time; UTC without a zone.", ISO_TIME, "2026-12-01T00:00:00Z"),
+            AT,
             query("include_session_time_metrics", "`true` adds what the time was made of.", example="true"),
         ),
     )
     def get(self, request: Request, owner: str, name: str) -> Answer:
-        """A page of the work of everybody (for managers and admins), or of the caller's own."""
+        """A page of the work of everybody (for managers and admins), or of the caller's own, now or (`at`) then."""
         found = self.dataset(owner, name)
+        then = self.past(found)
         sees_all = access.may("work", role=found.role, public=found.dataset.public)
         query = request.query_params
         limit, skip = page_of(request)
-        offset = projector.bring_up(WorkUnits.name, found.id, most=MOST_BEHIND)
+        reached = projector.bring_up(WorkUnits.name, found.id, most=MOST_BEHIND)
+        offset = reached if then is None else min(then.offset, reached)
         units = queries.work_units(
             found.id,
             author=None if sees_all else self.person,
@@ -82,6 +85,7 @@ class WorkUnitsView(View):
             newest_first=query.get("sort", "").startswith("-"),
             limit=limit,
             skip=skip,
+            at=None if then is None else offset,
         )
         existing_page(units, skip)
         metrics = query.get("include_session_time_metrics", "").lower() in ("true", "1")

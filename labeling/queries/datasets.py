@@ -46,6 +46,7 @@ class Seen:
     dataset: Dataset
     owner: Person
     role: str | None
+    head: int  #: of its log, when the dataset was read: an answer reaches at least as far
 
     @property
     def id(self) -> uuid.UUID:
@@ -56,6 +57,14 @@ class Seen:
         return f"{self.owner.username}/{self.dataset.name}"
 
 
+#: Datasets d with what `_seen` needs, as {} (an expression for a person's id) sees them.
+SEEN = (
+    f"SELECT d.*, {ROLE} AS seen_role, p.username AS owner_username, p.date_joined AS owner_since,"
+    " p.is_organization AS owner_is_organization, h.head AS log_head FROM labeling_dataset d"
+    f" JOIN log_head h ON h.log = d.id JOIN labeling_person p ON p.id = d.owner_id {JOIN_ROLE}"
+)
+
+
 def find_dataset(owner: str, name: str, *, person: uuid.UUID) -> Seen:
     """The dataset owner/name. Whether `person` may see it is the caller's to check.
 
@@ -64,12 +73,7 @@ def find_dataset(owner: str, name: str, *, person: uuid.UUID) -> Seen:
     """
     found = list(
         Dataset.objects.raw(
-            f"SELECT d.*, {ROLE} AS seen_role, p.username AS owner_username, p.date_joined AS owner_since,"
-            " p.is_organization AS owner_is_organization FROM labeling_dataset d"
-            " JOIN labeling_person p ON p.id = d.owner_id AND p.username = %s"
-            f" {JOIN_ROLE.format('%s')}"
-            " WHERE d.name = %s AND NOT d.deleted",
-            [owner, person, name],
+            f"{SEEN.format('%s')} WHERE p.username = %s AND d.name = %s AND NOT d.deleted", [person, owner, name]
         )
     )
     if not found:
@@ -84,7 +88,7 @@ def _seen(row: Any) -> Seen:
         date_joined=row.owner_since,
         is_organization=row.owner_is_organization,
     )
-    return Seen(dataset=row, owner=owner, role=row.seen_role)
+    return Seen(dataset=row, owner=owner, role=row.seen_role, head=row.log_head)
 
 
 @lru_cache(maxsize=1024)
@@ -104,11 +108,7 @@ def datasets_of(person: uuid.UUID, *, owner: uuid.UUID | None, limit: int, skip:
     where = f"d.owner_id = %(owner)s AND (d.public OR {ROLE} IS NOT NULL)" if owner else BELONGS
     order = "d.name" if owner else "p.username, d.name"  # those of one owner lie in this order in an index
     rows = Dataset.objects.raw(
-        f"SELECT d.*, {ROLE} AS seen_role, p.username AS owner_username, p.date_joined AS owner_since,"
-        " p.is_organization AS owner_is_organization FROM labeling_dataset d"
-        " JOIN labeling_person p ON p.id = d.owner_id"
-        f" {JOIN_ROLE.format('%(person)s')}"
-        f" WHERE NOT d.deleted AND {where} ORDER BY {order} LIMIT %(limit)s OFFSET %(skip)s",
+        f"{SEEN.format('%(person)s')} WHERE NOT d.deleted AND {where} ORDER BY {order} LIMIT %(limit)s OFFSET %(skip)s",
         {"person": person, "owner": owner, "limit": limit, "skip": skip},
     )
     return [_seen(row) for row in rows]
@@ -118,10 +118,7 @@ def dataset_by_id(dataset: uuid.UUID, *, person: uuid.UUID) -> Seen:
     """The dataset with this id; see find_dataset."""
     found = list(
         Dataset.objects.raw(
-            f"SELECT d.*, {ROLE} AS seen_role, p.username AS owner_username, p.date_joined AS owner_since,"
-            " p.is_organization AS owner_is_organization FROM labeling_dataset d"
-            " JOIN labeling_person p ON p.id = d.owner_id"
-            f" {JOIN_ROLE.format('%s')} WHERE d.id = %s AND NOT d.deleted",
+            f"{SEEN.format('%s')} WHERE d.id = %s AND NOT d.deleted",
             [person, dataset],
         )
     )

@@ -33,21 +33,24 @@ class IssueInDataset:
     dataset: uuid.UUID
     public: bool
     role: str | None
+    head: int  #: of the dataset's log, when the issue was read
 
 
-def find_issue(issue: uuid.UUID, *, person: uuid.UUID) -> IssueInDataset:
-    """The issue with this id. Whether `person` may see it is the caller's to check.
+def find_issue(issue: uuid.UUID, *, person: uuid.UUID, deleted: bool = False) -> IssueInDataset:
+    """The issue with this id, also one that was `deleted`, or whose sample was, where its past is asked for. Whether
+    `person` may see it is the caller's to check.
 
     Raises:
         NotFound: there is none, or its sample or dataset was deleted.
     """
     found = list(
         Issue.objects.raw(
-            f"SELECT i.*, {ROLE} AS seen_role, s.name AS sample_name, d.public AS dataset_public FROM labeling_issue i"
-            " JOIN labeling_sample s ON s.id = i.sample_id AND NOT s.archived"
-            " JOIN labeling_dataset d ON d.id = i.dataset_id AND NOT d.deleted"
-            f" {JOIN_ROLE.format('%s')} WHERE i.id = %s AND NOT i.archived",
-            [person, issue],
+            f"SELECT i.*, {ROLE} AS seen_role, s.name AS sample_name, d.public AS dataset_public, h.head AS log_head"
+            " FROM labeling_issue i"
+            " JOIN labeling_sample s ON s.id = i.sample_id"
+            " JOIN labeling_dataset d ON d.id = i.dataset_id AND NOT d.deleted JOIN log_head h ON h.log = d.id"
+            f" {JOIN_ROLE.format('%s')} WHERE i.id = %s AND (%s OR NOT i.archived AND NOT s.archived)",
+            [person, issue, deleted],
         )
     )
     if not found:
@@ -55,7 +58,7 @@ def find_issue(issue: uuid.UUID, *, person: uuid.UUID) -> IssueInDataset:
     row: Any = found[0]
     return IssueInDataset(
         state=state_of(row), sample_name=row.sample_name, dataset=row.dataset_id, public=row.dataset_public,
-        role=row.seen_role,
+        role=row.seen_role, head=row.log_head,
     )  # fmt: skip
 
 
@@ -97,6 +100,20 @@ def issues_at(dataset: uuid.UUID, offset: int, *, sample: uuid.UUID | None = Non
         for state in sorted(states, key=lambda state: (state.created_at, state.id))
         if samples[state.sample].exists
     ]
+
+
+def issue_at(dataset: uuid.UUID, issue: uuid.UUID, offset: int) -> IssueOnSample:
+    """One issue as it was at an offset.
+
+    Raises:
+        NotFound: there was none, or its sample was not there.
+    """
+    stream = issue_stream(issue)
+    state = issue_state.fold(IssueState(dataset, stream), list(store.read_stream(dataset, stream, up_to=offset)))
+    sample = sample_at(dataset, uuid.UUID(state.sample), offset) if state.exists else None
+    if sample is None or not sample.exists:
+        raise NotFound("The issue")
+    return IssueOnSample(state, sample.name)
 
 
 def _with_comments(rows: Sequence[tuple[Issue, str]]) -> list[IssueOnSample]:

@@ -10,11 +10,9 @@ from typing import Any
 from labeling import mask_files, pictures
 from labeling.errors import InvalidValue, NoMask, NotFound
 from labeling.models import Mask, Sample
-from labeling.queries import labels as label_queries
 from labeling.queries import samples as sample_queries
 from labeling.queries.labels import Found
 from labeling.queries.palettes import palette_at
-from labeling.queries.places import At
 from labeling.rules.label_state import LabelState
 from labeling.rules.masks import Kind, Masks, Palette
 from labeling.rules.task_types import TaskType, task_type
@@ -57,19 +55,16 @@ class Pictured:
         return next(iter(pictures.urls_of(self.attributes, number, number + 1)), None)
 
 
-def pictured(found: Found, at: At | None) -> Pictured:
-    """A label, now or at an offset or time, with its pictures and categories of then.
+def pictured(found: Found, *, is_past: bool) -> Pictured:
+    """A label, as it is now or was at the offset `found.head`, with its pictures and categories of then.
 
     Raises:
         NotFound: there was no such label.
     """
     state, offset = found.state, found.head
-    if at is not None:
-        offset = label_queries.as_offset(found.dataset, at, found.head)
-        state = label_queries.label_at(found.dataset, state.stream, offset)
     if not state.exists:
         raise NotFound
-    if at is None:
+    if not is_past:
         row = Sample.objects.filter(id=found.sample).first()
         attributes = row.attributes if row is not None else {}
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +27,12 @@ class SampleInDataset:
     role: str | None
     task_type: str
     has_issues: bool
+    head: int  #: of the dataset's log, when the sample was read
 
 
-def find_sample(sample: uuid.UUID, *, person: uuid.UUID) -> SampleInDataset:
-    """The sample with this id. Whether `person` may see it is the caller's to check.
+def find_sample(sample: uuid.UUID, *, person: uuid.UUID, deleted: bool = False) -> SampleInDataset:
+    """The sample with this id, also one that was `deleted` where its past is asked for. Whether `person` may see it is
+    the caller's to check.
 
     Raises:
         NotFound: there is none.
@@ -40,13 +41,13 @@ def find_sample(sample: uuid.UUID, *, person: uuid.UUID) -> SampleInDataset:
         Sample.objects.raw(
             f"SELECT s.*, {ROLE} AS seen_role, p.username AS owner_username, d.name AS dataset_name,"
             " d.public AS dataset_public,"
-            " d.task_type AS dataset_task_type,"
+            " d.task_type AS dataset_task_type, h.head AS log_head,"
             " EXISTS (SELECT FROM labeling_issue i WHERE i.sample_id = s.id AND NOT i.archived) AS has_issues"
             " FROM labeling_sample s"
-            " JOIN labeling_dataset d ON d.id = s.dataset_id AND NOT d.deleted"
+            " JOIN labeling_dataset d ON d.id = s.dataset_id AND NOT d.deleted JOIN log_head h ON h.log = d.id"
             " JOIN labeling_person p ON p.id = d.owner_id"
-            f" {JOIN_ROLE.format('%s')} WHERE s.id = %s AND NOT s.archived",
-            [person, sample],
+            f" {JOIN_ROLE.format('%s')} WHERE s.id = %s AND (%s OR NOT s.archived)",
+            [person, sample, deleted],
         )
     )
     if not found:
@@ -60,6 +61,7 @@ def find_sample(sample: uuid.UUID, *, person: uuid.UUID) -> SampleInDataset:
         role=row.seen_role,
         task_type=row.dataset_task_type,
         has_issues=row.has_issues,
+        head=row.log_head,
     )
 
 
@@ -89,11 +91,3 @@ def sample_at(dataset: uuid.UUID, sample: uuid.UUID, offset: int) -> SampleState
     """The sample as it was at an offset of its log."""
     stream = sample_stream(sample)
     return sample_state.fold(SampleState(dataset, stream), list(store.read_stream(dataset, stream, up_to=offset)))
-
-
-def samples_at(dataset: uuid.UUID, offset: int) -> Iterator[SampleState]:
-    """Every sample that the dataset had at an offset, by id; one is in memory at a time."""
-    for stream, events in store.read_streams(dataset, "sample/", up_to=offset):
-        state = sample_state.fold(SampleState(dataset, stream), events)
-        if state.exists:
-            yield state

@@ -13,9 +13,9 @@ from labeling.api.contract import Reply, documented
 from labeling.api.requests import body_of, intent_of, moment
 from labeling.api.schemas import example_of
 from labeling.api.schemas.forms import any_of, listed, matching
-from labeling.api.schemas.parameters import answer_header, query
+from labeling.api.schemas.parameters import AT, DATASET_OFFSET, answer_header, query
 from labeling.api.schemas.signing_keys import SIGNATURE
-from labeling.api.views import Answer, View
+from labeling.api.views import Answer, View, offset_of
 from labeling.errors import InvalidValue, NotFound
 from labeling.queries.datasets import Seen
 from labeling.queries.labels import names_of
@@ -61,11 +61,14 @@ def rendered(seen: Seen, releases: list[Found]) -> list[JSON]:
 class ReleasesView(View):
     """The releases of a dataset."""
 
-    @documented("releases", "read", {200: Reply(listed(RELEASE))})
+    @documented("releases", "read", {200: Reply(listed(RELEASE), (DATASET_OFFSET,))}, parameters=(AT,))
     def get(self, request: Request, owner: str, name: str) -> Answer:
-        """All releases, the oldest first."""
+        """All releases, the oldest first, now or (`at`) as they were; their files are those of today."""
         seen = self.dataset(owner, name)
-        return answer(rendered(seen, queries.releases_of(seen.id)))
+        then = self.past(seen)
+        if then is None:
+            return answer(rendered(seen, queries.releases_of(seen.id)), headers=offset_of(seen))
+        return answer(rendered(seen, queries.releases_at(seen.id, then.offset)), headers=then.headers)
 
     @documented(
         "release_add",
@@ -111,33 +114,40 @@ class ManifestView(View):
     @documented(
         "release_manifest",
         "read",
-        {200: Reply(any_of((MANIFEST, SIGNATURE)), (ETAG_OF_HASH,), example=example_of(MANIFEST))},
+        {200: Reply(any_of((MANIFEST, SIGNATURE)), (ETAG_OF_HASH, DATASET_OFFSET), example=example_of(MANIFEST))},
         parameters=(
             query("signature", "Where it is there: the signature over the manifest in its place; 404 without one."),
+            AT,
         ),
     )
     def get(self, request: Request, owner: str, name: str, release: str) -> Answer:
         """What a release is of, with the hash of every byte; 404 until its file is made. The SHA-256 of these bytes is
-        the release's `identity`; `?signature` gives the signature over them."""
-        found = queries.find_release(self.dataset(owner, name).id, release)
+        the release's `identity`; `?signature` gives the signature over them. With `at` it is of the release that had
+        the name."""
+        seen = self.dataset(owner, name)
+        then = self.past(seen)
+        found = queries.find_release(seen.id, release, at=None if then is None else then.offset)
         if found.build is None or not found.build.manifest:
             raise NotFound("The manifest")
+        headers = {"ETag": f'"{found.build.identity}"'} | (offset_of(seen) if then is None else then.headers)
         if "signature" in request.query_params:
             if found.build.signature is None:
                 raise NotFound("The signature")
-            return answer(found.build.signature, headers={"ETag": f'"{found.build.identity}"'})
-        headers = {"ETag": f'"{found.build.identity}"'}
+            return answer(found.build.signature, headers=headers)
         return HttpResponse(found.build.manifest.encode(), content_type="application/json", headers=headers)
 
 
 class ReleaseView(View):
     """One release."""
 
-    @documented("release_read", "read", {200: Reply(RELEASE)})
+    @documented("release_read", "read", {200: Reply(RELEASE, (DATASET_OFFSET,))}, parameters=(AT,))
     def get(self, request: Request, owner: str, name: str, release: str) -> Answer:
-        """Read a release; `attributes.url` is the file, once `status` is SUCCEEDED."""
+        """Read a release, now or (`at`) as it was; `attributes.url` is the file, once `status` is SUCCEEDED, and until
+        the release is taken back."""
         seen = self.dataset(owner, name)
-        return answer(rendered(seen, [queries.find_release(seen.id, release)])[0])
+        then = self.past(seen)
+        found = queries.find_release(seen.id, release, at=None if then is None else then.offset)
+        return answer(rendered(seen, [found])[0], headers=offset_of(seen) if then is None else then.headers)
 
     @documented("release_delete", "release", {204: Reply()}, appends=True)
     def delete(self, request: Request, owner: str, name: str, release: str) -> Answer:

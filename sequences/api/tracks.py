@@ -8,14 +8,12 @@ from rest_framework.request import Request
 
 from labeling.api.answers import answer, streamed
 from labeling.api.contract import Reply, documented
-from labeling.api.labels import find, headers_of
+from labeling.api.labels import find_at, headers_of
 from labeling.api.requests import LABEL_BYTES, at_of, body_of, number_of
 from labeling.api.schemas.forms import listed
 from labeling.api.schemas.parameters import AT, DATASET_OFFSET, ETAG
 from labeling.api.views import Answer, View
 from labeling.errors import InvalidValue, NotFound
-from labeling.queries import labels as queries
-from labeling.rules import access
 from labeling.rules.label_state import LabelState
 from labeling.rules.task_types import task_type
 from sequences.api import schemas
@@ -44,12 +42,8 @@ def read_sequence(
     Raises:
         NotFound: there is no such label.
     """
-    found = find(request, sample, label_set, ids=[] if without_tracks else None)
-    state, offset, at = found.state, found.head, at_of(request)
-    if at is not None:
-        access.require("history", role=found.role, public=found.public, dataset=found.dataset)
-        offset = queries.as_offset(found.dataset, at, found.head)
-        state = queries.label_at(found.dataset, state.stream, offset)
+    found = find_at(request, sample, label_set, ids=[] if without_tracks else None)
+    state, offset = found.state, found.head
     kind = task_type(found.task_type)
     if not state.exists:
         raise NotFound

@@ -144,9 +144,6 @@ ETAG = answer_header(
 DATASET_OFFSET = answer_header(
     "Dataset-Offset", "How far in the dataset's log the answer reaches.", WHOLE | {"minimum": 0, "examples": [41]}
 )
-OFFSET_OF_PAST = answer_header(
-    "Dataset-Offset", "With `at`: the offset that was read.", WHOLE | {"minimum": 0, "examples": [41]}, always=False
-)
 LABEL_SUPERSEDED = answer_header(
     "Label-Superseded",
     "Ids of annotations of others that the document removed because it did not name them, at most 500.",

@@ -138,6 +138,19 @@ def read_streams(
         yield last, pending
 
 
+def read_short_streams(
+    log: uuid.UUID, streams: Sequence[str], *, up_to: int | None = None
+) -> list[tuple[str, list[Event]]]:
+    """(stream, its events up to an offset) for each of these streams that has any, in one statement."""
+    found: dict[str, list[Event]] = {}
+    for event in _events(
+        'WHERE log = %s AND stream = ANY(%s) AND (%s::bigint IS NULL OR "offset" <= %s) ORDER BY stream, version',
+        [log, list(streams), up_to, up_to],
+    ):
+        found.setdefault(event.stream, []).append(event)
+    return list(found.items())
+
+
 def streams_between(log: uuid.UUID, *, after: int, up_to: int) -> list[str]:
     """The streams that have an event after an offset and up to another, sorted."""
     with connection.cursor() as cursor:
