@@ -27,6 +27,7 @@ WITHOUT: dict[str, str] = {
     "user_read": "people are of the installation, which has a log of its own",
     "keys": "keys are of the installation, and only today's matter",
     "key_read": "keys are of the installation, and only today's matter",
+    "signing_keys": "keys are of the installation, each with the time from which on it was taken back",
     "organizations": "organisations are of the installation, which has a log of its own",
     "organization_members": "organisations are of the installation, which has a log of its own",
     "organization_member_read": "organisations are of the installation, which has a log of its own",
