@@ -86,15 +86,14 @@ BEGIN
                substr(p_hashes, n::int * 88 - 71, 32), v_links[n]
           FROM jsonb_array_elements(p_events) WITH ORDINALITY AS item(x, n);
     ELSE
-        -- EXECUTE, because a plan that is kept would outlive the temporary table.
-        EXECUTE 'INSERT INTO log_event
-            SELECT $1, $2 + n, stream, version, encode(substr($3, n * 88 - 87, 16), ''hex'')::uuid, type,
-                   schema_version, data, ($4->>''a'')::uuid, $4->>''k'', ($4->>''b'')::uuid, $4->>''tool'',
-                   ($4->>''ws'')::uuid, $4->>''r'', $5, ($4->>''ca'')::uuid, ($4->>''co'')::uuid, ($4->>''so'')::bigint,
-                   $4->>''av'', timestamptz ''epoch'' + ($4->>''o'')::bigint * interval ''1 microsecond'', $6,
-                   substr($3, n * 88 - 71, 32), $7[n]
-              FROM log_staged_event'
-            USING p_log, v_old, p_hashes, p_intent, p_command, v_at, v_links;
+        INSERT INTO log_event
+        SELECT p_log, v_old + n, stream, version, encode(substr(p_hashes, n * 88 - 87, 16), 'hex')::uuid, type,
+               schema_version, data, (p_intent->>'a')::uuid, p_intent->>'k', (p_intent->>'b')::uuid, p_intent->>'tool',
+               (p_intent->>'ws')::uuid, p_intent->>'r', p_command, (p_intent->>'ca')::uuid, (p_intent->>'co')::uuid,
+               (p_intent->>'so')::bigint, p_intent->>'av',
+               timestamptz 'epoch' + (p_intent->>'o')::bigint * interval '1 microsecond', v_at,
+               substr(p_hashes, n * 88 - 71, 32), v_links[n]
+          FROM log_staged_event;
     END IF;
     GET DIAGNOSTICS v_count = ROW_COUNT;
     IF v_count <> v_head - v_old THEN
@@ -138,7 +137,6 @@ DECLARE
     v_values   text;
     v_excluded text;
     v_sets     text;
-    v_staged   text;
     v_branches text := '';
 BEGIN
     FOREACH v_table IN ARRAY p_tables LOOP
@@ -157,9 +155,6 @@ BEGIN
                                 THEN format('CASE WHEN r.%1$I < 1 THEN p_offset + r.%1$I ELSE r.%1$I END', attname)
                             ELSE format('r.%I', attname) END AS value
                   FROM pg_attribute WHERE attrelid = v_table::regclass AND attnum > 0 AND NOT attisdropped) AS found;
-        v_staged := format('INSERT INTO %I (%s) SELECT %s FROM %I r, (SELECT $1 AS p_at, $2 AS p_offset) AS bound
-                                ON CONFLICT (%I) DO UPDATE SET %s',
-                           v_table, v_columns, v_values, 'log_staged_' || v_table, v_key, v_excluded);
         v_branches := v_branches || format('
         WHEN %1$L THEN
             IF p_out IS NOT NULL THEN
@@ -169,8 +164,7 @@ BEGIN
                 RETURN;
             END IF;
             IF p_up = ''true'' THEN
-                -- EXECUTE, because a plan that is kept would outlive the temporary table.
-                EXECUTE %7$L USING p_at, p_offset;
+                INSERT INTO %1$I (%3$s) SELECT %4$s FROM %7$I AS r ON CONFLICT (%2$I) DO UPDATE SET %5$s;
                 RETURN;
             END IF;
             IF jsonb_array_length(p_up) = 1 THEN
@@ -181,7 +175,7 @@ BEGIN
             END IF;
             INSERT INTO %1$I (%3$s) SELECT %4$s FROM jsonb_populate_recordset(NULL::%1$I, p_up) AS r
                 ON CONFLICT (%2$I) DO UPDATE SET %5$s;',
-            v_table, v_key, v_columns, v_values, v_excluded, v_sets, v_staged);
+            v_table, v_key, v_columns, v_values, v_excluded, v_sets, 'log_staged_' || v_table);
     END LOOP;
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION log_project(p_table text, p_up jsonb, p_out jsonb, p_at timestamptz, p_offset bigint)
