@@ -99,6 +99,18 @@ class AnnotationNotFound(InvalidValue):
         super().__init__(field, f"the label holds no such {what}; read the label again")
 
 
+class ReasonRequired(InvalidValue):
+    """A change is asked a reason for, and none was sent."""
+
+    code = "reason_required"
+
+    def __init__(self, doing: str) -> None:
+        super().__init__(
+            "reason",
+            f"is required {doing}; send it as reason in the body where that has one, or in the header X-Reason",
+        )
+
+
 class NotPermitted(PalimpsestError):
     """The caller may see it and may not do this; `action` and `dataset` are for the security log."""
 

@@ -133,6 +133,7 @@ class ReleaseAdmin(RecordedAdmin):
     """Releases."""
 
     add_form, change_form, fixed = CutForm, ShownReleaseForm, True
+    deletion_class = "withdraw"
     deletion = "Its name becomes free and its file goes; what it froze can still be read from the log."
     deletion_verb = "Withdraw"
     list_display = ("name", "dataset", "frozen", "status", "samples", "file", "cut")

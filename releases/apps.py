@@ -14,7 +14,8 @@ class ReleasesConfig(AppConfig):
         import labeling.actors
         from labeling.log import projector, verify
         from labeling.queries import places
-        from releases import actors, checks, events, projectors, queries  # noqa: F401 - importing events adds to the vocabulary
+        from labeling.rules import reasons
+        from releases import actors, checks, events, projectors, queries
 
         for kind in projectors.STREAM_KINDS:
             projector.register_kind(kind)
@@ -22,3 +23,4 @@ class ReleasesConfig(AppConfig):
         verify.register_anchors(checks.anchors)
         verify.register_check(checks.findings)
         places.register(queries.offset_named)
+        reasons.plug(events.ReleaseWithdrawn, "withdraw")

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from labeling.commands.safeguards import require_reason_in
 from labeling.commands.writing import decide, earlier, hint
 from labeling.errors import AlreadyExists, InvalidValue, NotFound
 from labeling.log import store
@@ -130,6 +131,7 @@ def _require(dataset: uuid.UUID, intent: Intent) -> None:
 
 
 def _append(state: ReleaseState, facts: list[Fact], intent: Intent, *, answer: Any = None) -> None:
+    require_reason_in(state.dataset, intent, facts)
     events = store.new_events(state.dataset, intent, [(state.stream, state.version, fact) for fact in facts])
     try:
         appended = store.append(

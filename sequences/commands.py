@@ -9,6 +9,7 @@ from typing import Any
 from labeling import events as e
 from labeling.commands import assets
 from labeling.commands.labels import Seen
+from labeling.commands.safeguards import require_reason_in
 from labeling.commands.writing import decide, earlier, hint
 from labeling.errors import Conflict, Refused, VersionUnknown
 from labeling.log import store
@@ -178,6 +179,7 @@ class _Writing:
                 self.tell(issue, [e.IssueAnchorSet(anchor=anchor)])
 
     def append(self, intent: Intent, answer: JSON) -> store.Appended:
+        require_reason_in(self.dataset, intent, [fact for _, _, fact in self.facts])
         events = store.new_events(self.dataset, intent, self.facts)
         rows = Rows()
         by_stream: dict[str, list[Any]] = {}

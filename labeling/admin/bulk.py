@@ -26,7 +26,7 @@ from labeling.admin import display
 from labeling.admin.denials import tell_denial
 from labeling.admin.fields import PersonField, words_of
 from labeling.admin.recorded import REFUSALS
-from labeling.admin.rights import intent_of, is_superuser, person_of, roles, visible_datasets
+from labeling.admin.rights import asks_reason, intent_of, is_superuser, person_of, roles, visible_datasets
 from labeling.commands import bulk as commands
 from labeling.commands.bulk import MOST_SAMPLES, Step
 from labeling.models import Dataset, Member, Person, Sample
@@ -204,6 +204,7 @@ def _dry_run(
         "back": back,
         "back_url": _back(back),
         "warning": page.deletion if change.what == "archive" else "",
+        "asks_reason": asks_reason({step.dataset for step in wanted}, CLASS_OF.get(change.what, change.verb)),
         "button": "Delete" if change.what == "archive" else "Change",
     }
     answer = _page(page, request, "admin/bulk/dry_run.html", f"{TITLES[change.what]}: dry run", context)
@@ -233,6 +234,8 @@ def _rows_of(steps: Sequence[Step], change: BulkChange) -> list[JSON]:
 
 
 PEOPLE = ("labeler", "reviewer")
+#: Which of reasons.CLASSES a change is; of a status it is its verb.
+CLASS_OF = {"archive": "delete", "priority": "", "labeler": "", "reviewer": ""}
 
 
 def _shown(text: str, change: BulkChange, names: dict[uuid.UUID, str]) -> SafeString | str:

@@ -36,6 +36,7 @@ from labeling.log.event import Intent
 from labeling.models import Dataset, LabelSet, Person
 from labeling.queries import datasets as queries
 from labeling.queries.progress import progress_of_label_sets
+from labeling.rules import reasons
 from labeling.rules.access import ON_ACCEPTED
 from labeling.rules.colours import colours_of
 from labeling.rules.dataset_state import DATASET_CATEGORIES, SETTINGS, STREAM
@@ -140,6 +141,13 @@ def _setting_field(key: str, default: Any) -> forms.Field:
     if key == "accepted_label_edits":
         return forms.ChoiceField(
             label="A labeler's edit of an accepted label", choices=[(word, word) for word in ON_ACCEPTED], required=True
+        )
+    if key == reasons.SETTING:
+        return forms.MultipleChoiceField(
+            label="A reason is needed",
+            choices=list(reasons.CLASSES.items()),
+            widget=forms.CheckboxSelectMultiple,
+            required=False,
         )
     if key == "labels_outside_image":
         return forms.ChoiceField(

@@ -20,7 +20,6 @@ from labeling.admin.rights import intent_of, is_superuser, person_of
 from labeling.commands.erasure import erase_person, plan_erasure
 from labeling.errors import Refused
 from labeling.models import Person
-from labeling.texts import encrypt
 
 if TYPE_CHECKING:
     from labeling.admin.people import PersonAdmin
@@ -53,9 +52,8 @@ def view(page: PersonAdmin, request: HttpRequest, person: uuid.UUID) -> HttpResp
     back = reverse("admin:labeling_person_change", args=[person])
     form = ErasureForm(request.POST or None, person=found)
     if request.method == "POST" and form.is_valid():
-        reason = encrypt(form.cleaned_data["reason"], person=person_of(request).id)
         try:
-            number = erase_person(intent=intent_of(request, reason=reason), person=found)
+            number = erase_person(intent=intent_of(request), person=found)
         except REFUSALS as error:
             tell_denial(request, error)
             message, where = words_of(error)

@@ -138,6 +138,12 @@ class RecordForm(forms.Form):
     fieldsets: ClassVar[Fieldsets] = []
 
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    #: Why; the intent takes it from the request (admin.rights).
+    reason = forms.CharField(
+        label="Reason for the change",
+        required=False,
+        widget=AdminTextareaWidget(attrs={"rows": 2, "maxlength": 10_000}),
+    )
 
     def __init__(
         self, data: Any = None, *arguments: Any, request: HttpRequest, obj: Any = None, **options: Any

@@ -26,7 +26,7 @@ from django.views.decorators.csrf import csrf_protect
 
 from labeling.admin.denials import tell_denial
 from labeling.admin.fields import RecordForm, words_of
-from labeling.admin.rights import intent_of, is_superuser, may, person_of, visible_datasets
+from labeling.admin.rights import asks_reason, intent_of, is_superuser, may, person_of, visible_datasets
 from labeling.errors import PalimpsestError
 from labeling.log.event import Intent
 from labeling.log.values import BadValue
@@ -130,6 +130,7 @@ class ReadAdmin(ModelAdmin):
                 "title": title,
                 "warning": warning,
                 "rows": rows,
+                "asks_reason": self._asks_reason(rows, "delete"),
                 "action": request.POST.get("action"),
                 "action_checkbox_name": helpers.ACTION_CHECKBOX_NAME,
                 "opts": self.opts,
@@ -150,6 +151,10 @@ class ReadAdmin(ModelAdmin):
             self.message_user(request, done.format(count), messages.SUCCESS)
         return None
 
+    def _asks_reason(self, rows: Sequence[Any], what: str) -> bool:
+        """Whether a dataset of the rows asks a reason for what is about to be done to them."""
+        return bool(self.dataset_column) and asks_reason([self.dataset_of(row) for row in rows], what)
+
 
 class RecordedAdmin(ReadAdmin):
     """A page that changes things, by commands."""
@@ -161,6 +166,8 @@ class RecordedAdmin(ReadAdmin):
     #: What deleting means, in words; "" where there is no such thing.
     deletion: ClassVar[str] = ""
     deletion_verb: ClassVar[str] = "Delete"
+    #: Which of reasons.CLASSES that is.
+    deletion_class: ClassVar[str] = "delete"
 
     def add(self, intent: Intent, form: RecordForm) -> uuid.UUID:
         """Run the command that makes what the form describes; returns its id."""
@@ -277,6 +284,7 @@ class RecordedAdmin(ReadAdmin):
             "people": people_to_offer(request),
             "show_save_and_add_another": obj is None,
             "deletion_verb": self.deletion_verb,
+            "reason_help": "It stays in the history. What needs one, the dataset's settings say.",
         } | extra
         return self.render_change_form(
             request, context, add=obj is None, change=obj is not None, obj=obj, form_url=form_url
@@ -312,6 +320,7 @@ class RecordedAdmin(ReadAdmin):
             "title": f"{self.deletion_verb} {self.opts.verbose_name}",
             "object": obj,
             "warning": self.deletion,
+            "asks_reason": self._asks_reason([obj], self.deletion_class),
             "deletion_verb": self.deletion_verb,
             "opts": self.opts,
             "media": self.media,

@@ -12,10 +12,12 @@ from typing import Any, cast
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from labeling.api.requests import MOST_REASON
 from labeling.log.event import Intent
 from labeling.models import Dataset, Person
 from labeling.queries.datasets import roles_of
-from labeling.rules import access
+from labeling.rules import access, reasons
+from labeling.texts import encrypt
 
 TOOL = "admin"
 
@@ -26,8 +28,18 @@ def person_of(request: HttpRequest) -> Person:
 
 
 def intent_of(request: HttpRequest, **fields: Any) -> Intent:
-    """What every event of a change made in the admin has in common: the person, and that it was made here."""
+    """What every event of a change made in the admin has in common: the person, that it was made here, and why, where
+    the page's form has a field `reason`."""
+    reason = request.POST.get("reason", "").strip()[:MOST_REASON]
+    if reason and "reason" not in fields:
+        fields["reason"] = encrypt(reason, person=person_of(request).id)
     return Intent(author=person_of(request).id, tool=TOOL, **fields)
+
+
+def asks_reason(datasets: Iterable[uuid.UUID], what: str) -> bool:
+    """Whether one of these datasets asks a reason for one of reasons.CLASSES."""
+    rows = Dataset.objects.filter(id__in=set(datasets)).values_list("settings", flat=True)
+    return any(what in settings.get(reasons.SETTING, reasons.UNLESS_SAID) for settings in rows)
 
 
 def is_superuser(request: HttpRequest) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from labeling.api.schemas import component_of
 from labeling.api.schemas.errors import REFUSALS
-from labeling.api.schemas.parameters import CONTENT_ENCODING, IDEMPOTENCY_KEY, Header, Parameter
+from labeling.api.schemas.parameters import CONTENT_ENCODING, IDEMPOTENCY_KEY, REASON, SEEN_OFFSET, Header, Parameter
 from labeling.rules import access
 from labeling.rules.dataset_state import ROLES
 
@@ -86,7 +86,7 @@ class Operation:
         """All but those of the path."""
         found = list(self.parameters)
         if self.appends:
-            found.append(IDEMPOTENCY_KEY)
+            found += [IDEMPOTENCY_KEY, REASON, SEEN_OFFSET]
         if self.body is not None and self.body.media == "application/json":
             found.append(CONTENT_ENCODING)
         return tuple(found)
@@ -111,6 +111,8 @@ class Operation:
                 codes |= {"too_large", "unsupported_media_type"}
             if self.appends:
                 codes |= {"busy", "idempotency_key_reused"}
+                if self.action in access.ACTIONS:
+                    codes.add("reason_required")
             if "If-Match" in takes:
                 codes |= {"version_unknown", "conflict"}
         found: dict[int, list[str]] = {}

@@ -43,6 +43,7 @@ STATUS: dict[type[errors.PalimpsestError], int] = {
     errors.NoMask: 409,
     errors.VersionUnknown: 412,
     errors.TooLarge: 413,
+    errors.ReasonRequired: 422,
     errors.IdempotencyKeyReused: 422,
     errors.Busy: 503,
     errors.StorageUnavailable: 503,

@@ -8,6 +8,7 @@ import re
 import uuid
 import zlib
 from typing import IO, Any, TypeVar
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.utils.dateparse import parse_datetime
@@ -33,6 +34,10 @@ OTHER_BYTES = 16 * 1024 * 1024
 WIDE = ("timestamp", "timestamps")
 PAGE_MOST = 1000
 
+#: Characters of a reason.
+MOST_REASON = 10_000
+
+_number = re.compile(r"0|[1-9][0-9]{0,15}")
 _etag = re.compile(r'"(0|[1-9][0-9]{0,17})"')
 
 
@@ -114,7 +119,7 @@ def intent_of(request: Request, said: JSON | None = None) -> Intent:
         digest = hashlib.sha256(f"{request.method} {request.path}\n{request.headers.get('If-Match', '')}\n".encode())
         digest.update(getattr(request._request, "raw_json", b""))
         named = {"command": uuid.uuid5(person.id, key), "request_hash": digest.digest()}
-    reason = _text(said, "reason", 10_000)
+    reason = _text(said, "reason", MOST_REASON) or _reason_in_header(request)
     return Intent(
         author=person.id,
         author_kind=request.auth.origin if isinstance(request.auth, ApiKey) else "person",
@@ -123,9 +128,31 @@ def intent_of(request: Request, said: JSON | None = None) -> Intent:
         correlation=_uuid(said, "gesture"),
         work_session=_uuid(said, "work_session"),
         occurred_at=_moment(said, "occurred_at"),
-        seen_offset=_offset(said, "seen_offset"),
+        seen_offset=_offset(said, "seen_offset") if "seen_offset" in said else _offset_in_header(request),
         **named,
     )
+
+
+def _reason_in_header(request: Request) -> str | None:
+    value = request.headers.get("X-Reason")
+    if not value:
+        return None
+    try:
+        found = unquote(value, errors="strict") if value.isascii() and value.isprintable() else ""
+    except UnicodeDecodeError:
+        found = ""
+    if not found or "\x00" in found or len(found) > MOST_REASON:
+        raise InvalidValue("X-Reason", f"must be at most {MOST_REASON} characters: ASCII, or percent-encoded UTF-8")
+    return found
+
+
+def _offset_in_header(request: Request) -> int | None:
+    value = request.headers.get("Seen-Offset")
+    if value is None:
+        return None
+    if not _number.fullmatch(value):
+        raise InvalidValue("Seen-Offset", "must be an offset of the dataset")
+    return int(value)
 
 
 def plain_header(request: Request, name: str) -> str | None:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from labeling import events as e
+from labeling.commands.safeguards import require_reason_in
 from labeling.commands.writing import decide, earlier, hint
 from labeling.errors import InvalidValue, NotFound, NotPermitted
 from labeling.log import store
@@ -197,6 +198,7 @@ def _append(
             triples.append((sample.stream, sample.version, _fact(change)))
         if len(own) != len(samples):
             raise store.Stale
+    require_reason_in(dataset, intent, [fact for _, _, fact in triples])
     events = store.new_events(dataset, intent, triples)
     rows = Rows()
     for event in events:

@@ -32,6 +32,7 @@ from labeling.rules.access import ON_ACCEPTED
 from labeling.rules.dataset_state import DATASET_CATEGORIES, GROUND_TRUTH, ROLES, SETTINGS, STREAM, DatasetState
 from labeling.rules.edits.placement import OUTSIDE
 from labeling.rules.protocol.task_attributes import check_task_attributes
+from labeling.rules.reasons import CLASSES, require_reason
 from labeling.rules.task_types import task_type_names
 
 JSON = dict[str, Any]
@@ -97,6 +98,10 @@ def checked_changes(changes: JSON) -> JSON:
             if value not in ON_ACCEPTED:
                 raise InvalidValue(key, f"must be one of {', '.join(ON_ACCEPTED)}")
             found[key] = value
+        elif key == "reasons_required":
+            if not isinstance(value, list) or any(not isinstance(item, str) or item not in CLASSES for item in value):
+                raise InvalidValue(key, f"must be a list of {', '.join(CLASSES)}")
+            found[key] = sorted(set(value))
         elif key == "labels_outside_image":
             if value not in OUTSIDE:
                 raise InvalidValue(key, f"must be one of {', '.join(OUTSIDE)}")
@@ -333,6 +338,7 @@ def _change(dataset: uuid.UUID, intent: Intent, needs: str | Needs, rule: Rule) 
         access.require(action, role=role, public=state.public, dataset=dataset)
         if earlier(dataset, intent) is None:
             facts = rule(state)
+            require_reason(intent, facts, settings=state.settings)
             if facts or intent.replayable:
                 _append(state, facts, intent)
 

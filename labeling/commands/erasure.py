@@ -19,7 +19,7 @@ from django.utils import timezone
 from labeling import events as e
 from labeling import texts
 from labeling.commands.people import append_of_person
-from labeling.errors import InvalidValue, NotFound, NotPermitted, Refused
+from labeling.errors import NotFound, NotPermitted, ReasonRequired, Refused
 from labeling.log.event import Intent
 from labeling.models import (
     Activity,
@@ -102,7 +102,7 @@ def erase_person(*, intent: Intent, person: Person) -> int:
 
     Raises:
         NotPermitted: the author does not run the installation.
-        InvalidValue: no reason is given.
+        ReasonRequired: no reason is given.
         Refused: it is the author, no person, or was erased before.
     """
     _check_author(intent, person)
@@ -173,7 +173,7 @@ def _check_author(intent: Intent, person: Person) -> None:
     if author.id == person.id:
         raise Refused("Nobody erases themselves; ask somebody else who runs the installation.")
     if intent.reason is None:
-        raise InvalidValue("reason", "say why, in words that do not name the person")
+        raise ReasonRequired("to erase a person, in words that do not name them")
 
 
 def _next_number() -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from labeling import events as e
+from labeling.commands.safeguards import require_reason_in
 from labeling.commands.writing import decide, earlier, hint
 from labeling.errors import InvalidValue, NotFound
 from labeling.log import store, values
@@ -152,6 +153,7 @@ def _change(issue: uuid.UUID, intent: Intent, rule: Callable[[IssueInDataset], l
 
 
 def _append(state: IssueState, facts: list[Fact], intent: Intent, answer: JSON | None = None) -> store.Appended:
+    require_reason_in(state.dataset, intent, facts)
     events = store.new_events(state.dataset, intent, [(state.stream, state.version, fact) for fact in facts])
     rows = issue_state.difference(state, issue_state.fold(state, events)) if events else Rows()
     appended = store.append(

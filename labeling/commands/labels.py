@@ -38,6 +38,7 @@ from labeling.rules.edits.mentions import given_uuids, references, verbs
 from labeling.rules.edits.placement import Demands, check_saved
 from labeling.rules.fold import NOW
 from labeling.rules.label_state import STATUSES, LabelState
+from labeling.rules.reasons import require_reason
 from labeling.rules.sample_state import sample_stream
 from labeling.rules.task_types import HoldsDocuments, TaskType, task_type
 from labeling.rules.touched import overlap, touched
@@ -422,6 +423,7 @@ def append_to_label(
     saved = _saved(found, state, found.head, answer)
     if not facts and not intent.replayable:
         return saved
+    require_reason(intent, facts, settings=found.state.settings, status=state.status)
     triples: list[tuple[str, int, Fact]] = [(state.stream, state.version, fact) for fact in facts]
     refers = {"urls": [{"url": url} for url in known_urls], "document": document.verbatim if document else None}
     triples = assets.pin_assets(found.dataset, assets.tokens_in(refers)) + triples

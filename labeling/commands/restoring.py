@@ -16,7 +16,7 @@ from labeling.commands import undo
 from labeling.commands.labels import Seen, label_for
 from labeling.commands.undo import UNSEEN, Undone
 from labeling.commands.writing import decide, earlier
-from labeling.errors import InTheWay, InvalidValue, NotFound, Refused
+from labeling.errors import InTheWay, NotFound, ReasonRequired, Refused
 from labeling.log import search
 from labeling.log.event import Event, Intent
 from labeling.log.search import Wanted
@@ -61,7 +61,7 @@ def restore_label(
     Raises:
         NotFound: no such label, or nothing that fits.
         NotPermitted: the author may not take back what others did.
-        InvalidValue: no reason was given.
+        ReasonRequired: none was given.
         InTheWay: somebody built on it, and `on_conflict` is stop.
         Refused: the label is accepted, or its frames were changed since.
         Conflict, VersionUnknown, Busy: as edit_label.
@@ -176,4 +176,4 @@ def _require(found: Found, intent: Intent, chosen: Sequence[Event], *, dry_run: 
         return
     access.require("restore", role=found.role, public=found.public, dataset=found.dataset)
     if not intent.reason and not dry_run:
-        raise InvalidValue("reason", "is required, because this takes back what others did")
+        raise ReasonRequired("to take back what others did")

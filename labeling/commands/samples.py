@@ -10,6 +10,7 @@ from django.db import IntegrityError
 
 from labeling import events as e
 from labeling.commands import assets
+from labeling.commands.safeguards import require_reason_in
 from labeling.commands.writing import decide, earlier, hint
 from labeling.errors import AlreadyExists, InvalidValue, NotFound, Refused
 from labeling.log import store, values
@@ -272,6 +273,7 @@ def append_streams(
     answer: JSON | None,
 ) -> store.Appended:
     """Append facts of samples and files with their rows; `states` holds the samples that were there before."""
+    require_reason_in(dataset, intent, [fact for _, _, fact in triples])
     events = store.new_events(dataset, intent, triples)
     by_stream: dict[str, list[Event]] = {}
     for event in events:

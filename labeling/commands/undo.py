@@ -17,7 +17,7 @@ from labeling import events as e
 from labeling.commands import assets
 from labeling.commands.labels import Seen, append_to_label, base_of, label_for, refuse_overlap
 from labeling.commands.writing import decide, earlier
-from labeling.errors import HistoryExhausted, InTheWay, InvalidValue, NotFound, Refused
+from labeling.errors import HistoryExhausted, InTheWay, InvalidValue, NotFound, ReasonRequired, Refused
 from labeling.log import store
 from labeling.log.event import Event, Fact, Intent
 from labeling.queries.labels import Found
@@ -74,7 +74,7 @@ def undo_gestures(
         NotPermitted: the author may not label here.
         HistoryExhausted: there are not so many, or more than the dataset's setting `undo_limit`.
         InTheWay: somebody built on it, and `on_conflict` is stop.
-        InvalidValue: no reason was given for force.
+        ReasonRequired: none was given for force.
         Refused: the label is accepted, and labelers do not edit such a label here.
         Conflict, VersionUnknown, Busy: as edit_label.
     """
@@ -130,7 +130,7 @@ def check(intent: Intent, on_conflict: str) -> None:
     if on_conflict not in ON_CONFLICT:
         raise InvalidValue("on_conflict", f"must be one of {', '.join(ON_CONFLICT)}")
     if on_conflict == "force" and not intent.reason:
-        raise InvalidValue("reason", "is required, because force may take what others did since")
+        raise ReasonRequired("with force, which may take what others did since")
 
 
 def _exhausted(*, redo: bool, allowed: int, limit: int, more: int) -> str:

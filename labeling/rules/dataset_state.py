@@ -41,6 +41,7 @@ SETTINGS: JSON = {
     "accepted_label_edits": "reopen",
     "undo_limit": 100,
     "labels_outside_image": "allow",
+    "reasons_required": ["override"],
 }
 FIELDS = ("name", "description", "category", "readme", "metadata", "public", "archived", "task_type")
 

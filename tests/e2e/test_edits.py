@@ -333,7 +333,7 @@ def test_a_verb_leads_to_its_status(sample: Sample, admin_wire: Wire, verb: str,
 
 
 def test_submitting_leads_to_labeled_and_overriding_to_any_status(sample: Sample, admin_wire: Wire) -> None:
-    edited(admin_wire, sample, {"op": "set_status", "verb": "override", "status": "PRELABELED"})
+    edited(admin_wire, sample, {"op": "set_status", "verb": "override", "status": "PRELABELED"}, reason="by hand")
     assert admin_wire.label(sample.uuid)["label_status"] == "PRELABELED"
     assert edited(admin_wire, sample, {"op": "set_status", "verb": "submit"})["label_status"] == "LABELED"
 

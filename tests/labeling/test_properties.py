@@ -353,7 +353,7 @@ def test_broken_documents_are_refused_by_their_field(data):
 def bench(dataset, person) -> tuple[uuid.UUID, Any, Any]:
     """A dataset of ana's in which ben may label."""
     ana, ben = person("ana"), person("ben")
-    return dataset(ana, labelers=(ben,)), ana, ben
+    return dataset(ana, labelers=(ben,), reasons_required=[]), ana, ben
 
 
 def now(sample: uuid.UUID, person: Any) -> queries.Found:
@@ -468,7 +468,7 @@ def test_every_error_leaves_the_log_and_the_rows_unchanged(bench, sample, data):
 @given(data=st.data())
 def test_a_document_that_is_kept_verbatim_is_read_back_whole(dataset, person, sample, data):
     ana = person("ana")
-    log = dataset(ana, "image-vector-sequence")
+    log = dataset(ana, "image-vector-sequence", reasons_required=[])
     target = sample(log, ana)
     odd = data.draw(st.lists(make.json_values, max_size=3))
     document = {"frames": [{"annotations": [], "odd": item} for item in odd], "more": data.draw(make.json_values)}

@@ -11,7 +11,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from labeling.commands import datasets, people
-from labeling.errors import AlreadyExists, IdempotencyKeyReused, InvalidValue, NotFound, NotPermitted
+from labeling.errors import AlreadyExists, IdempotencyKeyReused, InvalidValue, NotFound, NotPermitted, ReasonRequired
 from labeling.log import store
 from labeling.log.event import Intent
 from labeling.models import Person
@@ -314,3 +314,15 @@ def test_the_actor_builds(person: Make, dataset: MakeDataset, intent: Make) -> N
 def test_an_operator_is_no_admin_of_a_private_dataset(person: Make, dataset: MakeDataset) -> None:
     with pytest.raises(NotFound):
         cut(people.operator("test"), dataset(person()))
+
+
+def test_a_dataset_may_ask_why_a_release_is_withdrawn(
+    person: Callable[..., Person], dataset: MakeDataset, intent: Any
+) -> None:
+    ana = person()
+    streets = dataset(ana, reasons_required=["withdraw"])
+    commands.cut_release(intent=intent(ana), dataset=streets, name="v1")
+    with pytest.raises(ReasonRequired, match="withdraw"):
+        commands.withdraw_release(intent=intent(ana), dataset=streets, name="v1")
+    commands.withdraw_release(intent=intent(ana, reason="v1.why"), dataset=streets, name="v1")
+    assert store.read(streets)[-1].intent.reason == "v1.why"

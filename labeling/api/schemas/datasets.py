@@ -27,6 +27,7 @@ from labeling.rules.access import ON_ACCEPTED
 from labeling.rules.dataset_state import DATASET_CATEGORIES, ROLES, SETTINGS
 from labeling.rules.edits.placement import OUTSIDE
 from labeling.rules.label_state import STATUSES
+from labeling.rules.reasons import CLASSES
 from labeling.rules.task_types import task_type_names
 
 JSON = dict[str, Any]
@@ -40,6 +41,9 @@ SETTING: JSON = dict.fromkeys(SETTINGS, FLAG) | {
         WHOLE | {"minimum": 0, "maximum": 1000}, "How many of one's own last gestures on a label can be undone."
     ),
     "accepted_label_edits": said(one_of(*ON_ACCEPTED), "What a labeler's edit of an accepted label does."),
+    "reasons_required": said(
+        listed(one_of(*CLASSES)), "What nobody does without a reason (`reason` in the body, or the header X-Reason)."
+    ),
     "labels_outside_image": said(one_of(*OUTSIDE), "Whether shapes may be drawn that reach out of the image."),
 }
 _CHANGEABLE: JSON = {

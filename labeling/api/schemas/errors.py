@@ -116,6 +116,11 @@ REFUSALS = {
     "no_mask": Refusal(
         409, "The size of the picture is not known, because it is no file of this server; upload it here."
     ),
+    "reason_required": Refusal(
+        422,
+        "reason: is required to delete; send it as reason in the body where that has one, or in the header X-Reason",
+        "reason",
+    ),
     "idempotency_key_reused": Refusal(422, "This Idempotency-Key was used for another request; send a new key."),
     "busy": Refusal(503, "The dataset is busy; nothing was stored. Send the request again.", headers=RETRY),
     "storage_unavailable": Refusal(
@@ -138,6 +143,6 @@ MEANINGS = {
     412: "The label is not at the version that If-Match or If-None-Match asks for.",
     413: "The body is larger than the limit (inflated, where it came as gzip).",
     415: "The body is not application/json, plain or gzip.",
-    422: "The Idempotency-Key was used for another request.",
+    422: "The dataset asks for a reason, or the Idempotency-Key was used for another request.",
     503: "Something that is needed does not answer. Try again after Retry-After seconds, same Idempotency-Key.",
 }

@@ -120,6 +120,20 @@ IDEMPOTENCY_KEY = header(
     matching("^[ -~]{1,255}$", "Printable ASCII."),
     "c0ffee00-1",
 )
+REASON = header(
+    "X-Reason",
+    "Why, where the body has no `reason`; stored encrypted. The dataset's setting `reasons_required` says what asks for"
+    " one. What is not ASCII is percent-encoded UTF-8.",
+    matching("^[ -~]{1,30000}$", "Printable ASCII."),
+    "it was labeled twice",
+)
+SEEN_OFFSET = header(
+    "Seen-Offset",
+    "The dataset offset whose categories and guideline the author saw, where the body has no `seen_offset`; the newest"
+    " unless said.",
+    matching("^(0|[1-9][0-9]{0,15})$", "An offset of the dataset."),
+    "41",
+)
 CONTENT_ENCODING = header(
     "Content-Encoding",
     "`gzip` where the body is one gzip member; a body of any other but `identity` is refused with 415.",

@@ -38,7 +38,7 @@ def dry_run(world: World, action: str, ids: list[uuid.UUID], value: Any, client:
 
 
 def confirm(world: World, page: Any, client: Any = None) -> Any:
-    said = {name: page.context[name] for name in ("plan", "back")}
+    said = {name: page.context[name] for name in ("plan", "back")} | {"reason": "because"}
     return (client or world.admin).post(reverse(BULK), said, follow=True)
 
 

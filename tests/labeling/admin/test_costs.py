@@ -38,7 +38,7 @@ def more_samples(world: World, count: int) -> None:
     ids = samples.add_samples(
         intent=Intent(author=world.edda.id), dataset=world.dataset, items=items, keep_existing=False
     )
-    intent, change = Intent(author=world.edda.id), checked_change("status", "LABELED")
+    intent, change = Intent(author=world.edda.id, reason="v1.why"), checked_change("status", "LABELED")
     bulk.change_in_bulk(intent=intent, change=change, expected=dict.fromkeys(ids[::2], "UNLABELED"))
 
 

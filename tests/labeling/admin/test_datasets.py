@@ -39,7 +39,7 @@ def sent(world: World, **changes: Any) -> dict[str, Any]:
         "members-INITIAL_FORMS": len(members),
     }
     found |= {key: "on" for key in SETTINGS if row.settings[key] is True}
-    found |= {key: row.settings[key] for key in SETTINGS if isinstance(row.settings[key], str)}
+    found |= {key: row.settings[key] for key in SETTINGS if isinstance(row.settings[key], str | list)}
     for number, role in enumerate(("labeler", "admin")):  # in order of their names: bodo, edda
         found[f"members-{number}-role"] = role
     found |= {"members-2-role": "labeler", "members-3-role": "labeler"}

@@ -67,6 +67,7 @@ CASES: list[tuple[Exception, int, str, str | None]] = [
     (errors.HistoryExhausted("There is none."), 409, "history_exhausted", None),
     (errors.VersionUnknown("It is not so."), 412, "version_unknown", None),
     (errors.TooLarge("It is."), 413, "too_large", None),
+    (errors.ReasonRequired("to delete"), 422, "reason_required", None),
     (errors.IdempotencyKeyReused(), 422, "idempotency_key_reused", None),
     (errors.Busy(), 503, "busy", None),
     (errors.StorageUnavailable(), 503, "storage_unavailable", None),

@@ -168,7 +168,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("label_edit", "submit"): Row(verb("submit")),
     ("label_edit", "accept"): Row(verb("accept"), action="review"),
     ("label_edit", "reject"): Row(verb("reject"), action="review"),
-    ("label_edit", "override"): Row(verb("override", status="SKIPPED"), action="override"),
+    ("label_edit", "override"): Row(verb("override", status="SKIPPED") | {"reason": "by hand"}, action="override"),
     ("dataset_feed", ""): Row(query="seconds=0&after=1"),
     ("label_history", ""): Row(),
     ("label_blame", ""): Row(),

@@ -142,7 +142,7 @@ def test_a_labeler_takes_back_their_own_and_a_manager_with_a_reason_what_others_
     assert restore(worked, of_ana, by=worked.ben).status == 403
     assert restore(worked, of_ben, by=worked.ben, on_conflict="skip", reason=None).status == 200
     refused = worked.ana.post(f"{worked.label}/restore/", {"of": of_ben})
-    assert (refused.status, refused.json["field"]) == (400, "reason")
+    assert (refused.status, refused.json["field"]) == (422, "reason")
 
 
 def test_nobody_else_brings_an_acceptance_back(worked):

@@ -11,12 +11,18 @@ from labeling import events as e
 from labeling.commands import bulk, datasets, labels, samples
 from labeling.errors import InvalidValue, NotFound, NotPermitted
 from labeling.log import store
-from labeling.log.event import Event
+from labeling.log.event import Event, Intent
 from labeling.models import Label, Sample
 from labeling.rules.bulk import BulkChange, checked_change
 from labeling.rules.dataset_state import ROLES
 
 JSON = dict[str, Any]
+
+
+@pytest.fixture
+def intent() -> Any:
+    """As everywhere, but with a reason: a status that is set by hand asks for one."""
+    return lambda author, **fields: Intent(author=author.id, **({"reason": "v1.why"} | fields))
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ class Team:
         self.sample = sample(self.dataset, self.ana)
 
     def edit(self, role: str, *edits: JSON, seen: Seen = UNSEEN) -> labels.Saved:
-        author = self.intent(self.people[role])
+        author = self.intent(self.people[role], reason="v1.why")  # a status that is set by hand asks for one
         return labels.edit_label(
             intent=author, sample=self.sample, label_set="ground-truth", edits=list(edits), seen=seen
         )
