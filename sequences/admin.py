@@ -10,8 +10,9 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
 
-from labeling.admin import display
+from labeling.admin import display, reports
 from labeling.admin.panels import Panel
+from labeling.admin.reports import Look
 from labeling.admin.rights import person_of
 from labeling.admin.thumbnails import number_of
 from labeling.models import Dataset
@@ -181,3 +182,15 @@ def _ticks(frames: int, step: float) -> list[JSON]:
     """About a dozen numbers over the timeline."""
     every = next((n for power in range(7) for n in (10**power, 2 * 10**power, 5 * 10**power) if n * 14 >= frames), 1)
     return [{"frame": frame, "x": _unit(LEFT + (frame + 0.5) * step)} for frame in range(0, frames, every)]
+
+
+reports.look(
+    "keyframes",
+    "Keyframes",
+    Look(
+        ("keyframes", "computed"),
+        lambda row: [("keyframes", row["keyframes"]), ("computed", row["computed"])],
+        lambda value: f"{value:,.0f}",
+        (("category",), ("sample",)),
+    ),
+)

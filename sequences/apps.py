@@ -14,9 +14,11 @@ class SequencesConfig(AppConfig):
 
     def ready(self) -> None:
         from labeling.log import projector
+        from labeling.reports import catalogue
         from labeling.rules import parts, task_types
         from sequences import telling, words  # noqa: F401 - which tell the words for our events
         from sequences.projectors import CATCH_UPS
+        from sequences.reports import KEYFRAMES
         from sequences.rules import track_state
         from sequences.task_types import TASK_TYPES
 
@@ -26,5 +28,6 @@ class SequencesConfig(AppConfig):
         projector.register_kind(replace(label, tables=label.tables | {track_state.TABLE: "dataset_id"}))
         for catch_up in CATCH_UPS:
             projector.register_catch_up(catch_up)
+        catalogue.register(KEYFRAMES)
         for task_type in TASK_TYPES:
             task_types.register(task_type)

@@ -16,7 +16,7 @@ from labeling.admin import charts
 from labeling.admin.charts import Bar
 from labeling.admin.rights import may, person_of
 from labeling.admin.tabs import dataset_here, shown
-from labeling.api.reports import names_in, question_of, rate_of
+from labeling.api.reports import names_in, options_of, question_of
 from labeling.errors import InvalidValue
 from labeling.models import Dataset
 from labeling.reports import catalogue
@@ -35,6 +35,7 @@ TITLES = {
     "quality": "Quality",
     "assistance": "Assistance",
     "queue": "Queue",
+    "agreement": "Agreement",
 }
 NOTHING = "Nothing to show for this question yet."
 
@@ -83,6 +84,16 @@ LOOKS = {
         lambda row: [(name, row[name]) for name in ("as_they_came", "corrected", "removed")],
         _count,
         (("made_by",), ("category",)),
+    ),
+    "agreement": Look(
+        ("same_category", "other_category", "unmatched"),
+        lambda row: [
+            ("same_category", row["same_category"]),
+            ("other_category", row["matched"] - row["same_category"]),
+            ("unmatched", row["objects"] + row["others"] - 2 * row["matched"]),
+        ],
+        _count,
+        (("label_set",), ("category",), ("person", "other_person")),
     ),
     "queue": Look(("labels",), lambda row: [("labels", row["labels"])], _count, (("status",),)),
 }
@@ -136,7 +147,7 @@ def _panel(
     dataset: Dataset, asked: Report, query: JSON, by: tuple[str, ...], only: uuid.UUID | None
 ) -> tuple[Answered, JSON]:
     question = question_of(query | {"by": ",".join(by)}, asked, settings=dataset.settings, only=only)
-    answered = catalogue.ask(asked, dataset.id, question, at=None, options={"rate": rate_of(query)})
+    answered = catalogue.ask(asked, dataset.id, question, at=None, options=options_of(query, asked))
     look = LOOKS[asked.name]
     names = names_in(answered)
     categories = {item.get("id"): item.get("name") for item in dataset.task_attributes.get("categories") or ()}
@@ -176,7 +187,14 @@ def _panel(
     }
 
 
+def look(report: str, title: str, drawn: Look) -> None:
+    """Say how a report of an app above is drawn."""
+    TITLES[report], LOOKS[report] = title, drawn
+
+
 def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return "–"
     if name.endswith("_s"):
         return hours(value)
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"

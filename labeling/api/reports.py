@@ -27,7 +27,7 @@ from labeling.log.event import microseconds
 from labeling.models import LabelSet, Person, Sample
 from labeling.queries import datasets as dataset_queries
 from labeling.queries.labels import as_offset, names_of
-from labeling.reports import catalogue
+from labeling.reports import agreement, catalogue
 from labeling.reports.catalogue import REPORTS, Answered, Report
 from labeling.reports.tables import Question
 from labeling.rules import access
@@ -85,7 +85,7 @@ class ReportView(View):
         at = None if when is None else as_offset(found.id, when, store.head(found.id))
         settings = found.dataset.settings if at is None else dataset_queries.state_at(found.id, at).settings
         question = question_of(request.query_params, asked, settings=settings, only=None if sees_all else self.person)
-        options = {"rate": rate_of(request.query_params)}
+        options = options_of(request.query_params, asked)
         answered = catalogue.ask(asked, found.id, question, at=at, options=options)
         headers = {"Dataset-Offset": str(answered.offset)}
         names = names_in(answered)
@@ -142,10 +142,42 @@ def question_of(query: Mapping[str, str], report: Report, *, settings: JSON, onl
     )
 
 
+#: Keys whose values are ids of what has a name.
+NAMED = ("person", "other_person", "label_set", "sample")
+
+
+def options_of(query: Mapping[str, str], report: Report) -> JSON:
+    """What a report is asked beside the question: what an hour costs, or what is compared with what.
+
+    Raises:
+        InvalidValue: the first parameter that does not fit.
+    """
+    found: JSON = {"rate": rate_of(query)} if "rate" in report.options else {}
+    if "iou" in report.options:
+        share = number_in(query, "iou", agreement.LEAST, most=1.0)
+        if not share:
+            raise InvalidValue("iou", "must be more than 0 and at most 1")
+        found["iou"] = share
+    if "base" in report.options:
+        found["base"] = query.get("base") or catalogue.TRUTH
+    return found
+
+
+def number_in(query: Mapping[str, str], name: str, otherwise: float, *, most: float) -> float:
+    """A number of the query from 0 to `most`."""
+    try:
+        found = float(query.get(name) or otherwise)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= most:
+        raise InvalidValue(name, f"must be a number from 0 to {most:g}")
+    return found
+
+
 def as_csv(report: Report, question: Question, answered: Answered, names: JSON) -> str:
     """The rows with a line of their columns, by RFC 4180; what has a name is told by that, and by its id at the end."""
     columns = list(answered.rows[0]) if answered.rows else [*question.by, *report.columns]
-    named = [name for name in columns if name in ("person", "label_set", "sample")]
+    named = [name for name in columns if name in NAMED]
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([*columns, *(f"{name}_id" for name in named)])
@@ -158,7 +190,7 @@ def as_csv(report: Report, question: Question, answered: Answered, names: JSON) 
 def names_in(answered: Answered) -> dict[str, str]:
     """The names of today of the people, label sets and samples in the rows."""
     named: dict[uuid.UUID, str] = {}
-    for key, find in (("person", _people), ("label_set", _label_sets), ("sample", _samples)):
+    for key, find in (("person", _people), ("other_person", _people), ("label_set", _label_sets), ("sample", _samples)):
         ids = {uuid.UUID(row[key]) for row in answered.rows if row.get(key)}
         named |= find(ids) if ids else {}
     return {str(id): name for id, name in sorted(named.items())}
@@ -201,13 +233,7 @@ def rate_of(query: Mapping[str, str]) -> float:
     Raises:
         InvalidValue: it is no number from 0.
     """
-    try:
-        rate = float(query.get("rate") or 0)
-    except ValueError:
-        rate = -1.0
-    if not 0 <= rate <= 1e9:
-        raise InvalidValue("rate", "must be what an hour costs, a number from 0")
-    return rate
+    return number_in(query, "rate", 0, most=1e9)
 
 
 def _format(request: Request) -> str:

@@ -12,12 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from labeling.errors import InvalidValue
 from labeling.log import values
-from labeling.reports import reading, tables
+from labeling.reports import agreement, reading, tables
+from labeling.reports.agreement import Answer, Pair
+from labeling.reports.reading import Standing
 from labeling.reports.signals import signals_of
 from labeling.reports.tables import Measured, Question, Row
+from labeling.rules.label_state import LabelState
 
 JSON = dict[str, Any]
+TRUTH = "ground-truth"
 TIME = {
     "active_s": "Seconds of work: between two signals at most `threshold_s` apart.",
     "idle_s": "Seconds of longer pauses on the same sample.",
@@ -33,9 +38,11 @@ class Report:
     keys: tuple[str, ...]
     default: tuple[str, ...]
     columns: dict[str, str]
-    rows: Callable[[Measured, JSON], list[Row]]
+    rows: Callable[[Measured, JSON], list[Row]] | None = None
     personal: bool = True
     options: tuple[str, ...] = ()
+    #: Of a report that is not about time but about labels as they stood: (labels, what to group by, options) → rows.
+    standing: Callable[[Standing, tuple[str, ...], JSON], list[Row]] | None = None
 
 
 def _cost(found: Measured, options: JSON) -> list[Row]:
@@ -51,6 +58,32 @@ _time_columns = TIME | {
     "measured": "Signals in front of which a time could be measured; 0: not measurable, which is not no time.",
     "saves": "Saves, submissions, verdicts, and edits that need none.",
 }
+
+
+def _agreement(found: Standing, by: tuple[str, ...], options: JSON) -> list[Row]:
+    base = found.label_set(options.get("base") or TRUTH)
+    if base is None:
+        raise InvalidValue("base", "must be the name of a label set")
+    answers = {sample: _answer(state) for sample, state in found.labels(base.id)}
+    pairs = (
+        Pair(sample, label_set.id, answers[sample], _answer(state))
+        for label_set in sorted(found.state.label_sets.values(), key=lambda item: item.id)
+        if not label_set.archived and label_set.id != base.id
+        for sample, state in found.labels(label_set.id)
+        if sample in answers
+    )
+    return agreement.agreement_table(pairs, by, least=options.get("iou") or agreement.LEAST)
+
+
+def _answer(state: LabelState) -> Answer:
+    objects = sorted(state.annotations.values(), key=lambda item: (item["id"], item["uuid"]))
+    return Answer(str(state.created_by), objects, reading.ids_of(state))
+
+
+def register(report: Report) -> None:
+    """Plug in a report of an app above."""
+    REPORTS[report.name] = report
+
 
 REPORTS = {
     report.name: report
@@ -94,6 +127,7 @@ REPORTS = {
                 "judged": "Submissions that were accepted, verified or rejected.",
                 "accepted": "Good ones among them.",
                 "rejected": "The others.",
+                "reworked": "Submissions among them that followed a rejection.",
                 "first_judged": "First submissions of a label that were judged.",
                 "first_accepted": "Those that were good at once (first-pass acceptance).",
             },
@@ -128,6 +162,26 @@ REPORTS = {
             lambda found, options: tables.queue_table(found, now_us=options["now_us"]),
             personal=False,
         ),
+        Report(
+            "agreement",
+            "How far other label sets say the same as one of them (`base`; the ground truth unless said), object by"
+            " object, as the labels stand.",
+            agreement.KEYS,
+            ("label_set", "category"),
+            {
+                "labels": "Samples that both have labeled.",
+                "objects": "Objects of the base there.",
+                "others": "Objects of the other label set there.",
+                "matched": "Pairs of both that share at least `iou`, one to one, the closest first.",
+                "same_category": "Those among them that have the same category.",
+                "agreement": "Twice these, of all objects of both: 1 where they say the same, 0 where nothing is.",
+                "mean_iou": "The mean overlap of the pairs.",
+                "left_out": "Objects that cover nothing, so that nothing can be shared: points, lines, skeletons.",
+            },
+            personal=False,
+            options=("iou", "base"),
+            standing=_agreement,
+        ),
     )
 }
 
@@ -142,12 +196,27 @@ class Answered:
 
 
 def ask(report: Report, dataset: uuid.UUID, question: Question, *, at: int | None, options: JSON) -> Answered:
-    """Answer a report's question from the log up to `at` (its head for None)."""
+    """Answer a report's question from the log up to `at` (its head for None).
+
+    Raises:
+        InvalidValue: a label set that there was not; or a period is asked of a report on how labels stand.
+    """
+    if report.standing is not None:
+        for name, moment in (("from", question.start_us), ("to", question.end_us)):
+            if moment is not None:
+                raise InvalidValue(name, "is not asked of this report: it is about the labels as they stand at `at`")
+        found = reading.standing(dataset, at=at)
+        return _answered(report.standing(found, question.by, options), found.offset)
+    assert report.rows is not None
     ledger, offset = reading.ledger_of(dataset, at=at)
     signals = signals_of(ledger, reading.told(dataset, at=at))
     last_us = int(ledger.events["at_us"][-1]) if len(ledger.events) else 0
     options = options | {"now_us": last_us if question.end_us is None else question.end_us}
     rows = [in_seconds(row) for row in report.rows(tables.measured(ledger, signals, question), options)]
+    return _answered(rows, offset)
+
+
+def _answered(rows: list[Row], offset: int) -> Answered:
     return Answered(rows, offset, hashlib.sha256(values.canonical(rows)).hexdigest())
 
 

@@ -270,6 +270,10 @@ def quality_table(found: Measured) -> list[Row]:
     judged = judged[verdicts[judged] == verdicts[last_submit[judged]]] if len(judged) else judged
     is_first = verdicts[judged] == verdicts[start[judged]] if len(judged) else np.zeros(0, bool)
     good = np.isin(verb[judged], ACCEPTING)
+    # The verdict in front of a submission, where there was one.
+    verdict_at = np.maximum.accumulate(np.where(is_verdict, places, -1)) if len(order) else places
+    before = verdict_at[last_submit[judged]] if len(judged) else judged
+    again = (before >= start[judged]) & (verb[before] == REJECT) if len(judged) else np.zeros(0, bool)
     verdict_events, submit_events = order[judged], order[last_submit[judged]]
     inside = _inside(events["at_us"][verdict_events], asked)
     if asked.person is not None:
@@ -284,6 +288,7 @@ def quality_table(found: Measured) -> list[Row]:
         "judged": np.ones(len(judged), np.int64),
         "accepted": good.astype(np.int64),
         "rejected": (~good).astype(np.int64),
+        "reworked": again.astype(np.int64),
         "first_judged": is_first.astype(np.int64),
         "first_accepted": (is_first & good).astype(np.int64),
     }

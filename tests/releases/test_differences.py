@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from labeling import events as e
 from labeling.commands import datasets, labels
+from labeling.geometry.overlap import overlap
 from labeling.log import store
 from labeling.models import Dataset
 from labeling.rules import label_state
@@ -47,7 +48,7 @@ def square(x: float, side: float = 10) -> JSON:
     ],
 )
 def test_changed_outlines_are_measured(one: JSON, other: JSON, wanted: JSON | None) -> None:
-    assert comparing.overlap(one, other) == wanted
+    assert overlap(one, other) == wanted
 
 
 # --- nothing is left out ---------------------------------------------------------------------------------------------

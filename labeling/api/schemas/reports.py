@@ -134,5 +134,17 @@ PARAMETERS = (
     ),
     query("person", "Only the work of this one: a username, or an id.", TEXT, "ben"),
     query("rate", "For `cost`: what an hour costs.", or_empty(NUMBER | {"minimum": 0}), 30),
+    query(
+        "iou",
+        "For `agreement`: the least overlap of a pair; 0.5 unless said.",
+        or_empty(NUMBER | {"exclusiveMinimum": 0, "maximum": 1}),
+        0.5,
+    ),
+    query(
+        "base",
+        "For `agreement`: the label set that the others are compared with; `ground-truth` unless said.",
+        TEXT,
+        "ground-truth",
+    ),
     query("format", "`json` unless said.", or_empty(one_of("json", "csv")), "json"),
 )

@@ -98,7 +98,7 @@ def test_quality_tells_of_whoever_submitted(worked):
     [row] = report(worked, "quality")["rows"]
     assert row == {
         "person": str(worked.ben.person.id),
-        "judged": 2, "accepted": 1, "rejected": 1, "first_judged": 1, "first_accepted": 0,
+        "judged": 2, "accepted": 1, "rejected": 1, "reworked": 1, "first_judged": 1, "first_accepted": 0,
     }  # fmt: skip
 
 
