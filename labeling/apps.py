@@ -26,6 +26,7 @@ class LabelingConfig(AppConfig):
         from labeling.admin import logins
         from labeling.log import projector, verify
         from labeling.management import mask_checks
+        from labeling.queries import checkpoints
 
         signals.user_logged_in.connect(logins.tell_login)
         signals.user_logged_out.connect(logins.tell_logout)
@@ -35,6 +36,7 @@ class LabelingConfig(AppConfig):
         for catch_up in projectors.CATCH_UPS:
             projector.register_catch_up(catch_up)
         verify.register_check(mask_checks.findings)
+        verify.register_anchors(checkpoints.anchors)
         for counts in projectors.COUNTS:
             projector.register_counts(counts)
         # The functions that write projected rows are made from the tables, so they follow every migration.

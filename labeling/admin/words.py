@@ -200,6 +200,8 @@ tell(e.LoginFailed, "failed to log in", "failed to log in {n} times")
 tell(e.LoggedOut, "logged out", "logged out {n} times")
 tell(e.CommandDenied, "was denied", "was denied {n} times")
 tell(e.Downloaded, "downloaded a file", "downloaded {n} files")
+tell(e.AuditRead, "read the audit", "read the audit {n} times")
+tell(e.LogCheckpointSigned, "signed a checkpoint of a log", "signed {n} checkpoints of logs")
 
 tell(e.PersonAdded, "added an account", "added {n} accounts")
 tell(e.PersonChanged, "changed an account", "changed {n} accounts", _rights)

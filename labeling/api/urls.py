@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import URLPattern, path, re_path
 
 from labeling.api import (
+    audit,
     blame,
     datasets,
     document,
@@ -75,6 +76,12 @@ urlpatterns = [
     both("datasets/<owner>/<name>/issues", issues.DatasetIssuesView, "issues"),
     both("datasets/<owner>/<name>/labelsets", datasets.LabelSetsView, "labelsets"),
     both("datasets/<owner>/<name>/labelsets/<label_set>", datasets.LabelSetView, "labelset"),
+    both("datasets/<owner>/<name>/audit", audit.DatasetAuditsView, "dataset-audits"),
+    both("datasets/<owner>/<name>/audit/checkpoints", audit.DatasetCheckpointsView, "dataset-checkpoints"),
+    both("datasets/<owner>/<name>/audit/<report>", audit.DatasetAuditView, "dataset-audit"),
+    both("audit", audit.AuditsView, "audits"),
+    both("audit/checkpoints", audit.CheckpointsView, "checkpoints"),
+    both("audit/<report>", audit.InstallationAuditView, "audit"),
     both("datasets/<owner>/<name>/reports/<report>", reports.ReportView, "report"),
     both("datasets/<owner>/<name>/masks", mask_imports.MasksView, "mask-imports"),
     both("datasets/<owner>/<name>/samples", samples.SampleListView, "samples"),

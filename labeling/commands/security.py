@@ -46,6 +46,7 @@ STREAMS: dict[type[Fact], str] = {
     e.LoggedOut: "login",
     e.CommandDenied: "denied",
     e.Downloaded: "download",
+    e.AuditRead: "audit",
 }
 TYPES = {fact.__name__: fact for fact in STREAMS}
 
@@ -145,6 +146,17 @@ def downloaded(
     )
     intent = Intent(author=person, tool="browser") if person else _stranger(None)
     _tell(fact, intent, f"{what} {id}", instead=msgspec.structs.replace(fact, address=""))
+
+
+def audit_read(*, intent: Intent, what: str, dataset: uuid.UUID | None, form: str = "", address: str = "") -> None:
+    """Tell that somebody reads an audit report (by its name), checkpoints or a bundle.
+
+    Raises:
+        Busy: it could not be told; nothing is shown.
+    """
+    hashed = keyed_hash(address) if address else ""
+    fact = e.AuditRead(what=what, dataset=str(dataset) if dataset else None, form=form, address=hashed)
+    _tell(fact, intent, str(intent.author), instead=msgspec.structs.replace(fact, what="", form="", address=""))
 
 
 def _stranger(tool: str | None) -> Intent:

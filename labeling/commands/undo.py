@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from labeling import events as e
 from labeling.commands import assets
 from labeling.commands.labels import Seen, append_to_label, base_of, label_for, refuse_overlap
@@ -166,7 +168,7 @@ def plan_of(
     def run(*, reopening: bool) -> Reversal:
         reversal = Reversal(found.state.copied(), intent.author, files, _may_set(found), force)
         for heading, spans in headings:
-            reversal.tell(heading)
+            reversal.tell(msgspec.structs.replace(heading, forced=True) if force else heading)
             if reopening:
                 reversal.tell(
                     e.LabelStatusChanged(before=found.state.status, after="LABELING_IN_PROGRESS", verb="reopen")

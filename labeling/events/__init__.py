@@ -41,6 +41,7 @@ from labeling.events.installation import (
     SIGNING_KEY_EVENTS,
     KeyCreated,
     KeyRevoked,
+    LogCheckpointSigned,
     OrganizationMemberAdded,
     OrganizationMemberRemoved,
     OrganizationMemberRoleChanged,
@@ -119,6 +120,7 @@ from labeling.events.samples import (
 )
 from labeling.events.security import (
     SECURITY_EVENTS,
+    AuditRead,
     CommandDenied,
     Downloaded,
     LoggedOut,
@@ -173,6 +175,7 @@ __all__ = [
     "AttributeDefined",
     "AttributeRemoved",
     "AttributesReordered",
+    "AuditRead",
     "BitmapPatched",
     "CategoriesReordered",
     "CategoryAdded",
@@ -208,6 +211,7 @@ __all__ = [
     "LabelSetArchived",
     "LabelSetCreated",
     "LabelStatusChanged",
+    "LogCheckpointSigned",
     "LoggedOut",
     "LoginFailed",
     "LoginSucceeded",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from labeling.log.event import Fact
 
 
@@ -79,6 +81,14 @@ class SigningKeyRetired(Fact, frozen=True):
     key: str
 
 
+class LogCheckpointSigned(Fact, frozen=True):
+    """The chain hash of a log at an offset was signed; `statement` is what was, see rules.checkpoints."""
+
+    log: str
+    statement: dict[str, Any]
+    signature: dict[str, Any]
+
+
 ORGANIZATION_EVENTS = (
     OrganizationMemberAdded,
     OrganizationMemberRoleChanged,
@@ -93,6 +103,7 @@ INSTALLATION_EVENTS = (
     PersonErased,
     KeyCreated,
     KeyRevoked,
+    LogCheckpointSigned,
     *ORGANIZATION_EVENTS,
     *SIGNING_KEY_EVENTS,
 )

@@ -40,12 +40,14 @@ class GestureUndone(Fact, frozen=True):
     """Somebody took one of their gestures back; the events behind it, of the same command, say what that changed."""
 
     gesture: str
+    forced: bool = False  #: what others did since may have gone with it
 
 
 class GestureRedone(Fact, frozen=True):
     """Somebody did again what they had undone; the events behind it, of the same command, say what that changed."""
 
     gesture: str
+    forced: bool = False  #: what others did since may have gone with it
 
 
 class LabelRestored(Fact, frozen=True):
@@ -55,6 +57,7 @@ class LabelRestored(Fact, frozen=True):
     """
 
     of: JSON
+    forced: bool = False  #: what others did since may have gone with it
 
 
 class LabelHeaderRestored(Fact, frozen=True):

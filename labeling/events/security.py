@@ -53,10 +53,21 @@ class Downloaded(Fact, frozen=True):
     count: int = 1
 
 
+class AuditRead(Fact, frozen=True):
+    """Somebody read an audit report, checkpoints or a bundle: of a dataset, or (null) of the installation."""
+
+    what: str
+    dataset: str | None = None
+    form: str = ""
+    address: str = ""
+    count: int = 1
+
+
 SECURITY_EVENTS = (
     LoginSucceeded,
     LoginFailed,
     LoggedOut,
     CommandDenied,
     Downloaded,
+    AuditRead,
 )

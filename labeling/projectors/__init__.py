@@ -87,9 +87,11 @@ STREAM_KINDS = (
     StreamKind("person", {}, no_rows),
     StreamKind("organization", {"labeling_organizationmember": "log"}, organization_rows),
     StreamKind("signing-key", {"labeling_signingkey": "log"}, signing_key_rows),
+    StreamKind("checkpoint", {}, no_rows),
     StreamKind("login", {}, no_rows),
     StreamKind("denied", {}, no_rows),
     StreamKind("download", {}, no_rows),
+    StreamKind("audit", {}, no_rows),
 )
 
 #: Kept by the triggers of sql/lists.sql.

@@ -37,6 +37,7 @@ ACTIONS = {
     "review": Action(REVIEWERS, "Accepting, rejecting and verifying labels"),
     "override": Action(MANAGERS, "Setting a status by hand"),
     "restore": Action(MANAGERS, "Taking back what others did"),
+    "audit": Action(ADMINS, "Reading audit reports"),
     "assign": Action(MANAGERS, "Assigning samples and setting their priority"),
     "work": Action(MANAGERS, "Seeing the work of others"),
     "members": Action(MANAGERS, "Managing members"),

@@ -16,6 +16,7 @@ from labeling.log import projector, rebuild, store, stored, verify
 from labeling.log.event import INSTALLATION, SECURITY
 from labeling.log.projector import CatchUp
 from labeling.log.verify import Finding
+from labeling.management import checkpoint_checks
 from labeling.management.logs import log_named, names_of_logs
 from labeling.management.progress import Bar, DataCommand
 from labeling.management.stored_files import broken_files
@@ -29,6 +30,13 @@ class Command(DataCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
         parser.add_argument("--dataset", metavar="OWNER/NAME", help="only this dataset (its id will do)")
+        parser.add_argument(
+            "--checkpoints",
+            metavar="FILE",
+            action="append",
+            default=[],
+            help="also against these signed checkpoints, which were kept elsewhere: a file, or a folder of them",
+        )
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, **options: Any) -> None:
@@ -39,6 +47,10 @@ class Command(DataCommand):
         """
         began = time.monotonic()
         only = self._asked_for(options["dataset"])
+        try:
+            self.kept = checkpoint_checks.read(options["checkpoints"])
+        except checkpoint_checks.NoCheckpoints as error:
+            raise CommandError(str(error)) from error
         self.names = names_of_logs()
         self.bar = Bar(self.stderr)
         self.files = self.events = 0
@@ -50,6 +62,7 @@ class Command(DataCommand):
             findings += self._files(only)
             if only is None:
                 findings += self._without_log()
+                findings += self._of_lost_logs(logs)
         finally:
             self.bar.clear()
         result = {
@@ -106,10 +119,17 @@ class Command(DataCommand):
         total = store.head(log)
         yield from verify.verify_log(log, progress=lambda done, of: self.bar.show(f"{name}: chain", done, of))
         self.events += stored.count(log)
+        yield from checkpoint_checks.findings(log, self.kept)
         of_dataset = log not in (INSTALLATION, SECURITY)
         yield from self._projections(log, total, projector.catch_ups() if of_dataset else [])
         if of_dataset:
             yield from verify.plugged_in(log)
+
+    def _of_lost_logs(self, logs: list[uuid.UUID]) -> Iterator[Finding]:
+        """Logs that are gone as a whole, and of which somebody kept a checkpoint."""
+        there = {str(log) for log in logs}
+        for gone in sorted({str(item.stated["log"]) for item in self.kept} - there):
+            yield Finding(uuid.UUID(gone), "checkpoint", 1, "There is a kept checkpoint of this log, and no log.")
 
     def _projections(self, log: uuid.UUID, total: int, catch_ups: list[CatchUp]) -> Iterator[Finding]:
         """Compare what commands wrote, and what actors made, with a fold of the log."""

@@ -129,6 +129,12 @@ ROWS: dict[tuple[str, str], Row] = {
     ("work_units", ""): Row(),
     ("report", ""): Row(at={"report": "time"}),
     ("report", "of all"): Row(at={"report": "queue"}, action="work"),
+    ("dataset_audits", ""): Row(),
+    ("dataset_audit", ""): Row(at={"report": "duties"}),
+    ("dataset_checkpoints", ""): Row(),
+    ("audits", ""): Row(),
+    ("audit", ""): Row(at={"report": "access"}),
+    ("checkpoints", ""): Row(),
     ("activity_tell", ""): Row(
         {
             "session": str(uuid.UUID(int=8, version=4)),
