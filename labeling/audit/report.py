@@ -82,8 +82,13 @@ class Changed:
 class Sources(Protocol):
     """The logs as a report reads them: each up to the offset that the answer names, in order."""
 
-    log: uuid.UUID
-    offset: int
+    @property
+    def log(self) -> uuid.UUID:
+        """The log that is asked."""
+
+    @property
+    def offset(self) -> int:
+        """Up to where it is read."""
 
     def events(self, *types: str, stream: str | None = None) -> Iterator[Event]:
         """The events of the log, of these types and this stream where they are given."""

@@ -10,12 +10,27 @@ from collections import Counter
 from collections.abc import Iterator
 
 from labeling import events as e
-from labeling.audit.report import WHO, Part, Question, Report, Row, Sources, is_of_installation, moment, text, who
+from labeling.audit.report import (
+    WHO,
+    Cells,
+    Part,
+    Question,
+    Report,
+    Row,
+    Sources,
+    is_of_installation,
+    moment,
+    text,
+    who,
+)
+from labeling.log.event import Event
 
 ACCOUNTS = (
     "PersonAdded", "PersonChanged", "KeyCreated", "KeyRevoked", "OrganizationMemberAdded",
     "OrganizationMemberRoleChanged", "OrganizationMemberRemoved",
 )  # fmt: skip
+#: For what the dataset itself allows.
+EVERYBODY = "everybody"
 ROLES = ("DatasetCreated", "MemberAdded", "MemberRoleChanged", "MemberRemoved", "DatasetSettingsChanged")
 
 
@@ -50,28 +65,30 @@ def _rows(sources: Sources, question: Question) -> Iterator[Row]:
 def _roles(sources: Sources) -> tuple[list[Row], set[str]]:
     """The roles in the order in which they began, with their ends, and everybody who ever had one."""
     found: list[Row] = []
-    open_roles: dict[str, dict[str, object]] = {}
+    open_roles: dict[str, Cells] = {}
 
-    def begin(person: str, role: str, event: object) -> None:
-        cells = {"person": person, "role": role, "from": None, "from_offset": 0, "until": None, "until_offset": None}
-        open_roles[person] = cells
-        found.append(("roles", cells))
+    def begin(person: str, role: str, event: Event) -> None:
+        cells: Cells = {"person": person, "role": role, "from": moment(event.recorded_at), "from_offset": event.offset}
+        open_roles[person] = cells | {"by": str(event.intent.author), "until": None, "until_offset": None}
+        found.append(("roles", open_roles[person]))
+
+    def end(person: str, event: Event) -> None:
+        open_roles.pop(person, {}).update(until=moment(event.recorded_at), until_offset=event.offset)
 
     for event in sources.events(*ROLES, stream="dataset"):
-        fact, at = event.fact, moment(event.recorded_at)
-        person = str(getattr(fact, "person", ""))
-        if isinstance(fact, e.MemberRoleChanged | e.MemberRemoved) and person in open_roles:
-            open_roles.pop(person).update(until=at, until_offset=event.offset)
-        if isinstance(fact, e.MemberAdded | e.MemberRoleChanged):
-            begin(person, fact.role, event)
-            open_roles[person].update({"from": at, "from_offset": event.offset, "by": str(event.intent.author)})
-        if isinstance(fact, e.DatasetCreated):
-            begin("everybody", "public" if fact.public else "private", event)
-            open_roles["everybody"].update({"from": at, "from_offset": event.offset, "by": str(event.intent.author)})
-        if isinstance(fact, e.DatasetSettingsChanged) and "public" in fact.changes:
-            open_roles.pop("everybody", {}).update(until=at, until_offset=event.offset)
-            begin("everybody", "public" if fact.changes["public"] else "private", event)
-            open_roles["everybody"].update({"from": at, "from_offset": event.offset, "by": str(event.intent.author)})
+        match event.fact:
+            case e.DatasetCreated(public=public):
+                begin(EVERYBODY, "public" if public else "private", event)
+            case e.DatasetSettingsChanged(changes={"public": public}):
+                end(EVERYBODY, event)
+                begin(EVERYBODY, "public" if public else "private", event)
+            case e.MemberAdded(person=person, role=role):
+                begin(person, role, event)
+            case e.MemberRoleChanged(person=person, role=role):
+                end(person, event)
+                begin(person, role, event)
+            case e.MemberRemoved(person=person):
+                end(person, event)
     return found, {str(cells["person"]) for _, cells in found}
 
 

@@ -6,10 +6,23 @@ none in a log.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from labeling.audit.report import WHO, Part, Question, Report, Row, Sources, is_of_installation, text, who
+from labeling.audit.report import (
+    WHO,
+    Cells,
+    Part,
+    Question,
+    Report,
+    Row,
+    Sources,
+    is_of_installation,
+    moment,
+    text,
+    who,
+)
+from labeling.log.event import Event, microseconds
 
 #: What each type of event about persons and keeping is; apps and events that come later are named here.
 KINDS = {
@@ -27,30 +40,35 @@ KINDS = {
 
 
 def _rows(sources: Sources, question: Question) -> Iterator[Row]:
-    people, texts = Counter[str](), Counter[str]()
-    logs = [sources.events()] if is_of_installation(sources) else [sources.installation(), sources.events()]
-    for place, events in enumerate(logs):
-        is_dataset = place == 1
-        for event in events:
-            if is_dataset or is_of_installation(sources):
-                people[str(event.intent.author)] += 1
-                texts[str(event.intent.author)] += sum(1 for _ in _texts(event.data, event.intent.reason))
-            if event.type in KINDS and question.holds(event):
-                named = [getattr(event.fact, name, None) for name in ("person", "subject", "asset")]
-                subject = next((item for item in named if isinstance(item, str)), event.stream.split("/")[-1])
-                yield (
-                    "done",
-                    who(event)
-                    | {
-                        "log": str(event.log),
-                        "what": KINDS[event.type],
-                        "type": event.type,
-                        "subject": subject,
-                        "data": text(event.data),
-                    },
-                )
+    is_whole = is_of_installation(sources)
+    erasures = sources.installation("PersonErased")
+    erased_us = {event.stream.split("/")[-1]: microseconds(event.recorded_at) or 0 for event in erasures}
+    people: dict[str, Counter[str]] = defaultdict(Counter)
+    done: list[Row] = []
+    for event in sources.events():
+        mine = people[str(event.intent.author)]
+        mine["events"] += 1
+        texts = sum(1 for _ in _texts(event.data, event.intent.reason))
+        mine["texts"] += texts
+        if (microseconds(event.recorded_at) or 0) <= erased_us.get(str(event.intent.author), -1):
+            mine["erased_texts"] += texts
+        if event.type in KINDS and question.holds(event):
+            done.append(("done", _told(event)))
+    for event in () if is_whole else sources.installation(*KINDS):
+        is_ours = not event.stream.startswith("person/") or event.stream.split("/")[-1] in people
+        if is_ours and question.holds(event):
+            done.append(("done", _told(event)))
+    yield from done
     for person in sorted(people):
-        yield "people", {"person": person, "events": people[person], "texts": texts[person]}
+        counts = {name: people[person][name] for name in ("events", "texts", "erased_texts")}
+        yield "people", {"person": person} | counts | {"erased_at": moment(erased_us.get(person))}
+
+
+def _told(event: Event) -> Cells:
+    named = [getattr(event.fact, name, None) for name in ("person", "subject", "asset")]
+    subject = next((item for item in named if isinstance(item, str)), event.stream.split("/")[-1])
+    about = {"what": KINDS[event.type], "type": event.type, "subject": subject, "data": text(event.data)}
+    return who(event) | {"log": str(event.log)} | about
 
 
 def _texts(data: dict[str, object], reason: str | None) -> Iterator[str]:
@@ -82,7 +100,9 @@ REPORT = Report(
             {
                 "person": "Who, by id.",
                 "events": "Events of theirs.",
-                "texts": "Texts of theirs, each encrypted with a key that can be destroyed.",
+                "texts": "Texts of theirs, each encrypted with a key of theirs.",
+                "erased_texts": "Those whose key was destroyed: what is stored of them can be read by nobody.",
+                "erased_at": "When they were erased.",
             },
         ),
     },

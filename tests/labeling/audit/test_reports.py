@@ -16,6 +16,7 @@ from labeling.audit.asking import ask
 from labeling.audit.catalogue import reports
 from labeling.audit.report import Question
 from labeling.commands import datasets, labels, people, security, undo
+from labeling.commands.erasure import erase_person
 from labeling.log import store
 from labeling.log.event import INSTALLATION
 from labeling.models import Annotation, Person
@@ -306,6 +307,19 @@ def test_privacy_counts_texts_that_can_be_erased(history):
     history.edit(history.ben, box(1), why="because")
     row = next(row for row in history.rows("privacy", "people") if row["person"] == str(history.ben.id))
     assert (row["events"], row["texts"]) == (row["events"], row["events"])
+
+
+def test_privacy_tells_an_erasure_and_what_it_took(history, person):
+    history.edit(history.ben, box(1), why="because")
+    root = person(f"root-{uuid.uuid4().hex[:6]}", superuser=True)
+    erase_person(intent=history.intent(root, reason=encrypt("asked to", person=root.id)), person=history.ben)
+    history.edit(history.rita, box(1), why="another reason")
+    (done,) = history.rows("privacy", "done")
+    assert (done["what"], done["subject"]) == ("person erased", str(history.ben.id))
+    by_person = {row["person"]: row for row in history.rows("privacy", "people")}
+    ben, rita = by_person[str(history.ben.id)], by_person[str(history.rita.id)]
+    assert ben["texts"] == ben["erased_texts"] > 0 and ben["erased_at"] == done["recorded_at"]
+    assert (rita["erased_texts"], rita["erased_at"]) == (0, None) and rita["texts"] > 0
 
 
 def test_changes_tell_the_version_that_wrote_the_log(history):

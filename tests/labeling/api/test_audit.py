@@ -1,0 +1,143 @@
+"""Audit reports over the API: who may read them, that reading them is told, and what is refused by its name."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from labeling.audit.catalogue import reports
+from labeling.commands import people
+from labeling.commands.checkpoints import sign_checkpoint
+from labeling.commands.signing_keys import add_signing_key
+from labeling.log import store
+from labeling.log.event import INSTALLATION, SECURITY
+
+JSON = dict[str, Any]
+BOX = {"op": "add", "category_id": 1, "type": "bbox", "points": [[1, 2], [30, 40]]}
+
+
+@pytest.fixture
+def worked(street) -> Any:
+    assert street.edit(BOX, {"op": "set_status", "verb": "submit"}, by=street.ben).status == 200
+    assert street.edit({"op": "set_status", "verb": "accept"}).status == 200
+    return street
+
+
+@pytest.fixture
+def root(caller) -> Any:
+    return caller(f"root-{uuid.uuid4().hex[:8]}", superuser=True)
+
+
+def test_the_catalogue_names_every_report_and_its_address(worked):
+    found = worked.ana.get(f"{worked.path}/audit/").json
+    assert [item["name"] for item in found] == list(reports("dataset"))
+    codes = {item["code"] for item in found}
+    assert {"A1", "A2", "A3", "A4", "A5", "A8", "A9", "A11", "A12", "A13", "A14", "A15"} <= codes
+    for item in found:
+        assert worked.ana.get(item["url"]).json["definition"]["report"] == item["code"]
+
+
+def test_a_report_answers_by_its_name_and_by_its_code(worked):
+    one, other = (worked.ana.get(f"{worked.path}/audit/{name}/").json for name in ("duties", "A8"))
+    assert one == other and one["definition"]["offsets"] == {"dataset": worked.head}
+
+
+def test_asked_with_its_offsets_it_has_the_same_bytes(worked):
+    before = worked.ana.get(f"{worked.path}/audit/access/?format=csv")
+    places = json.loads(list(csv.reader(io.StringIO(before.raw.decode())))[-1][2])["offsets"]
+    assert worked.edit(BOX, by=worked.ben).status == 200
+    pinned = f"at={places['dataset']}&installation_at={places['installation']}&security_at={places['security']}"
+    again = worked.ana.get(f"{worked.path}/audit/access/?format=csv&{pinned}")
+    assert again.raw == before.raw
+    assert worked.ana.get(f"{worked.path}/audit/access/?format=csv").raw != before.raw
+
+
+def test_reading_a_report_is_told_in_the_security_log(worked):
+    worked.ana.get(f"{worked.path}/audit/deletions/?format=ndjson")
+    event = store.read(SECURITY, after=store.head(SECURITY) - 1)[0]
+    assert (event.type, event.intent.author) == ("AuditRead", worked.ana.person.id)
+    told = [event.data[name] for name in ("what", "form", "dataset")]
+    assert told == ["deletions", "ndjson", str(worked.id)]
+    rows = worked.ana.get(f"{worked.path}/audit/access/").json["rows"]
+    assert "AuditRead" in {row.get("type") for row in rows}
+
+
+def test_names_of_today_are_added_only_where_they_are_asked_for(worked):
+    ben = worked.ben.person.username
+    plain, named = (worked.ana.get(f"{worked.path}/audit/events/{query}") for query in ("", "?names=1"))
+    assert ben not in plain.raw.decode() and ben in named.raw.decode()
+    assert plain.json["digest"] == named.json["digest"]
+    table = worked.ana.get(f"{worked.path}/audit/events/?names=1&format=csv")
+    head, *rows = csv.reader(io.StringIO(table.raw.decode()))
+    assert ben in {row[head.index("author_name")] for row in rows[:-1]}
+
+
+def test_an_author_may_be_named_by_their_username_and_a_label_set_by_its_name(worked):
+    rows = worked.ana.get(f"{worked.path}/audit/events/?author={worked.ben.person.username}").json["rows"]
+    assert {row["author"] for row in rows} == {str(worked.ben.person.id)}
+    rows = worked.ana.get(f"{worked.path}/audit/record/?sample={worked.sample}&label_set=ground-truth").json["rows"]
+    assert rows and {row["sample"] for row in rows} == {str(worked.sample)}
+
+
+def test_only_admins_read_it_and_only_who_runs_the_installation_reads_that_of_all(worked, root, caller):
+    assert worked.ben.get(f"{worked.path}/audit/events/").status == 403
+    assert caller(f"x-{uuid.uuid4().hex[:8]}").get(f"{worked.path}/audit/").status == 404
+    for path in ("/audit/", "/audit/access/", "/audit/checkpoints/"):
+        assert worked.ana.get(path).status == 403
+        assert root.get(path).status == 200
+    found = root.get("/audit/access/").json
+    assert set(found["definition"]["offsets"]) == {"installation", "security"}
+
+
+def test_what_somebody_denied_tried_is_in_the_report(worked):
+    assert worked.ben.get(f"{worked.path}/audit/events/").status == 403
+    rows = worked.ana.get(f"{worked.path}/audit/access/").json["rows"]
+    denied = [row for row in rows if row.get("type") == "CommandDenied" and row["part"] == "access"]
+    assert [(row["author"], json.loads(row["data"])["action"]) for row in denied] == [
+        (str(worked.ben.person.id), "audit")
+    ]
+
+
+def test_checkpoints_can_be_carried_away(worked, root, tmp_path, settings):
+    settings.HOME, settings.SIGNING_KEY = tmp_path, ""
+    assert worked.ana.get(f"{worked.path}/audit/checkpoints/").json == []
+    add_signing_key(intent=people.operator("test"))
+    made = sign_checkpoint(intent=people.operator("test"), log=worked.id)
+    assert made is not None
+    assert worked.ana.get(f"{worked.path}/audit/checkpoints/").json == [made.as_json()]
+    assert made.stated["log"] not in root.get("/audit/checkpoints/").raw.decode()
+    sign_checkpoint(intent=people.operator("test"), log=INSTALLATION)
+    (last,) = (item for item in root.get("/audit/checkpoints/").json if item["statement"]["log"] == str(INSTALLATION))
+    assert last["statement"]["offset"] == store.head(INSTALLATION) - 1
+
+
+@pytest.mark.parametrize(
+    ("report", "query", "field"),
+    [
+        ("events", "from=yesterday", "from"), ("events", "to=2026-02-30", "to"), ("events", "format=pdf", "format"),
+        ("events", "at=-1", "at"), ("events", "author=nobody-at-all", "author"),
+        ("events", "work_session=x", "work_session"), ("duties", "fast_s=-1", "fast_s"),
+        ("duties", "fast_s=1.5", "fast_s"), ("duties", "least_reviews=x", "least_reviews"),
+        ("record", "sample=x", "sample"), ("record", "label_set=none", "label_set"), ("record", "object=1", "object"),
+        ("access", "security_at=x", "security_at"), ("changes", "installation_at=-1", "installation_at"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused_by_its_name(street, report, query, field):
+    answer = street.ana.get(f"{street.path}/audit/{report}/?{query}")
+    assert (answer.status, answer.json["field"]) == (400, field)
+
+
+def test_there_is_no_other_report(street, root):
+    assert street.ana.get(f"{street.path}/audit/A99/").status == 404
+    assert root.get("/audit/duties/").status == 404
+
+
+def test_a_page_is_a_file_of_its_own(worked):
+    answer = worked.ana.get(f"{worked.path}/audit/duties/?format=html")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="A8-duties-{worked.head}.html"'
+    assert answer.raw.startswith(b"<!doctype html>")
