@@ -15,6 +15,7 @@ MEDIA = b'"/media/'
 _PATH = r"/media/[A-Za-z0-9_-]{32}/[A-Za-z0-9._-]+"
 _FILE = b"(" + _PATH.encode() + b'")'
 _ours = re.compile(rb'(?<!\\)"' + _FILE)
+_token = re.compile(rb'(?<!\\)"/media/([A-Za-z0-9_-]{32})/[A-Za-z0-9._-]+"')
 #: The longest reference of ours, so that a stream can be served in pieces without cutting one in two.
 LONGEST = 200
 # Nanosecond times are longer than what a float holds, so they are stored as text; no client can send this form.
@@ -33,6 +34,11 @@ def served(raw: bytes, public_url: str) -> bytes:
     if MEDIA not in raw:
         return raw
     return _ours.sub(b'"' + public_url.encode().replace(b"\\", b"\\\\") + rb"\1", raw)
+
+
+def tokens_in(raw: bytes) -> list[bytes]:
+    """The tokens of all files of ours that a stored JSON text refers to."""
+    return _token.findall(raw) if MEDIA in raw else []
 
 
 def with_signed_urls(document: Any) -> Any:

@@ -34,7 +34,7 @@ ALGORITHM = "Ed25519"
 FOLDER = "signing_keys"
 SEED_BYTES, PUBLIC_BYTES, SIGNATURE_BYTES = 32, 32, 64
 #: What is signed. A new kind of thing gets a new word, for ever.
-RELEASE, CHECKPOINT, BUNDLE = "release", "checkpoint", "bundle"
+RELEASE, CHECKPOINT, BUNDLE, ERASURE = "release", "checkpoint", "bundle", "erasure"
 
 _id = re.compile(r"[0-9a-f]{32}")
 

@@ -90,6 +90,11 @@ def open_at(path: str, first: int = 0, last: int | None = None) -> IO[bytes]:
     return file
 
 
+def is_there(path: str) -> bool:
+    """Whether there is a stored file of that path."""
+    return bool(default_storage.exists(path))
+
+
 def _holds(path: str, size_bytes: int) -> bool:
     try:
         return default_storage.size(path) == size_bytes

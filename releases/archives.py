@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import tempfile
 import zlib
+from collections.abc import Iterator
 from typing import IO, Protocol
 from weakref import WeakSet
 
@@ -58,6 +59,15 @@ class Archive:
         Raises:
             ValueError: there is a file of that path.
         """
+        for _ in self.putting(path, data):
+            pass
+
+    def putting(self, path: str, data: IO[bytes]) -> Iterator[None]:
+        """`put`, piece by piece: whoever passes the sink's bytes on does so in between.
+
+        Raises:
+            ValueError: there is a file of that path.
+        """
         if path in self._names:
             raise ValueError(path)
         self._names.add(path)
@@ -81,6 +91,7 @@ class Archive:
         data.seek(0)
         while piece := data.read(_PIECE):
             self._write(piece)
+            yield
         self._entries.append((name, checksum, size, start))
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from labeling import signing, storage
@@ -53,17 +53,21 @@ def reset(release: uuid.UUID) -> None:
 
 
 def forget(release: uuid.UUID) -> None:
-    """Remove the file of a release that was taken back. A build that is under way finds out and stops.
+    """Remove the files of a release that was taken back. A build that is under way finds out and stops; of one that was
+    made the manifest stays, by which the release is known for ever.
 
-    While a backup reads files, the file stays; the sweeper finds it later.
+    While a backup reads files, or another release is the difference to this one, they stay; the sweeper finds them.
     """
     with storage.removable() as removable:
         job = ReleaseBuild.objects.filter(release_id=release).first() if removable else None
-        if job is None:
+        if job is None or queries.is_needed(release):
             return
-        job.delete()
-        if job.path:
-            _discard(job.path)
+        if job.status == SUCCEEDED:
+            ReleaseBuild.objects.filter(release_id=release, status=SUCCEEDED).update(path="", assets_path="")
+        else:
+            job.delete()
+        discard(job.path)
+        discard(job.assets_path)
 
 
 def claim_waiting() -> list[uuid.UUID]:
@@ -92,18 +96,19 @@ def _waiting() -> list[uuid.UUID]:
 
 
 def left_behind() -> list[uuid.UUID]:
-    """Releases that were taken back and whose file is still there."""
+    """Releases that were taken back and whose files are still there, though no other needs them."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT b.release_id FROM releases_releasebuild b JOIN releases_release r ON r.id = b.release_id"
-            " WHERE r.withdrawn ORDER BY b.release_id"
+            " WHERE r.withdrawn AND (b.path <> '' OR b.status <> 'SUCCEEDED') ORDER BY b.release_id"
         )
-        return [row[0] for row in cursor.fetchall()]
+        found = [row[0] for row in cursor.fetchall()]
+    return [release for release in found if not queries.is_needed(release)]
 
 
 def _build(release: uuid.UUID) -> None:
-    row = Release.objects.filter(id=release, withdrawn=False).first()
-    if row is None:
+    row = Release.objects.filter(id=release).first()
+    if row is None or (row.withdrawn and not queries.is_needed(release)):
         return
     job, _ = ReleaseBuild.objects.get_or_create(release_id=release, defaults={"updated_at": Now()})
     if job.status != PENDING:
@@ -113,7 +118,7 @@ def _build(release: uuid.UUID) -> None:
         return
     _update(release, tries=job.tries + 1, samples_count=0, labels_left_out=0)
     try:
-        snapshot, path = _write(row)
+        snapshot, path, assets_path = _write(row)
         signature = _signature(job, snapshot)
     except Withdrawn:
         return
@@ -139,19 +144,30 @@ def _build(release: uuid.UUID) -> None:
         "manifest": snapshot.manifest.decode(),
         "identity": snapshot.identity,
         "signature": signature,
+        "assets_path": assets_path,
+        "assets_sha256": snapshot.assets.listed.sha256,
+        "assets_size_bytes": snapshot.assets.listed.size_bytes,
         "samples_count": snapshot.samples_count,
         "labels_left_out": snapshot.labels_left_out,
     }
     if not _update(release, **done):
-        _discard(path)
+        discard(path)
+        discard(assets_path)
 
 
-def _write(row: Release) -> tuple[Snapshot, str]:
+def _write(row: Release) -> tuple[Snapshot, str, str]:
     with snapshots.readable("The release"):
         state = queries.state_of(row)
-    with files.incoming(row.id) as file:
-        snapshot = snapshots.write(state, file, progress=_beat(row.id))
-        return snapshot, files.keep(file, snapshot.sha256)
+    with files.incoming(row.id) as file, files.incoming(f"{row.id}.assets") as assets:
+        snapshot = snapshots.write(state, file, assets=assets, progress=_beat(row.id))
+        try:
+            listed = files.keep(assets, snapshot.assets.listed.sha256)
+            return snapshot, files.keep(file, snapshot.sha256), listed
+        except FileNotFoundError:
+            if _update(row.id):
+                raise
+            # Another worker made it meanwhile, and took what this one had written for left behind.
+            raise Withdrawn from None
 
 
 def _signature(job: ReleaseBuild, snapshot: Snapshot) -> object:
@@ -180,9 +196,9 @@ def _update(release: uuid.UUID, **fields: object) -> bool:
     return bool(ReleaseBuild.objects.filter(release_id=release, status=PENDING).update(**fields, updated_at=Now()))
 
 
-def _discard(path: str) -> None:
-    """Remove a file that no release needs."""
-    if not ReleaseBuild.objects.filter(path=path).exists():
+def discard(path: str) -> None:
+    """Remove a file, if no release needs it."""
+    if path and not ReleaseBuild.objects.filter(Q(path=path) | Q(assets_path=path)).exists():
         files.discard(path)
 
 

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
+import json
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from labeling import signing
 from labeling.log.verify import Anchor, Finding
+from labeling.management import stored_files
 from labeling.queries.signing_keys import signing_key
 from releases import files, queries, snapshots
 from releases.models import ReleaseBuild
 from releases.queries import Found
 from releases.serving import PIECE_BYTES
-from releases.snapshots import SnapshotFailed
-
-
-class Nowhere:
-    """Takes bytes and keeps none."""
-
-    def write(self, data: bytes) -> None:
-        """Do nothing."""
+from releases.snapshots import Nowhere, SnapshotFailed
 
 
 def anchors(log: uuid.UUID) -> Iterator[Anchor]:
@@ -45,8 +42,39 @@ def problem_with(
     found: Found, build: ReleaseBuild, *, progress: Callable[[int], None] = lambda count: None
 ) -> str | None:
     """What is wrong with a release that was made, in words: its file is damaged, or the log gives another; None where
-    nothing is."""
+    nothing is. The files that it refers to are looked at by `asset_problems`."""
     return _file_problem(build) or _signature_problem(build) or _log_problem(found, build, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class AssetsChecked:
+    """The files that a release refers to: how many are as they were, the names of those that were erased since it was
+    cut, and what is wrong with others, each in words."""
+
+    good: int
+    erased: list[str]
+    problems: list[str]
+
+
+def check_assets(
+    found: Found, build: ReleaseBuild, *, progress: Callable[[int], None] = lambda count: None
+) -> AssetsChecked:
+    """Read every file that a release refers to, and compare its bytes with the manifest's."""
+    good, erased, problems = 0, [], []
+    gone = {item["sha256"]: item for item in queries.erasures_of(found)}
+    with files.read(build.assets_path) if build.assets_path else io.BytesIO() as lines:
+        for count, line in enumerate(lines, 1):
+            item = json.loads(line)
+            if item["sha256"] in gone:
+                erased.append(f"{item['filename']} ({item['sha256']}), {gone[item['sha256']]['erased_at']}")
+            else:
+                fault = stored_files.fault(item["sha256"], item["size_bytes"])
+                if fault is None:
+                    good += 1
+                else:
+                    problems.append(f"The file {item['filename']} ({item['sha256']}) {fault}.")
+            progress(count)
+    return AssetsChecked(good, erased, problems)
 
 
 def _signature_problem(build: ReleaseBuild) -> str | None:
@@ -63,16 +91,22 @@ def _signature_problem(build: ReleaseBuild) -> str | None:
 
 
 def _file_problem(build: ReleaseBuild) -> str | None:
-    digest = hashlib.sha256()
-    try:
-        with files.read(build.path) as file:
-            for piece in file.chunks(PIECE_BYTES):
-                digest.update(piece)
-    except FileNotFoundError:
-        return "its file is missing; it will be made again when somebody asks for it."
-    except OSError as error:
-        return f"its file cannot be read from the storage ({type(error).__name__})."
-    return None if digest.hexdigest() == build.sha256 else "its file was changed; the hash differs."
+    for path, sha256, what in (
+        (build.path, build.sha256, "its file"),
+        (build.assets_path, build.assets_sha256, "the list of its assets"),
+    ):
+        digest = hashlib.sha256()
+        try:
+            with files.read(path) if path else io.BytesIO() as file:
+                while piece := file.read(PIECE_BYTES):
+                    digest.update(piece)
+        except FileNotFoundError:
+            return f"{what} is missing; it will be made again when somebody asks for it."
+        except OSError as error:
+            return f"{what} cannot be read from the storage ({type(error).__name__})."
+        if path and digest.hexdigest() != sha256:
+            return f"{what} was changed; the hash differs."
+    return None
 
 
 def _log_problem(found: Found, build: ReleaseBuild, progress: Callable[[int], None]) -> str | None:

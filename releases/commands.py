@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from labeling.commands.safeguards import require_reason_in
 from labeling.commands.writing import decide, earlier, hint
-from labeling.errors import AlreadyExists, InvalidValue, NotFound
+from labeling.errors import AlreadyExists, InvalidValue, NotFound, Refused
 from labeling.log import store
 from labeling.log.event import Fact, Intent
 from labeling.queries import datasets
@@ -22,6 +22,7 @@ from releases import actors, builds, exports, queries, rules
 from releases.choice import EVERYTHING, Choice, checked_choice
 from releases.models import ExportBuild, Release
 from releases.rules import ReleaseState, release_stream
+from releases.terms import IMAGES, MOST_BASES, Named, Terms
 
 
 def cut_release(
@@ -34,14 +35,21 @@ def cut_release(
     filter: Any = None,
     category_map: Any = None,
     splits: Any = None,
+    images: Any = None,
+    base: Any = None,
+    supersedes: Any = None,
 ) -> uuid.UUID:
     """Freeze the dataset, or what `filter` chooses of it, as it is when this is stored or (`at`) as it was; the file is
-    made in the background. Returns the release's id. What may be chosen: releases.choice.
+    made in the background. Returns the release's id. What may be chosen: releases.choice; `images`, `base` and
+    `supersedes` (names or ids of releases): releases.terms. A release in the place of another freezes the same of the
+    same offset, unless something else is said.
 
     Raises:
         NotFound, NotPermitted: the author may not.
         AlreadyExists: the name is taken.
         InvalidValue: a field does not fit.
+        Refused: the file of the release that is named is not made yet, or too many differences would stand on each
+            other.
     """
     name, description = rules.checked_name(name), rules.checked_description(description)
 
@@ -50,10 +58,16 @@ def cut_release(
         replay = earlier(dataset, intent)
         if replay is not None:
             return uuid.UUID(replay.answer["release"])
-        offset, choice = _chosen(dataset, at, filter=filter, category_map=category_map, splits=splits)
+        terms = _terms(dataset, images=images, base=base, supersedes=supersedes)
+        said = {"filter": filter, "category_map": category_map, "splits": splits}
+        before = None if terms.supersedes is None else queries.state_by_id(dataset, terms.supersedes.release)
+        if before is not None and at is None and all(value is None for value in said.values()):
+            offset, choice = _as_before(before)
+        else:
+            offset, choice = _chosen(dataset, at, **said)
         release = uuid.uuid4()
         state = ReleaseState(dataset, release_stream(release))
-        facts = rules.cut(state, name=name, description=description, offset=offset, choice=choice)
+        facts = rules.cut(state, name=name, description=description, offset=offset, choice=choice, terms=terms)
         _append(state, facts, intent, answer={"release": str(release)})
         transaction.on_commit(lambda: actors.send_build(release))
         return release
@@ -123,6 +137,42 @@ def _chosen(dataset: uuid.UUID, at: int | dt.datetime | None, **said: Any) -> tu
     if not state.exists:
         raise InvalidValue("at", "must not be before the dataset was made")
     return offset, checked_choice(state, **said)
+
+
+def _as_before(before: ReleaseState) -> tuple[int | None, Choice]:
+    return before.at_offset, before.choice
+
+
+def _terms(dataset: uuid.UUID, *, images: Any, base: Any, supersedes: Any) -> Terms:
+    """The terms that are asked for."""
+    if images is not None and images not in IMAGES:
+        raise InvalidValue("images", f"must be one of {', '.join(IMAGES)}")
+    terms = Terms(
+        images=images or IMAGES[0],
+        base=_named(dataset, "base", base),
+        supersedes=_named(dataset, "supersedes", supersedes),
+    )
+    depth, below = 0, terms.base
+    while below is not None:
+        depth, below = depth + 1, queries.state_by_id(dataset, below.release).terms.base
+        if depth > MOST_BASES:
+            raise Refused(f"base: {MOST_BASES} differences stand on each other there; name an earlier release.")
+    return terms
+
+
+def _named(dataset: uuid.UUID, field: str, name: Any) -> Named | None:
+    """The release that a field names; None for none."""
+    if name is None:
+        return None
+    try:
+        found = queries.any_release(dataset, name if isinstance(name, str) else "")
+    except NotFound as error:
+        raise InvalidValue(field, "must be the name or the id of a release of this dataset") from error
+    if found.release.withdrawn and field == "base" and not (found.build and found.build.path):
+        raise InvalidValue(field, "was withdrawn, and its file is gone; name one that stands")
+    if found.build is None or not found.build.identity:
+        raise Refused(f"{field}: the file of that release is not made yet; wait until its status is SUCCEEDED.")
+    return Named(found.release.id, found.build.identity)
 
 
 def _require(dataset: uuid.UUID, intent: Intent) -> None:

@@ -12,7 +12,9 @@ JSON = dict[str, Any]
 class ReleaseCut(Fact, frozen=True):
     """The dataset was frozen under a name: as it was at `offset`, or for null at the offset right before this event.
 
-    `filter`, `category_map` and `splits` say what of it, and as what; see releases.choice.
+    `filter`, `category_map` and `splits` say what of it, and as what; see releases.choice. The rest is of
+    releases.terms: which form its manifest has (1: of releases that were cut before there were others), whether its
+    archive holds the pictures, of which release it is the difference, and in whose place it comes.
     """
 
     release: str
@@ -22,6 +24,10 @@ class ReleaseCut(Fact, frozen=True):
     filter: JSON = {}
     category_map: JSON = {}
     splits: JSON = {}
+    manifest: int = 1
+    images: str = "referred"
+    base: JSON | None = None  #: {release, identity}
+    supersedes: JSON | None = None  #: {release, identity}
 
 
 class ReleaseWithdrawn(Fact, frozen=True):

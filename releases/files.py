@@ -29,7 +29,7 @@ def path_of(sha256: str, ending: str = ".json") -> str:
 
 
 @contextmanager
-def incoming(build: uuid.UUID) -> Iterator[IO[bytes]]:
+def incoming(build: uuid.UUID | str) -> Iterator[IO[bytes]]:
     """A file to write to, beside the kept ones where storage is a file system; gone at the end unless it was kept.
 
     What an earlier, killed build of the same release or export left is removed, so there must be one of it at a time.

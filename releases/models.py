@@ -18,6 +18,7 @@ class Release(Projected):
     cut_offset = models.BigIntegerField()
     frozen_offset = models.BigIntegerField()
     choice = StoredJSON()
+    terms = StoredJSON()
     withdrawn = models.BooleanField()
     created_by = models.UUIDField()
     created_at = models.DateTimeField()
@@ -61,6 +62,9 @@ class ReleaseBuild(models.Model):
     chain = models.CharField(max_length=64, blank=True)
     manifest = models.TextField(blank=True)  #: canonical JSON; the release's identity is its hash
     identity = models.CharField(max_length=64, blank=True)
+    assets_path = models.TextField(blank=True)  #: the list of the files that it refers to, a line each
+    assets_sha256 = models.CharField(max_length=64, blank=True)
+    assets_size_bytes = models.BigIntegerField(null=True)
     signature = models.JSONField(null=True)  #: over the manifest, by a key of the installation; no part of the identity
     samples_count = models.BigIntegerField(default=0)
     labels_left_out = models.BigIntegerField(default=0)

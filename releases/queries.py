@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count
 
 from labeling.errors import NotFound
 from labeling.log import store
+from labeling.rules.sample_state import asset_stream
+from labeling.texts import decrypt_all
 from releases import files, rules
 from releases.models import ExportBuild, Release, ReleaseBuild
 from releases.rules import ReleaseState, release_stream
+
+JSON = dict[str, Any]
+
+
+#: How many erased files of a dataset are told apart; more are told as missing.
+MOST = 1_000_000
 
 
 @dataclass(slots=True)
@@ -38,16 +49,26 @@ class Found:
 
     def url(self, dataset_name: str) -> str | None:
         """The address of the file; None until it is made, and once the release was taken back."""
-        if self.build is None or not self.is_built or self.release.withdrawn:
+        if self.build is None or not self.is_built or not self.build.path or self.release.withdrawn:
             return None
         return files.address(self.release.id, self.build.sha256, f"{dataset_name}-{self.release.name}.json")
 
 
-def releases_of(dataset: uuid.UUID) -> list[Found]:
-    """The releases of a dataset, the oldest first."""
-    rows = list(Release.objects.filter(dataset_id=dataset, withdrawn=False).order_by("cut_offset"))
+def releases_of(dataset: uuid.UUID, *, withdrawn: bool = False) -> list[Found]:
+    """The releases of a dataset, the oldest first; those that were withdrawn only where asked for."""
+    chosen = Release.objects.filter(dataset_id=dataset)
+    rows = list((chosen if withdrawn else chosen.filter(withdrawn=False)).order_by("cut_offset"))
     builds = ReleaseBuild.objects.in_bulk([row.id for row in rows])
     return [Found(row, builds.get(row.id)) for row in rows]
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    """The uuid that a text is, in its usual form."""
+    try:
+        found = uuid.UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text else None
 
 
 def offset_named(dataset: uuid.UUID, name: str) -> int | None:
@@ -105,6 +126,71 @@ def release_by_id(release: uuid.UUID) -> Found:
     return Found(row, ReleaseBuild.objects.filter(release_id=row.id).first())
 
 
+def any_release(dataset: uuid.UUID, name: str, *, at: int | None = None) -> Found:
+    """The release of that name, else the one with that id, withdrawn or not; now or at an offset.
+
+    Raises:
+        NotFound: there is none.
+    """
+    try:
+        return find_release(dataset, name, at=at)
+    except NotFound:
+        rows = Release.objects.filter(dataset_id=dataset, id=_uuid(name) or uuid.UUID(int=0))
+        row = (rows if at is None else rows.filter(cut_offset__lte=at)).first()
+        if row is None:
+            raise
+        return Found(row, ReleaseBuild.objects.filter(release_id=row.id).first())
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Who took a release back, when, and why (None where they did not say, or what they said was erased)."""
+
+    at: dt.datetime
+    by: uuid.UUID
+    reason: str | None
+
+
+def withdrawal_of(row: Release, *, at: int | None = None) -> Withdrawal | None:
+    """What the log has of a release's withdrawal; None for one that stands, or stood at an offset."""
+    if not row.withdrawn or (at is not None and row.last_offset > at):
+        return None
+    *_, event = store.read_stream(row.dataset_id, release_stream(row.id))
+    assert event.recorded_at is not None
+    [reason] = decrypt_all([event.intent.reason])
+    return Withdrawal(event.recorded_at, event.intent.author, reason)
+
+
+def erasures_of(found: Found) -> list[JSON]:
+    """The files that a release refers to and that were erased since it was cut, as they stand in `erased.json`."""
+    erased = store.read(found.release.dataset_id, after=found.release.cut_offset, types=["AssetErased"], limit=MOST)
+    if not erased or found.build is None or not found.build.assets_path:
+        return []
+    by_stream = {event.stream: event for event in erased}
+    listed = []
+    with files.read(found.build.assets_path) as lines:
+        for line in lines:
+            item = json.loads(line)
+            event = by_stream.get(asset_stream(item["asset"]))
+            if event is not None:
+                assert event.recorded_at is not None
+                said = {name: item[name] for name in ("asset", "filename", "sha256", "size_bytes")}
+                at = event.recorded_at.astimezone(dt.UTC).isoformat(timespec="seconds")
+                listed.append(said | {"erased_at": at, "offset": event.offset})
+    return listed
+
+
+def naming(release: uuid.UUID, word: str) -> list[Release]:
+    """The releases that name this one as their `base`, or that come in its place (`supersedes`), the oldest first."""
+    rows = Release.objects.extra(where=["terms -> %s ->> 'release' = %s"], params=[word, str(release)])
+    return list(rows.order_by("cut_offset"))
+
+
+def is_needed(release: uuid.UUID) -> bool:
+    """Whether a release that stands is the difference to this one, or to one that is the difference to it, …"""
+    return any(not row.withdrawn or is_needed(row.id) for row in naming(release, "base"))
+
+
 def exports_of(release: uuid.UUID) -> list[ExportBuild]:
     """The exports of a release that were asked for, by format."""
     return list(ExportBuild.objects.filter(release_id=release).order_by("format", "label_set", "id"))
@@ -124,5 +210,10 @@ def export_url(job: ExportBuild, dataset_name: str, release_name: str) -> str | 
 
 def state_of(row: Release) -> ReleaseState:
     """A release's state, folded from the log."""
-    stream = release_stream(row.id)
-    return rules.fold(ReleaseState(row.dataset_id, stream), list(store.read_stream(row.dataset_id, stream)))
+    return state_by_id(row.dataset_id, row.id)
+
+
+def state_by_id(dataset: uuid.UUID, release: uuid.UUID) -> ReleaseState:
+    """The state of the release with this id, folded from the log."""
+    stream = release_stream(release)
+    return rules.fold(ReleaseState(dataset, stream), list(store.read_stream(dataset, stream)))

@@ -13,6 +13,7 @@ from labeling.log.rows import Rows
 from labeling.rules.fold import NOW, Moment, Place, place_of
 from releases.choice import EVERYTHING, Choice
 from releases.events import ReleaseCut, ReleaseWithdrawn
+from releases.terms import FIRST, NEWEST, Named, Terms
 
 TABLE = "releases_release"
 DESCRIPTION_LIMIT = 10_000
@@ -38,6 +39,7 @@ class ReleaseState:
     cut_offset: int = 0  #: where its ReleaseCut is in the log
     at_offset: int = 0  #: the offset that it froze: one that was asked for, else the newest one before it was cut
     choice: Choice = EVERYTHING
+    terms: Terms = FIRST
     created_by: uuid.UUID | None = None
     created_at: Moment = NOW
     last_offset: int = 0
@@ -74,7 +76,13 @@ def checked_description(value: Any) -> str:
 
 
 def cut(
-    state: ReleaseState, *, name: str, description: str, offset: int | None = None, choice: Choice = EVERYTHING
+    state: ReleaseState,
+    *,
+    name: str,
+    description: str,
+    offset: int | None = None,
+    choice: Choice = EVERYTHING,
+    terms: Terms = NEWEST,
 ) -> list[Fact]:
     """Freeze the dataset at an offset, or for None as it is; that the name is free the table sees, under the lock."""
     return [
@@ -86,6 +94,10 @@ def cut(
             filter=choice.filter,
             category_map=choice.category_map,
             splits=choice.splits,
+            manifest=terms.manifest,
+            images=terms.images,
+            base=None if terms.base is None else terms.base.as_json(),
+            supersedes=None if terms.supersedes is None else terms.supersedes.as_json(),
         )
     ]
 
@@ -109,6 +121,7 @@ def evolve(state: ReleaseState, fact: Fact, place: Place) -> None:
             state.cut_offset, state.created_by, state.created_at = place.offset, place.author, place.at
             state.at_offset = place.offset - 1 if fact.offset is None else fact.offset
             state.choice = Choice(fact.filter, fact.category_map, fact.splits)
+            state.terms = Terms(fact.manifest, fact.images, Named.of(fact.base), Named.of(fact.supersedes))
         case ReleaseWithdrawn():
             state.exists = False
         case _:
@@ -136,6 +149,7 @@ def rows(state: ReleaseState) -> Rows:
         "cut_offset": state.cut_offset,
         "frozen_offset": state.at_offset,
         "choice": state.choice.as_json(),
+        "terms": state.terms.as_json(),
         "withdrawn": not state.exists,
         "created_by": state.created_by,
         "created_at": state.created_at,

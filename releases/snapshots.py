@@ -13,11 +13,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import django.db
+import numpy as np
 
-from labeling.log import store
+from labeling import references
+from labeling.events import AssetAdded
+from labeling.log import store, values
+from labeling.log.event import Event
 from labeling.queries import datasets
 from labeling.queries.frozen import Frozen, NotFolded, frozen_samples
 from labeling.rules.dataset_state import DatasetState, LabelSetState
@@ -25,7 +29,11 @@ from labeling.rules.task_types import TaskType, task_type
 from releases import manifest
 from releases.choice import truth_of
 from releases.formats import segments
-from releases.rules import ReleaseState
+from releases.manifest import Assets, Written
+from releases.rules import ReleaseState, fold, release_stream
+
+#: How many events are in memory of those that are gone through one by one.
+PAGE = 1000
 
 
 class SnapshotFailed(Exception):
@@ -38,6 +46,13 @@ class Sink(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
 
+class Nowhere:
+    """Takes bytes and keeps none."""
+
+    def write(self, data: bytes) -> None:
+        """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What was written. `chain` is the log's chain hash at the frozen offset, in hex."""
@@ -47,6 +62,7 @@ class Snapshot:
     chain: str
     samples_count: int
     labels_left_out: int
+    assets: Assets
     manifest: bytes
 
     @property
@@ -55,7 +71,7 @@ class Snapshot:
         return hashlib.sha256(self.manifest).hexdigest()
 
 
-class _Written:
+class _Counted:
     """Hashes and counts what goes by."""
 
     def __init__(self, sink: Sink) -> None:
@@ -66,47 +82,149 @@ class _Written:
         self.digest.update(data)
         self.size_bytes += len(data)
 
+    @property
+    def written(self) -> Written:
+        return Written(self.digest.hexdigest(), self.size_bytes)
 
-def write(release: ReleaseState, sink: Sink, *, progress: Callable[[int], None] = lambda count: None) -> Snapshot:
-    """Write the file; `progress` is told the number of samples after each.
+
+def write(
+    release: ReleaseState,
+    sink: Sink,
+    *,
+    assets: Sink | None = None,
+    progress: Callable[[int], None] = lambda count: None,
+) -> Snapshot:
+    """Write the file, and to `assets` the list of the files that it refers to; `progress` is told the number of samples
+    after each.
 
     Raises:
         SnapshotFailed: the log does not give the release.
-        django.db.Error, OSError: the database or the sink failed; try again.
+        django.db.Error, OSError: the database or a sink failed; try again.
     """
-    written = _Written(sink)
+    file, whole = _Counted(sink), _Counted(Nowhere())
+    base = _base_of(release)
+    outs = [file] if base is None else [file, whole]
     with readable("The dataset"):
         dataset = datasets.state_at(release.dataset, release.at_offset)
         chain = store.chain_at(release.dataset, release.at_offset)
-        kind = task_type(dataset.task_type)
-        mapped = release.choice.read_as(dataset.task_attributes)
-        written.write(segments.opening(release, dataset))
+        opening = segments.opening(release, dataset)
+    for out in outs:
+        out.write(opening)
     count = left_out = 0
-    content, splits = hashlib.sha256(), Counter[str]()
-    sets = segments.label_sets_of(release, dataset)
-    for frozen in frozen_of(release, dataset, [uuid.UUID(item.id) for item in sets]):
-        line, split, missing = line_of(release, frozen, sets, kind, mapped)
-        left_out += missing
-        content.update(line + b"\n")
-        splits[split] += 1
-        written.write((b",\n" if count else b"\n") + line)
+    content, splits, tokens = hashlib.sha256(), Counter[str](), Tokens()
+    difference = None if base is None else Difference(lines_of(base))
+    held = 0
+    for line in lines_of(release, dataset):
+        content.update(line.text + b"\n")
+        tokens.add(line.text)
+        splits[line.split] += 1
+        left_out += line.left_out
+        if difference is None:
+            file.write((b",\n" if count else b"\n") + line.text)
+        else:
+            whole.write((b",\n" if count else b"\n") + line.text)
+            if difference.differs(line):
+                file.write((b",\n" if held else b"\n") + line.text)
+                held += 1
         count += 1
         progress(count)
     with readable("The dataset"):
-        end = segments.closing(release, dataset, chain)
-    written.write(end)
+        ends = [segments.closing(release, dataset, chain)]
+        if difference is not None:
+            assert release.terms.base is not None
+            said = difference.said() | {"base": release.terms.base.as_json()}
+            ends.insert(0, segments.closing(release, dataset, chain, difference=said))
+    for out, end in zip(outs, ends, strict=True):
+        out.write(end)
+    listed = assets_of(release, tokens, _Counted(assets or Nowhere()))
     made = manifest.manifest(
         release,
         dataset,
         chain=chain.hex(),
-        file_sha256=written.digest.hexdigest(),
-        file_size_bytes=written.size_bytes,
+        file=file.written,
+        whole=outs[-1].written,
+        assets=listed,
         content_sha256=content.hexdigest(),
         samples_count=count,
         labels_left_out=left_out,
         splits=splits,
     )
-    return Snapshot(written.digest.hexdigest(), written.size_bytes, chain.hex(), count, left_out, made)
+    return Snapshot(file.written.sha256, file.size_bytes, chain.hex(), count, left_out, listed, made)
+
+
+def _base_of(release: ReleaseState) -> ReleaseState | None:
+    """The release that this one is the difference to, as it was cut, also where it was withdrawn since."""
+    named = release.terms.base
+    if named is None:
+        return None
+    with readable("The release that it builds on"):
+        stream = release_stream(named.release)
+        return fold(ReleaseState(release.dataset, stream), list(store.read_stream(release.dataset, stream)))
+
+
+# --- lines -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sample as it stands in the file; `added` is where in the log it came first, and by it they are in order."""
+
+    sample: uuid.UUID
+    added: int
+    text: bytes
+    split: str
+    left_out: int
+
+
+def lines_of(release: ReleaseState, dataset: DatasetState | None = None) -> Iterator[Line]:
+    """The lines of all samples that a release holds, the first added first, whatever it is the difference to.
+
+    Raises:
+        SnapshotFailed: the log does not give one.
+    """
+    with readable("The dataset"):
+        dataset = dataset or datasets.state_at(release.dataset, release.at_offset)
+        kind = task_type(dataset.task_type)
+        mapped = release.choice.read_as(dataset.task_attributes)
+    sets = segments.label_sets_of(release, dataset)
+    for frozen in frozen_of(release, dataset, [uuid.UUID(item.id) for item in sets]):
+        text, split, left_out = line_of(release, frozen, sets, kind, mapped)
+        yield Line(frozen.sample.id, frozen.added, text, split, left_out)
+
+
+class Difference:
+    """What of a release is not in its base. Both are in the order of the log, so they are gone through side by side."""
+
+    def __init__(self, base: Iterator[Line]) -> None:
+        self._base = base
+        self._next = next(base, None)
+        self._last: uuid.UUID | None = None
+        self._removed: list[str] = []
+        self._added: dict[str, str | None] = {}
+
+    def differs(self, line: Line) -> bool:
+        """Whether the next line of the release has to be in the difference."""
+        while self._next is not None and self._next.added < line.added:
+            self._remove()
+        before, self._last = self._last, line.sample
+        if self._next is None or self._next.added > line.added:
+            self._added[str(line.sample)] = None if before is None else str(before)
+            return True
+        is_other = self._next.text != line.text
+        self._next = next(self._base, None)
+        return is_other
+
+    def _remove(self) -> None:
+        assert self._next is not None
+        self._removed.append(str(self._next.sample))
+        self._next = next(self._base, None)
+
+    def said(self) -> dict[str, Any]:
+        """The samples of the base that are not in the release, and those of the release that are not in the base, each
+        with the one behind which it stands (null: in front of all). Others that are in the difference are changed."""
+        while self._next is not None:
+            self._remove()
+        return {"added": self._added, "removed": self._removed}
 
 
 def line_of(
@@ -157,6 +275,75 @@ def frozen_of(
             where = f"The label of sample {error.sample} in {names[error.label_set]}"
         cause = type(error.__cause__).__name__
         raise SnapshotFailed(f"{where} cannot be read from the log ({cause}); run `manage.py verify`.") from error
+
+
+# --- the files that it refers to -------------------------------------------------------------------------------------
+
+
+class Tokens:
+    """The tokens of our files that lines refer to, 32 bytes each, so that a million of them are 32 MB."""
+
+    def __init__(self) -> None:
+        self._seen = bytearray()
+        self._sorted: np.ndarray | None = None
+
+    def add(self, line: bytes) -> None:
+        """Look through a line."""
+        for token in dict.fromkeys(references.tokens_in(line)):
+            self._seen += token
+
+    def __contains__(self, token: str) -> bool:
+        if self._sorted is None:
+            self._sorted = np.unique(np.frombuffer(self._seen, dtype="S32"))
+        wanted = np.array(token.encode(), dtype="S32")
+        place = int(np.searchsorted(self._sorted, wanted))
+        return place < len(self._sorted) and bool(self._sorted[place] == wanted)
+
+
+def assets_of(release: ReleaseState, tokens: Tokens, out: _Counted) -> Assets:
+    """Write the list of the files that a release refers to, a line each, the first brought in first; those that had
+    been erased before it was cut are told apart.
+
+    Raises:
+        SnapshotFailed: the log does not give them.
+    """
+    gone = {event.stream: event for event in _events_of(release.dataset, ["AssetErased"], up_to=release.cut_offset - 1)}
+    count = size_bytes = 0
+    erased = []
+    for event in _events_of(release.dataset, ["AssetAdded"], up_to=release.at_offset):
+        fact = event.fact
+        assert isinstance(fact, AssetAdded)
+        if fact.token not in tokens:
+            continue
+        if event.stream in gone:
+            erased.append({"asset": fact.asset, "sha256": fact.sha256, "size_bytes": fact.size_bytes})
+            continue
+        said = {
+            "asset": fact.asset,
+            "content_type": fact.content_type,
+            "filename": fact.filename,
+            "path": manifest.path_of_asset(fact.sha256),
+            "sha256": fact.sha256,
+            "size_bytes": fact.size_bytes,
+            "url": f"/media/{fact.token}/{fact.filename}",
+        }
+        out.write(values.canonical(said) + b"\n")
+        count, size_bytes = count + 1, size_bytes + fact.size_bytes
+    return Assets(out.written, count, size_bytes, erased)
+
+
+# --- the log ---------------------------------------------------------------------------------------------------------
+
+
+def _events_of(dataset: uuid.UUID, types: list[str], *, up_to: int) -> Iterator[Event]:
+    after = 0
+    while True:
+        with readable("The log"):
+            page = store.read(dataset, after=after, limit=PAGE, up_to=up_to, types=types)
+        if not page:
+            return
+        yield from page
+        after = page[-1].offset or after
 
 
 @contextmanager

@@ -38,6 +38,10 @@ _SOURCES = {
     ),
     "releases_releasebuild": (
         "SELECT sha256, size_bytes, path FROM releases_releasebuild WHERE status = 'SUCCEEDED' AND path <> ''"
+        # As JSON, because a database that was not migrated yet has no such columns.
+        " UNION SELECT j ->> 'assets_sha256', (j ->> 'assets_size_bytes')::bigint, j ->> 'assets_path'"
+        " FROM (SELECT to_jsonb(b) AS j FROM releases_releasebuild b) AS builds"
+        " WHERE j ->> 'status' = 'SUCCEEDED' AND j ->> 'assets_path' <> ''"
     ),
 }
 

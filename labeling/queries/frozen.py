@@ -40,9 +40,10 @@ class NotFolded(Exception):
 
 @dataclass(slots=True)
 class Frozen:
-    """A sample and its labels, by label set, at an offset."""
+    """A sample and its labels, by label set, at an offset; `added` is where in the log it came first."""
 
     sample: SampleState
+    added: int
     labels: dict[uuid.UUID, LabelState] = field(default_factory=dict)
 
 
@@ -95,17 +96,17 @@ def frozen_samples(
         if not page:
             return
         after = page[-1][0]
-        streams = _streams(dataset, offset, [stream for _, stream in page], label_sets)
+        streams = _streams(dataset, offset, page, label_sets)
         statements = yield from _folded(dataset, offset, streams)
         together = max(1, together // 2) if statements > 1 else min(2 * together, TOGETHER)
 
 
 def _streams(
-    dataset: uuid.UUID, offset: int, samples: Sequence[str], label_sets: Sequence[uuid.UUID]
+    dataset: uuid.UUID, offset: int, samples: Sequence[tuple[int, str]], label_sets: Sequence[uuid.UUID]
 ) -> deque[_Stream]:
     found: deque[_Stream] = deque()
-    for stream in samples:
-        frozen = Frozen(SampleState(dataset, stream))
+    for added, stream in samples:
+        frozen = Frozen(SampleState(dataset, stream), added)
         found.append(_Stream(frozen, None, frozen.sample))
         for label_set in label_sets:
             state = LabelState(dataset, label_stream(frozen.sample.id, label_set))

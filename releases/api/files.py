@@ -20,9 +20,10 @@ from labeling.api.views import Answer, View
 from labeling.commands import security
 from labeling.errors import NotFound
 from labeling.queries.labels import names_of
-from releases import commands, files, queries
-from releases.api.schemas import RELEASE_FILE
+from releases import bundling, commands, files, queries
+from releases.api.schemas import ARCHIVE, ETAG_OF_HASH, RELEASE_FILE
 from releases.serving import PIECE_BYTES, pieces
+from releases.wholes import BaseLost, Whole
 
 
 class ReleaseFileView(View):
@@ -36,7 +37,11 @@ class ReleaseFileView(View):
         "open",
         {200: Reply(RELEASE_FILE)},
         parameters=(
-            query("stored", "Where it is there: the bytes of `sha256`, people as ids, references without a host."),
+            query(
+                "stored",
+                "Where it is there: the bytes of `sha256`, people as ids, references without a host; of a difference"
+                " only that, or (`whole`) the whole so.",
+            ),
         ),
         path={
             "release": (said(UUID, "The uuid of a release."), "6d0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a11"),
@@ -46,7 +51,7 @@ class ReleaseFileView(View):
         refusals=("unavailable",),
     )
     def get(self, request: Request, release: str, token: str, filename: str) -> Answer:
-        """The file, with the public address and usernames put in."""
+        """The file, with the public address and usernames put in; of a difference the whole that it gives."""
         found_id = uuid_of(release)
         if found_id is None:
             raise NotFound
@@ -54,11 +59,16 @@ class ReleaseFileView(View):
         build = found.build
         if build is None or not files.is_token(token, found_id, build.sha256):
             raise NotFound
-        try:
-            file = files.read(build.path) if found.is_built else None
-        except FileNotFoundError:
-            commands.build_again(release=found_id)
-            file = None
+        stored = request.query_params.get("stored")
+        is_whole = stored is None or stored == "whole"
+        file: File[Any] | Whole | None = None
+        if found.is_built:
+            try:
+                file = Whole(found.release, build) if is_whole else files.read(build.path)
+            except FileNotFoundError:
+                commands.build_again(release=found_id)
+            except BaseLost as lost:
+                commands.build_again(release=lost.release)
         if file is None:
             body = {"detail": "The file is being made again. Try again in a moment.", "code": "unavailable"}
             return answer(body, status=503, headers={"Retry-After": "5"})
@@ -79,14 +89,14 @@ class ReleaseFileView(View):
         except Exception:
             file.close()
             raise
-        served = Served(file, as_stored="stored" in request.query_params)
+        served = Served(file, as_stored=stored is not None)
         return StreamingHttpResponse(served, content_type="application/json", headers=headers)
 
 
 class Served:
     """The bytes of a file in pieces. Django closes it also when nobody took the first piece."""
 
-    def __init__(self, file: File[Any], *, as_stored: bool) -> None:
+    def __init__(self, file: File[Any] | Whole, *, as_stored: bool) -> None:
         self.close = file.close
         self._pieces = (
             file.chunks(PIECE_BYTES)
@@ -96,3 +106,37 @@ class Served:
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._pieces)
+
+
+class ReleaseArchiveView(View):
+    """A release as one archive."""
+
+    @documented(
+        "release_archive",
+        "read",
+        {200: Reply(ARCHIVE, (ETAG_OF_HASH,), media=("application/zip",))},
+        refusals=("unavailable",),
+    )
+    def get(self, request: Request, owner: str, name: str, release: str) -> Answer:
+        """Manifest, signature, files, and the pictures if the release was cut to include them, as one ZIP archive;
+        `check_release.py` checks it with nothing but Python. 404 until the file is made."""
+        found = queries.find_release(self.dataset(owner, name).id, release)
+        build = found.build
+        if build is None or not found.is_built:
+            raise NotFound("The archive")
+        if not bundling.is_whole(build):
+            commands.build_again(release=found.release.id)
+            body = {"detail": "The file is being made again. Try again in a moment.", "code": "unavailable"}
+            return answer(body, status=503, headers={"Retry-After": "5"})
+        headers = {"X-Content-Type-Options": "nosniff", "ETag": f'"{build.identity}"'}
+        if request.method == "HEAD":
+            return HttpResponse(content_type="application/zip", headers=headers)
+        security.downloaded(
+            what="archive",
+            id=found.release.id,
+            dataset=found.release.dataset_id,
+            sha256=build.identity,
+            address=request.META.get("REMOTE_ADDR", ""),
+            person=self.person,
+        )
+        return StreamingHttpResponse(bundling.archive(found), content_type="application/zip", headers=headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from typing import Any
 
 from django.http import HttpResponse
@@ -12,27 +13,26 @@ from labeling.api.answers import answer, no_content
 from labeling.api.contract import Reply, documented
 from labeling.api.requests import body_of, intent_of, moment
 from labeling.api.schemas import example_of
-from labeling.api.schemas.forms import any_of, listed, matching
-from labeling.api.schemas.parameters import AT, DATASET_OFFSET, answer_header, query
+from labeling.api.schemas.forms import any_of, listed
+from labeling.api.schemas.parameters import AT, DATASET_OFFSET, query
 from labeling.api.schemas.signing_keys import SIGNATURE
 from labeling.api.views import Answer, View, offset_of
 from labeling.errors import InvalidValue, NotFound
 from labeling.queries.datasets import Seen
 from labeling.queries.labels import names_of
 from releases import commands, queries
-from releases.api.schemas import MANIFEST, NEW_RELEASE, RELEASE
-from releases.queries import Found
+from releases.api.schemas import ETAG_OF_HASH, MANIFEST, NEW_RELEASE, RELEASE
+from releases.queries import Found, Withdrawal
 
 JSON = dict[str, Any]
 
-ETAG_OF_HASH = answer_header(
-    "ETag", "The release's identity.", matching('^"[0-9a-f]{64}"$', "A strong ETag.") | {"examples": [f'"{"0" * 64}"']}
-)
 
-
-def rendered(seen: Seen, releases: list[Found]) -> list[JSON]:
+def rendered(seen: Seen, releases: list[Found], *, at: int | None = None) -> list[JSON]:
     """The protocol's Releases; beside its fields where each stands in the log, its file's hash, and why it failed."""
-    names = names_of({item.release.created_by for item in releases}) if releases else {}
+    withdrawals = {item.release.id: queries.withdrawal_of(item.release, at=at) for item in releases}
+    people: set[uuid.UUID | None] = {item.release.created_by for item in releases}
+    people |= {each.by for each in withdrawals.values() if each}
+    names = names_of(people) if releases else {}
     return [
         {
             "uuid": row.id,
@@ -50,6 +50,11 @@ def rendered(seen: Seen, releases: list[Found]) -> list[JSON]:
             "error": (item.build.error or None) if item.build else None,
             "offset": row.at_offset,
             "choice": row.choice,
+            "images": row.terms.get("images", "referred"),
+            "base": row.terms.get("base"),
+            "supersedes": row.terms.get("supersedes"),
+            "signed_by": item.build.signature["key"] if item.build and item.build.signature else None,
+            "withdrawn": _withdrawal(withdrawals.get(row.id), names),
             "identity": (item.build.identity or None) if item.build else None,
             "chain": item.chain,
         }
@@ -58,17 +63,29 @@ def rendered(seen: Seen, releases: list[Found]) -> list[JSON]:
     ]
 
 
+def _withdrawal(found: Withdrawal | None, names: dict[uuid.UUID, str]) -> JSON | None:
+    if found is None:
+        return None
+    return {"at": found.at, "by": names.get(found.by, str(found.by)), "reason": found.reason}
+
+
 class ReleasesView(View):
     """The releases of a dataset."""
 
-    @documented("releases", "read", {200: Reply(listed(RELEASE), (DATASET_OFFSET,))}, parameters=(AT,))
+    @documented(
+        "releases",
+        "read",
+        {200: Reply(listed(RELEASE), (DATASET_OFFSET,))},
+        parameters=(AT, query("withdrawn", "Where it is there: those too that were withdrawn.")),
+    )
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """All releases, the oldest first, now or (`at`) as they were; their files are those of today."""
         seen = self.dataset(owner, name)
-        then = self.past(seen)
+        then, withdrawn = self.past(seen), "withdrawn" in request.query_params
         if then is None:
-            return answer(rendered(seen, queries.releases_of(seen.id)), headers=offset_of(seen))
-        return answer(rendered(seen, queries.releases_at(seen.id, then.offset)), headers=then.headers)
+            found = queries.releases_of(seen.id, withdrawn=withdrawn)
+            return answer(rendered(seen, found), headers=offset_of(seen))
+        return answer(rendered(seen, queries.releases_at(seen.id, then.offset), at=then.offset), headers=then.headers)
 
     @documented(
         "release_add",
@@ -76,7 +93,7 @@ class ReleasesView(View):
         {201: Reply(RELEASE)},
         body=NEW_RELEASE,
         appends=True,
-        refusals=("already_exists",),
+        refusals=("already_exists", "refused"),
     )
     def post(self, request: Request, owner: str, name: str) -> Answer:
         """Freeze the dataset as it is now or was (`at`), or a choice of it; the file is made in the background."""
@@ -93,6 +110,9 @@ class ReleasesView(View):
             filter=body.get("filter"),
             category_map=body.get("category_map"),
             splits=body.get("splits"),
+            images=body.get("images"),
+            base=body.get("base"),
+            supersedes=body.get("supersedes"),
         )
         return answer(rendered(seen, [queries.release_by_id(release)])[0], status=201)
 
@@ -126,7 +146,7 @@ class ManifestView(View):
         the name."""
         seen = self.dataset(owner, name)
         then = self.past(seen)
-        found = queries.find_release(seen.id, release, at=None if then is None else then.offset)
+        found = queries.any_release(seen.id, release, at=None if then is None else then.offset)
         if found.build is None or not found.build.manifest:
             raise NotFound("The manifest")
         headers = {"ETag": f'"{found.build.identity}"'} | (offset_of(seen) if then is None else then.headers)
@@ -142,16 +162,17 @@ class ReleaseView(View):
 
     @documented("release_read", "read", {200: Reply(RELEASE, (DATASET_OFFSET,))}, parameters=(AT,))
     def get(self, request: Request, owner: str, name: str, release: str) -> Answer:
-        """Read a release, now or (`at`) as it was; `attributes.url` is the file, once `status` is SUCCEEDED, and until
-        the release is taken back."""
+        """Read a release, now or (`at`) as it was, by its name or its id, by which one that was withdrawn is found too;
+        `attributes.url` is the file, once `status` is SUCCEEDED, and until the release is taken back."""
         seen = self.dataset(owner, name)
         then = self.past(seen)
-        found = queries.find_release(seen.id, release, at=None if then is None else then.offset)
-        return answer(rendered(seen, [found])[0], headers=offset_of(seen) if then is None else then.headers)
+        found = queries.any_release(seen.id, release, at=None if then is None else then.offset)
+        shown = rendered(seen, [found], at=None if then is None else then.offset)[0]
+        return answer(shown, headers=offset_of(seen) if then is None else then.headers)
 
     @documented("release_delete", "release", {204: Reply()}, appends=True)
     def delete(self, request: Request, owner: str, name: str, release: str) -> Answer:
-        """Take a release back; what it froze stays in the log."""
+        """Take a release back: its name is free, its file goes. What it froze, its id and its manifest stay."""
         seen = self.dataset(owner, name)
         commands.withdraw_release(intent=intent_of(request), dataset=seen.id, name=release)
         return no_content()

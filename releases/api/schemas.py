@@ -26,16 +26,19 @@ from labeling.api.schemas.forms import (
     text,
 )
 from labeling.api.schemas.labels import LABEL_DOCUMENT, STATUS
-from labeling.api.schemas.parameters import named_path_parameter
+from labeling.api.schemas.parameters import answer_header, named_path_parameter
 from labeling.api.schemas.samples import SAMPLE_ATTRIBUTES
+from labeling.api.schemas.signing_keys import KEY_ID
 from labeling.api.schemas.task_attributes import TASK_ATTRIBUTES
 from labeling.rules.label_state import STATUSES
 from releases.rules import DESCRIPTION_LIMIT
+from releases.terms import IMAGES
 
 JSON = dict[str, Any]
 
 NAME = matching("^[A-Za-z0-9]([A-Za-z0-9 ._()+,-]{0,126}[A-Za-z0-9._()+-])?$", "The name of a release.")
 named_path_parameter("release", NAME, "v1")
+NAMED = closed({"release": UUID, "identity": HASH})
 RELEASE = component(
     "Release",
     closed(
@@ -57,6 +60,16 @@ RELEASE = component(
             "error": said(nullable(TEXT), "Why it failed."),
             "offset": said(OFFSET, "The place in the log that it froze."),
             "choice": said(ANYTHING, "What of the dataset it holds, and as what, where that is not all of it."),
+            "images": said(one_of(*IMAGES), "Whether its archive holds the files that it refers to."),
+            "base": said(nullable(NAMED), "The release to which its file, as it is stored, is the difference."),
+            "supersedes": said(nullable(NAMED), "The release in whose place it comes."),
+            "signed_by": said(nullable(KEY_ID), "The key that signed its manifest."),
+            "withdrawn": said(
+                nullable(
+                    closed({"at": MOMENT, "by": TEXT, "reason": said(nullable(TEXT), "Where one was said.")}),
+                ),
+                "Null for one that stands. A withdrawn one is found by its id only.",
+            ),
             "identity": said(nullable(HASH), "The hash of its manifest: what it is, whatever it is called."),
             "chain": said(HASH, "The log's chain hash there."),
         }
@@ -77,6 +90,11 @@ RELEASE = component(
         "error": None,
         "offset": 41,
         "choice": {},
+        "images": "referred",
+        "base": None,
+        "supersedes": None,
+        "signed_by": None,
+        "withdrawn": None,
         "identity": None,
         "chain": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     },
@@ -115,6 +133,19 @@ NEW_RELEASE = component(
             "splits": said(
                 nullable(closed({}, {"metadata": TEXT, "seed": text(200), "shares": map_of(WHOLE)})),
                 "`metadata`: a key of the samples that says their split; or `seed` and `shares`, by which it is drawn.",
+            ),
+            "images": said(
+                nullable(one_of(*IMAGES)),
+                "Whether its archive holds the files that it refers to; `referred` unless said.",
+            ),
+            "base": said(
+                nullable(TEXT),
+                "The name or id of a release: the new one holds only what differs from it. Its file is made already.",
+            ),
+            "supersedes": said(
+                nullable(TEXT),
+                "The name or id of a release, withdrawn ones too, in whose place this one comes: of the same offset and"
+                " choice unless said otherwise, without the files that were erased since, which its manifest names.",
             ),
         },
     ),
@@ -198,7 +229,7 @@ MANIFEST = component(
     "ReleaseManifest",
     record(
         {
-            "manifest": {"const": 1},
+            "manifest": said(WHOLE, "Its form: 1 of releases from before there were others, or 2."),
             "dataset": record({"id": UUID, "name": TEXT}),
             "release": record({"id": UUID, "name": TEXT}),
             "offset": OFFSET,
@@ -213,10 +244,26 @@ MANIFEST = component(
             "labels_left_out": WHOLE,
             "splits": map_of(WHOLE),
         },
+        {
+            "assets": said(
+                record(
+                    {
+                        "count": WHOLE,
+                        "size_bytes": WHOLE,
+                        "images": one_of(*IMAGES),
+                        "erased": listed(record({"asset": UUID, "sha256": HASH, "size_bytes": WHOLE})),
+                    }
+                ),
+                "The files that it refers to; each by its hash in `assets.jsonl`, those erased before it was cut here.",
+            ),
+            "base": said(nullable(NAMED), "The release to which it is the difference."),
+            "whole": said(record({"sha256": HASH, "size_bytes": WHOLE}), "What base and difference give together."),
+            "supersedes": nullable(NAMED),
+        },
         description="Canonical JSON; the SHA-256 of the bytes is the release's identity.",
     ),
     example={
-        "manifest": 1,
+        "manifest": 2,
         "dataset": {"id": "0a1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10", "name": "cars"},
         "release": {"id": "6d0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a11", "name": "v1"},
         "offset": 41,
@@ -230,12 +277,20 @@ MANIFEST = component(
                 "path": "release.json",
                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                 "size_bytes": 17300,
-            }
+            },
+            {
+                "path": "assets.jsonl",
+                "sha256": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+                "size_bytes": 620,
+            },
         ],
         "content_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "samples_count": 2,
         "labels_left_out": 0,
         "splits": {},
+        "assets": {"count": 2, "size_bytes": 70300, "images": "referred", "erased": []},
+        "base": None,
+        "supersedes": None,
     },
 )
 _change = closed(
@@ -355,6 +410,10 @@ EXPORT = component(
         "error": None,
     },
 )
+ETAG_OF_HASH = answer_header(
+    "ETag", "The release's identity.", matching('^"[0-9a-f]{64}"$', "A strong ETag.") | {"examples": [f'"{"0" * 64}"']}
+)
+ARCHIVE: JSON = {"type": "string", "format": "binary", "description": "A ZIP archive."}
 EXPORT_FILE: JSON = {"type": "string", "format": "binary", "description": "A ZIP archive; its bytes never differ."}
 FORMAT = component(
     "Format",

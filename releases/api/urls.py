@@ -7,7 +7,7 @@ from django.urls import URLPattern, path
 from labeling.api.urls import both
 from releases.api.differences import DifferenceView
 from releases.api.exports import ExportFileView, FormatsView, ReleaseExportView
-from releases.api.files import ReleaseFileView
+from releases.api.files import ReleaseArchiveView, ReleaseFileView
 from releases.api.releases import ManifestView, ReleasesView, ReleaseView
 
 urlpatterns: list[URLPattern] = [
@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern] = [
     both("datasets/<owner>/<name>/releases", ReleasesView, "releases"),
     both("datasets/<owner>/<name>/releases/<release>", ReleaseView, "release"),
     both("datasets/<owner>/<name>/releases/<release>/manifest", ManifestView, "release-manifest"),
+    both("datasets/<owner>/<name>/releases/<release>/archive", ReleaseArchiveView, "release-archive"),
     both("datasets/<owner>/<name>/releases/<release>/export", ReleaseExportView, "release-export"),
     both("formats", FormatsView, "formats"),
     path("exports/<str:export>/<str:token>/<str:filename>", ExportFileView.as_view(), name="export-file"),

@@ -54,13 +54,19 @@ def opening(release: ReleaseState, dataset: DatasetState) -> bytes:
     )
 
 
-def closing(release: ReleaseState, dataset: DatasetState, chain: bytes) -> bytes:
-    """Everything behind the last sample. `log` says where the release stands: the file is a witness of the log."""
+def closing(
+    release: ReleaseState, dataset: DatasetState, chain: bytes, *, difference: Mapping[str, Any] | None = None
+) -> bytes:
+    """Everything behind the last sample. `log` says where the release stands: the file is a witness of the log.
+
+    A `difference` to another release stands on a line of its own, so that it can be taken out and the whole is left.
+    """
     stands = {"chain": chain.hex(), "dataset": str(dataset.id), "offset": release.at_offset, "release": str(release.id)}
-    return b'\n],"task_attributes":%b,"task_type":%b},"description":%b,"log":%b,"name":%b}\n' % (
+    return b'\n],"task_attributes":%b,"task_type":%b},"description":%b,%b"log":%b,"name":%b}\n' % (
         _value(_task_attributes(release.choice.task_attributes(dataset.task_attributes))),
         _value(dataset.task_type),
         _value(release.description),
+        b"" if difference is None else b'\n"difference":%b,\n' % _value(difference),
         _value(stands),
         _value(release.name),
     )

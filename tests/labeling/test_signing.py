@@ -191,4 +191,5 @@ def test_a_signature_document_holds_no_more_than_it_needs() -> None:
 
 
 def test_the_names_of_purposes_are_for_ever() -> None:
-    assert (signing.RELEASE, signing.CHECKPOINT, signing.BUNDLE) == ("release", "checkpoint", "bundle")
+    words = (signing.RELEASE, signing.CHECKPOINT, signing.BUNDLE, signing.ERASURE)
+    assert words == ("release", "checkpoint", "bundle", "erasure")

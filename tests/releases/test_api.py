@@ -97,6 +97,11 @@ def test_a_new_release_is_pending_and_has_no_file(client: APIClient, streets: uu
         "error": None,
         "offset": head,
         "choice": {},
+        "images": "referred",
+        "base": None,
+        "supersedes": None,
+        "signed_by": None,
+        "withdrawn": None,
         "identity": None,
         "chain": chain.hex(),
     }

@@ -250,9 +250,7 @@ def test_a_signature_by_another_key_or_none_is_bad(signed: Built, downloaded: tu
     assert (status, "none that this program knows" in said) == (1, True)
 
 
-@pytest.mark.parametrize(
-    "arguments", [(), ("a",), ("a", "b", "c", "d"), ("a", "b", "--keys", "x"), ("a", "b", "--key")]
-)
+@pytest.mark.parametrize("arguments", [(), ("a", "b", "c", "d"), ("a", "b", "--keys", "x"), ("a", "b", "--key")])
 def test_wrong_arguments_get_the_usage(arguments: tuple[str, ...]) -> None:
     status, said = run(*arguments)
     assert (status, "MANIFEST FILE" in said) == (2, True)

