@@ -73,9 +73,13 @@ def _uuid(text: str) -> uuid.UUID | None:
 
 def offset_named(dataset: uuid.UUID, name: str) -> int | None:
     """Where in the log the release of that name lies; `release:` may stand in front of it."""
-    rows = Release.objects.filter(dataset_id=dataset, name=name.removeprefix("release:"), withdrawn=False)
-    row = rows.first()
+    row = release_named(dataset, name)
     return row.at_offset if row is not None else None
+
+
+def release_named(dataset: uuid.UUID, name: str) -> Release | None:
+    """The release of that name, if there is one; `release:` may stand in front of it."""
+    return Release.objects.filter(dataset_id=dataset, name=name.removeprefix("release:"), withdrawn=False).first()
 
 
 def counts_by_status() -> dict[str, int]:

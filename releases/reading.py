@@ -306,6 +306,11 @@ def size_of_file(url: str) -> tuple[int, int] | None:
     return found
 
 
+def size_of_picture(url: str, metadata: JSON) -> tuple[int, int] | None:
+    """(width, height) of a sample's picture: of the file where it is ours, else as its metadata says."""
+    return size_of_file(url) or _said_size(metadata)
+
+
 def _said_size(metadata: JSON) -> tuple[int, int] | None:
     width, height = metadata.get("width"), metadata.get("height")
     if type(width) is int and type(height) is int and 0 < width <= _SIDE_LIMIT and 0 < height <= _SIDE_LIMIT:

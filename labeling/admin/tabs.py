@@ -15,9 +15,19 @@ from labeling.admin.rights import may, visible_datasets
 from labeling.models import Dataset, Person
 
 if TYPE_CHECKING:
-    from labeling.admin.datasets import DatasetAdmin
+    from django.contrib.admin import ModelAdmin
 
 JSON = dict[str, Any]
+
+
+#: Tabs of apps above: (key, words, name of the address, which has the dataset's id in it, the action that it takes).
+_plugged: list[tuple[str, str, str, str]] = []
+
+
+def plug(key: str, words: str, address: str, action: str) -> None:
+    """Put a tab of an app above in front of the last one."""
+    if (key, words, address, action) not in _plugged:
+        _plugged.append((key, words, address, action))
 
 
 def tabs_of(request: HttpRequest, dataset: Dataset, current: str) -> list[JSON]:
@@ -39,6 +49,12 @@ def tabs_of(request: HttpRequest, dataset: Dataset, current: str) -> list[JSON]:
     ]
     if may(request, "history", dataset.id):
         found.append(("reports", "Reports", below("reports")))
+    found += [
+        (key, words, reverse(address, args=[dataset.id]))
+        for key, words, address, action in _plugged
+        if may(request, action, dataset.id)
+    ]
+    if may(request, "history", dataset.id):
         found.append(("events", "Events", listed("storedevent", "log")))
     return [{"words": words, "url": url, "current": key == current} for key, words, url in found]
 
@@ -54,7 +70,7 @@ def dataset_here(request: HttpRequest, dataset: uuid.UUID) -> Dataset:
 
 
 def shown(
-    page: DatasetAdmin,
+    page: ModelAdmin[Any],
     request: HttpRequest,
     dataset: Dataset,
     template: str,

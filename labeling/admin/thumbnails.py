@@ -63,8 +63,8 @@ class Wanted:
 
 
 def serve(request: HttpRequest, sample: uuid.UUID, size: str) -> HttpResponse:
-    """The thumbnail of a sample in a size, with its label of the label set ?label_set= (its ground truth without). Of a
-    sequence it is the frame ?frame=, of several sensors that of ?sensor=."""
+    """The thumbnail of a sample in a size, with its label of the label set ?label_set= (its ground truth without), or
+    with none where there is ?plain. Of a sequence it is the frame ?frame=, of several sensors that of ?sensor=."""
     if size not in SIZES:
         raise Http404
     wanted = _wanted(request, sample, size)
@@ -96,7 +96,7 @@ def _wanted(request: HttpRequest, sample: uuid.UUID, size: str) -> Wanted:
     named = request.GET.get("label_set", "")
     label_set = sets.filter(**({"name": named} if named else {"kind": GROUND_TRUTH})).first()
     label = None
-    if label_set is not None:
+    if label_set is not None and "plain" not in request.GET:
         label = Label.objects.filter(sample_id=found.sample.id, label_set_id=label_set.id, deleted=False).first()
     frame, sensor = number_of(request, "frame") or 0, number_of(request, "sensor")
     asset, words = _picture_of(found.sample.attributes, frame, sensor)

@@ -237,10 +237,13 @@ def at_of(request: Request) -> At | None:
 
 
 def place_of(request: Request, name: str) -> At | None:
-    """A place in a dataset's log that the query names: an offset, a time, the id of an event, or a name."""
+    """A place in a dataset's log that the query names."""
     value = request.query_params.get(name)
-    if value is None:
-        return None
+    return None if value is None else place_said(value, name)
+
+
+def place_said(value: str, name: str) -> At:
+    """A place in a dataset's log in somebody's words: an offset, a time, the id of an event, or a name."""
     if value.isascii() and value.isdigit():
         if len(value) > 18:
             raise InvalidValue(name, "must be an offset of the dataset or a time in ISO 8601")

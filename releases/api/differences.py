@@ -1,4 +1,4 @@
-"""The difference between two places in a dataset's log: releases, offsets, times, events."""
+"""The difference between two sides of a dataset: releases, offsets, times, events, label sets."""
 
 from __future__ import annotations
 
@@ -10,34 +10,36 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.http import StreamingHttpResponse
+from django.urls import reverse
 from rest_framework.request import Request
 
 from labeling.api.answers import answer, encoded
 from labeling.api.cells import cell
 from labeling.api.contract import Reply, documented
-from labeling.api.requests import number_of, place_of
+from labeling.api.requests import number_of
 from labeling.api.schemas.parameters import DATASET_OFFSET, LIMIT, query
 from labeling.api.views import Answer, View
 from labeling.errors import InvalidValue
-from labeling.log import store
-from labeling.models import LabelSet, Sample
-from labeling.queries.labels import names_of
-from labeling.queries.places import as_offset
 from releases import differences
 from releases.api.schemas import DIFFERENCE
+from releases.comparing import summary
+from releases.differences import Totals
+from releases.differences.asking import MOST_COUNTED, compared_sides, wanted_of
+from releases.differences.wanting import CHANGES, KINDS
 
 JSON = dict[str, Any]
 
 FORMATS = ("json", "csv", "ndjson")
 COLUMNS = (
-    "sample", "sample_name", "label_set_name", "what", "id", "change", "field", "before", "after", "iou",
-    "area_before_px", "area_after_px", "events", "people",
+    "sample", "sample_name", "label_set_name", "what", "id", "category_id", "change", "kinds", "field", "before",
+    "after", "iou", "area_before_px", "area_after_px", "words", "events", "people",
 )  # fmt: skip
 
 
 class DifferenceView(View):
-    """What differs between two places in the log of a dataset."""
+    """What differs between two sides of a dataset."""
 
     @documented(
         "dataset_diff",
@@ -45,7 +47,15 @@ class DifferenceView(View):
         {200: Reply(DIFFERENCE, (DATASET_OFFSET,), media=("application/json", "text/csv", "application/x-ndjson"))},
         parameters=(
             query("from", "A release's name, an offset, a time, or an event's id: what is compared.", example="v1"),
-            query("to", "The same, not before it; the newest event unless said.", example="v2"),
+            query("to", "The same; the newest event unless said. An earlier one leads back.", example="v2"),
+            query("from_label_set", "Compares this label set with `to_label_set`; `from` is then the newest event."),
+            query("to_label_set", "The label set that `from_label_set` is compared with."),
+            query("label_set", "Of this label set only.", example="ground-truth"),
+            query("sample", "Of this sample only, by its uuid."),
+            query("change", f"Only what was {', '.join(CHANGES)}.", example="changed"),
+            query("kind", f"Only this kind of change: {', '.join(KINDS)}.", example="geometry"),
+            query("category", "Only objects of this category, by its id.", example="1"),
+            query("author", "Only what this person did, by username.", example="ana"),
             query("after", "The `next` of the page before."),
             LIMIT,
             query("format", "`json` (a page), or all of it as `csv` or `ndjson`.", example="json"),
@@ -53,66 +63,54 @@ class DifferenceView(View):
     )
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """What differs, label by label: objects added, removed and changed, with both values, the overlap of changed
-        outlines, and the events and people behind it. What was done and taken back is no difference."""
+        outlines and pixels, keyframes, splits and merges of tracks, and the events and people behind it. Objects of
+        two label sets are matched by what they were copied from, and else by how far they overlap. What was done and
+        taken back is no difference; a category that is renamed is told once."""
         found = self.dataset(owner, name, "history")
-        head = store.head(found.id)
-        first = self._offset(request, found.id, "from", head)
-        if first is None:
-            raise InvalidValue("from", "is required: a release's name, an offset, a time, or an event's id")
-        last = self._offset(request, found.id, "to", head)
-        last = head if last is None else last
-        if last < first:
-            raise InvalidValue("to", f"must not be before `from`, which is offset {first}")
+        compared = compared_sides(found.id, request.query_params)
+        wanted = wanted_of(compared, request.query_params)
         form = request.query_params.get("format") or "json"
         if form not in FORMATS:
             raise InvalidValue("format", f"must be one of {', '.join(FORMATS)}")
-        headers = {"Dataset-Offset": str(last)}
-        entries = differences.entries(found.id, first, last, after=request.query_params.get("after", ""))
+        one, other = compared.one.offset, compared.other.offset
+        headers = {"Dataset-Offset": str(other)}
+        entries = wanted.of(compared.entries(after=request.query_params.get("after", "")))
         if form != "json":
-            lines = _csv(entries) if form == "csv" else (encoded(entry) + b"\n" for entry in _named(entries))
+            told = differences.named(entries, compared.categories)
+            lines = _csv(told) if form == "csv" else (encoded(entry) + b"\n" for entry in told)
             media = "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson"
-            headers["Content-Disposition"] = f'attachment; filename="{name}-{first}-{last}.{form}"'
+            headers["Content-Disposition"] = f'attachment; filename="{name}-{one}-{other}.{form}"'
             return StreamingHttpResponse(lines, content_type=media, headers=headers)
         limit = number_of(request, "limit", 100, least=1, most=1000)
-        page = list(islice(_named(entries), limit + 1))
+        totals = Totals()
+        counted = totals.of(entries)
+        page = list(islice(counted, limit))
+        more = next(counted, None) is not None
+        for _ in islice(counted, MOST_COUNTED):
+            pass
+        complete = next(counted, None) is None
+        told_totals = totals.as_json() | {"complete": complete}
         return answer(
             {
-                "from": first,
-                "to": last,
-                "entries": page[:limit],
-                "totals": differences.totals(page[:limit]),
-                "next": page[limit - 1]["stream"] if len(page) > limit else None,
+                "from": one,
+                "to": other,
+                "entries": list(differences.named(page, compared.categories)),
+                "totals": told_totals,
+                "words": summary(told_totals),
+                "page": page_address(request, found.id),
+                "next": page[-1]["stream"] if more else None,
             },
             headers=headers,
         )
 
-    def _offset(self, request: Request, dataset: uuid.UUID, name: str, head: int) -> int | None:
-        said = place_of(request, name)
-        if said is None:
-            return None
-        try:
-            return as_offset(dataset, said, head)
-        except InvalidValue as error:
-            raise InvalidValue(name, error.problem) from error
 
-
-def _named(entries: Iterable[JSON]) -> Iterator[JSON]:
-    """With the names of today of samples, label sets and people, looked up a hundred at a time."""
-    found = iter(entries)
-    while batch := list(islice(found, 100)):
-        samples = dict(Sample.objects.filter(id__in=_ids(batch, "sample")).values_list("id", "name"))
-        label_sets = dict(LabelSet.objects.filter(id__in=_ids(batch, "label_set")).values_list("id", "name"))
-        people = names_of({uuid.UUID(person) for entry in batch for person in entry["authors"]})
-        for entry in batch:
-            yield entry | {
-                "sample_name": samples.get(uuid.UUID(entry["sample"])) if entry["sample"] else None,
-                "label_set_name": label_sets.get(uuid.UUID(entry["label_set"])) if entry["label_set"] else None,
-                "people": [people.get(uuid.UUID(person), person) for person in entry["authors"]],
-            }
-
-
-def _ids(batch: list[JSON], key: str) -> set[uuid.UUID]:
-    return {uuid.UUID(entry[key]) for entry in batch if entry[key]}
+def page_address(request: Request, dataset: uuid.UUID) -> str:
+    """The address of the page that shows the same, for people."""
+    said = request.query_params.copy()
+    for name in ("format", "limit", "after"):
+        said.pop(name, None)
+    path = reverse("admin:releases_release_difference", args=[dataset])
+    return f"{settings.PUBLIC_URL}{path}?{said.urlencode()}" if said else f"{settings.PUBLIC_URL}{path}"
 
 
 def _csv(entries: Iterable[JSON]) -> Iterator[bytes]:
@@ -120,7 +118,7 @@ def _csv(entries: Iterable[JSON]) -> Iterator[bytes]:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    for entry in _named(entries):
+    for entry in entries:
         for change in entry["changes"]:
             for row in _rows(entry, change):
                 writer.writerow([_cell(row.get(name)) for name in COLUMNS])
@@ -139,13 +137,14 @@ def _taken(text: io.StringIO) -> bytes:
 def _rows(entry: JSON, change: JSON) -> Iterator[JSON]:
     row = {
         **{name: entry[name] for name in ("sample", "sample_name", "label_set_name")},
-        **{name: change[name] for name in ("what", "id", "change")},
+        **{name: change[name] for name in ("what", "id", "category_id", "change", "words")},
         **change.get("geometry", {}),
-        "events": " ".join(map(str, entry["events"])),
-        "people": " ".join(entry["people"]),
+        "kinds": " ".join(change["kinds"]),
+        "events": " ".join(map(str, change["events"])),
+        "people": " ".join(change["people"]),
     }
     before, after = change["before"] or {}, change["after"] or {}
-    if change["change"] != "changed":
+    if change["change"] != "changed" or not {*before, *after}:
         yield row | {"before": change["before"], "after": change["after"]}
         return
     for name in sorted(before.keys() | after.keys()):

@@ -22,7 +22,8 @@ from labeling.rules import label_state
 from labeling.rules.fold import Place
 from labeling.rules.label_state import LabelState
 from labeling.rules.reversal import pieces_of
-from releases import commands, comparing, differences
+from releases import commands, comparing
+from releases.differences import Comparison, Side, Totals
 from tests.conftest import MakeDataset
 from tests.labeling.api.conftest import Caller
 from tests.support.labels import ANA, DATASET, key
@@ -100,6 +101,10 @@ def test_the_difference_applied_to_the_first_gives_the_second(steps: list, one: 
     assert comparing.compared(first, first) == []
 
 
+def between(dataset: uuid.UUID, first: int, last: int) -> Comparison:
+    return Comparison(dataset, Side(first), Side(last))
+
+
 # --- over a dataset --------------------------------------------------------------------------------------------------
 
 
@@ -132,7 +137,7 @@ def worked(person: Make, dataset: MakeDataset, sample: Make, label: Make, intent
 def test_only_what_is_different_is_told_with_its_events_and_people(worked: Any) -> None:
     head = store.head(worked.id)
     cut = next(event.offset or 0 for event in store.read(worked.id, types=["ReleaseCut"]))
-    found = list(differences.entries(worked.id, cut, head))
+    found = list(between(worked.id, cut, head).entries())
     [label] = [entry for entry in found if entry["label_set"]]
     [moved] = label["changes"]
     assert (moved["id"], moved["change"], list(moved["after"])) == (1, "changed", ["geometry"])
@@ -142,12 +147,15 @@ def test_only_what_is_different_is_told_with_its_events_and_people(worked: Any) 
     assert list(dataset["changes"][0]["after"]) == ["task_attributes"], "a category is renamed once, not per object"
     [sample] = [entry for entry in found if entry["sample"] and not entry["label_set"]]
     assert sample["changes"][0]["after"]["name"] == "b.png"
-    assert differences.totals(found) == {
-        "events": 3 + dataset["event_count"] + 1,
-        "samples": {"added": 1}, "labels": {}, "objects": {"changed": 1}, "fields": {"geometry": 1},
+    totals = Totals()
+    assert list(totals.of(found)) == found
+    assert totals.as_json() == {
+        "entries": 3, "events": 3 + dataset["event_count"] + 1, "people": 1, "same": 0, "samples": {"added": 1},
+        "labels": {"changed": 1}, "objects": {"changed": 1}, "fields": {"geometry": 1}, "categories": {"renamed": 1},
+        "kinds": {"geometry": 1},
     }  # fmt: skip
-    assert list(differences.entries(worked.id, head, head)) == []
-    split = [list(differences.entries(worked.id, cut, head, after=entry["stream"])) for entry in found]
+    assert list(between(worked.id, head, head).entries()) == []
+    split = [list(between(worked.id, cut, head).entries(after=entry["stream"])) for entry in found]
     assert split == [found[place:] for place in range(1, len(found) + 1)]
 
 
@@ -189,8 +197,101 @@ def test_the_whole_is_told_as_lines_too(ask: Callable[..., Any]) -> None:
     ("query", "field"),
     [("", "from"), ("?from=nowhere", "from"), ("?from=1&to=nowhere", "to"),
      (f"?from={uuid.UUID(int=9, version=4)}", "from"),
-     ("?from=v2&to=v1", "to"), ("?from=1&format=xlsx", "format"), ("?from=1&limit=0", "limit")],
+     ("?from=1&format=xlsx", "format"), ("?from=1&limit=0", "limit")],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_by_its_name(ask: Callable[..., Any], query: str, field: str) -> None:
     answer = ask(query)
     assert (answer.status, answer.json["field"]) == (400, field)
+
+
+# --- other sides than two moments -------------------------------------------------------------------------------------
+
+
+def words(answer: Any) -> list[str]:
+    return [change["words"] for entry in answer.json["entries"] for change in entry["changes"]]
+
+
+def test_a_difference_leads_back_where_the_second_side_is_earlier(ask: Callable[..., Any]) -> None:
+    there, back = ask("?from=v1&to=v2").json, ask("?from=v2&to=v1").json
+    assert (back["from"], back["to"]) == (there["to"], there["from"])
+    for ours, theirs in zip(there["entries"], back["entries"], strict=True):
+        assert (ours["events"], ours["people"]) == (theirs["events"], theirs["people"])
+        for one, other in zip(ours["changes"], theirs["changes"], strict=True):
+            assert (one["before"], one["after"]) == (other["after"], other["before"])
+    assert back["totals"]["samples"] == {"removed": 1}
+    assert ask("?from=v1&to=v1").json["entries"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("change=changed&kind=geometry", 1), ("change=added", 1), ("change=removed", 0), ("category=1", 1),
+        ("category=3", 0), ("author=nobody", 0), ("label_set=ground-truth", 1), ("kind=split", 0),
+    ],
+)  # fmt: skip
+def test_filters_leave_out_what_nobody_asked_for(ask: Callable[..., Any], query: str, found: int) -> None:
+    assert len(words(ask(f"?from=v1&to=v2&{query}"))) == found
+
+
+def test_filters_know_people_and_samples(worked: Any, ask: Callable[..., Any]) -> None:
+    assert len(words(ask(f"?from=v1&to=v2&author={worked.owner.username}"))) == 3
+    assert words(ask(f"?from=v1&to=v2&sample={worked.sample}")) == [
+        "vehicle 1: resized from 20 × 25.25 px to 20 × 25 px (IoU 0.33, 500 px²)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("?from=1&change=none", "change"), ("?from=1&kind=none", "kind"), ("?from=1&category=x", "category"),
+        ("?from=1&sample=x", "sample"), ("?from=1&label_set=none", "label_set"), ("?from_label_set=x", "to_label_set"),
+        ("?from_label_set=ground-truth&to_label_set=none", "to_label_set"), ("?to_label_set=x", "from_label_set"),
+    ],
+)  # fmt: skip
+def test_filters_that_name_nothing_are_refused(ask: Callable[..., Any], query: str, field: str) -> None:
+    answer = ask(query)
+    assert (answer.status, answer.json["field"]) == (400, field)
+
+
+def test_two_label_sets_are_compared_at_one_moment(
+    worked: Any, ask: Callable[..., Any], label: Make, intent: Make
+) -> None:
+    datasets.add_label_set(intent=intent(worked.owner), dataset=worked.id, name="model", description="", kind="x")
+    boxes = [(1, [[20, 5], [41, 30]]), (2, [[300, 300], [310, 310]])]
+    annotations = [{"id": n, "category_id": 2, "type": "bbox", "points": points} for n, points in boxes]
+    label(worked.sample, worked.owner, {"annotations": annotations}, label_set="model")
+    found = ask("?from_label_set=ground-truth&to_label_set=model").json
+    assert words(ask("?from_label_set=ground-truth&to_label_set=model")) == [
+        "person 1: resized from 20 × 25 px to 21 × 25 px (IoU 0.95, 500 → 525 px²) and category from vehicle to person;"
+        " found by overlap as 1",
+        "person 2 added, a box of 10 × 10 px",
+    ]
+    [entry] = found["entries"]
+    assert entry["changes"][0]["match"]["by"] == "overlap" and entry["same"] == 0
+    assert len(entry["changes"][0]["events"]) == 2, "the last event of each"
+    back = ask("?from_label_set=model&to_label_set=ground-truth").json["entries"][0]["changes"]
+    assert [change["change"] for change in back] == ["changed", "removed"]
+    paged = ask("?from_label_set=ground-truth&to_label_set=model&limit=1").json
+    assert paged["next"] is None
+    both = ask("?from_label_set=ground-truth&to_label_set=ground-truth").json
+    assert both["entries"] == []
+
+
+def test_releases_are_compared_as_what_they_hold(
+    worked: Any, ask: Callable[..., Any], intent: Make, label: Make
+) -> None:
+    """A release with a filter holds less, one with a category map holds others, and both are told."""
+    commands.cut_release(intent=intent(worked.owner), dataset=worked.id, name="all")
+    choice: JSON = {"filter": {"samples": ["a.png"]}, "category_map": {"merge": {"1": 3}, "rename": {"3": "thing"}}}
+    commands.cut_release(intent=intent(worked.owner), dataset=worked.id, name="some", **choice)
+    found = ask("?from=all&to=some")
+    assert found.json["totals"]["samples"] == {"removed": 1}
+    assert words(found) == [
+        "the dataset: category “vehicle” removed and category “tree” renamed to “thing”",
+        "thing 1: category from vehicle to thing",
+        "the sample removed",
+    ]
+    assert words(ask("?from=some&to=some")) == []
+    nothing: JSON = {"category_map": {"drop": [1]}}
+    commands.cut_release(intent=intent(worked.owner), dataset=worked.id, name="none", **nothing)
+    assert "vehicle 1 removed" in words(ask("?from=all&to=none"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -14,10 +15,10 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
-from labeling.admin import display, places, site, words
+from labeling.admin import display, places, site, tabs, words
 from labeling.admin.datasets import OWNER_NAME, DatasetFilter
 from labeling.admin.fields import Fieldsets, LongTextField, RecordForm, TextField
 from labeling.admin.recorded import RecordedAdmin
@@ -26,6 +27,7 @@ from labeling.errors import InvalidValue
 from labeling.log.event import Intent
 from labeling.models import Dataset
 from releases import commands, events, queries
+from releases.admin import differences
 from releases.formats import registry
 from releases.models import ExportBuild, Release, ReleaseBuild
 from releases.queries import Found
@@ -109,6 +111,7 @@ class ShownReleaseForm(RecordForm):
                     ("Size", display.size(build.size_bytes if build else None)),
                     ("SHA-256", (build.sha256 if build else "") or display.NOTHING),
                     ("Log chain there", (build.chain if build else "") or display.NOTHING),
+                    ("Compare", _comparisons(release)),
                 ],
             },
         )
@@ -158,8 +161,13 @@ class ReleaseAdmin(RecordedAdmin):
         page = self.admin_site.admin_view
         return [
             path("<uuid:release>/export/", page(self.export_view), name="releases_release_export"),
+            path("difference/<uuid:dataset>/", page(self.difference_view), name="releases_release_difference"),
             *super().get_urls(),
         ]
+
+    def difference_view(self, request: HttpRequest, dataset: uuid.UUID) -> HttpResponse:
+        """What differs between two releases, moments or label sets of a dataset."""
+        return differences.view(self, request, dataset)
 
     def export_view(self, request: HttpRequest, release: uuid.UUID) -> HttpResponse:
         """Have the release written in the format that was chosen; the page then says how far it is."""
@@ -229,6 +237,16 @@ class ReleaseAdmin(RecordedAdmin):
         return display.when(obj.created_at)
 
 
+def _comparisons(release: Release) -> SafeString:
+    """Links to what differs from the release before, and to what is there now."""
+    rows = Release.objects.filter(dataset_id=release.dataset_id, withdrawn=False, cut_offset__lt=release.cut_offset)
+    before = rows.order_by("-cut_offset").values_list("name", flat=True).first()
+    page = reverse("admin:releases_release_difference", args=[release.dataset_id])
+    links = [(f"{page}?{urlencode({'from': before, 'to': release.name})}", f"with {before}")] if before else []
+    links.append((f"{page}?{urlencode({'from': release.name})}", "with what is there now"))
+    return format_html_join(mark_safe(" · "), '<a href="{}">{}</a>', links)
+
+
 def _export_row(job: ExportBuild, dataset_name: str, release_name: str) -> JSON:
     said, kind = KINDS[ReleaseBuild.Status(job.status)]
     url = queries.export_url(job, dataset_name, release_name)
@@ -273,6 +291,7 @@ def register(admin_site: AdminSite) -> None:
     """Put the pages of releases on the site, and its events into words."""
     admin_site.register(Release, ReleaseAdmin)
     site.plug("Datasets", "releases.Release")
+    tabs.plug("difference", "Compare", "admin:releases_release_difference", "history")
     words.tell(events.ReleaseCut, "cut the release", "cut {n} releases")
     words.tell(events.ReleaseWithdrawn, "withdrew the release", "withdrew {n} releases")
     places.KINDS["release"] = _place

@@ -1,0 +1,88 @@
+"""One side of a difference: a moment of a dataset as a release or a person reads it."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+
+from labeling.errors import InvalidValue
+from labeling.log import store
+from labeling.queries.places import At, as_offset
+from labeling.rules.dataset_state import DatasetState
+from labeling.rules.label_state import LabelState
+from releases import queries
+from releases.choice import EVERYTHING, Choice
+from sequences.rules.track_state import TABLE
+
+Mapped = dict[int, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """An offset, what of the dataset is held there, and the one label set that is compared, if it is one."""
+
+    offset: int
+    choice: Choice = EVERYTHING
+    label_set: str = ""  #: its id
+    release: str = ""  #: the name of the release that it is
+
+    @property
+    def mapped(self) -> Mapped:
+        """{category: the one that it is read as, None for those that are left out}, by the choice alone."""
+        return self.choice.read_as({})
+
+    def read(self, label: LabelState) -> LabelState:
+        """The label with its categories as the choice reads them."""
+        mapped = self.mapped
+        if not mapped:
+            return label
+        held = {
+            key: item if item["category_id"] not in mapped else item | {"category_id": mapped[item["category_id"]]}
+            for key, item in label.annotations.items()
+            if mapped.get(item["category_id"], 0) is not None
+        }
+        tracks = {
+            key: item if item["category_id"] not in mapped else item | {"category_id": mapped[item["category_id"]]}
+            for key, item in label.parts.get(TABLE, {}).items()
+            if mapped.get(item["category_id"], 0) is not None
+        }
+        classes = [mapped.get(number, number) for number in label.classifications]
+        return replace(
+            label,
+            annotations=held,
+            parts={**label.parts, TABLE: tracks} if label.parts else label.parts,
+            classifications=list(dict.fromkeys(number for number in classes if number is not None)),
+        )
+
+    def read_dataset(self, dataset: DatasetState) -> DatasetState:
+        """The dataset with its categories as the choice reads them."""
+        if not self.choice.category_map:
+            return dataset
+        return replace(dataset, task_attributes=self.choice.task_attributes(dataset.task_attributes))
+
+
+def side_at(dataset: uuid.UUID, said: At, label_set: str = "") -> Side:
+    """The side that a release's name, an offset, a time or an event's id means.
+
+    Raises:
+        InvalidValue: there is none of that name, or no such event.
+    """
+    if isinstance(said, str):
+        release = queries.release_named(dataset, said)
+        if release is not None:
+            state = queries.state_of(release)
+            return Side(state.at_offset, state.choice, label_set, release.name)
+    return Side(as_offset(dataset, said, store.head(dataset)), label_set=label_set)
+
+
+def label_set_named(dataset: DatasetState, name: str, where: str) -> str:
+    """The id of the label set of that name.
+
+    Raises:
+        InvalidValue: there is none; `where` is the field that named it.
+    """
+    found = dataset.label_set(name)
+    if found is None:
+        known = sorted(item.name for item in dataset.label_sets.values() if not item.archived)
+        raise InvalidValue(where, f"must be a label set of the dataset: {', '.join(known[:20])}")
+    return found.id
