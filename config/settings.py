@@ -59,6 +59,10 @@ except BadEmailURL as error:
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", _public.hostname]
 #: Hosts that files are fetched from on a client's word (labeling/fetching.py); without any, nothing is fetched.
 FETCH_HOSTS = [host.strip() for host in os.environ.get("FETCH_HOSTS", "").split(",") if host.strip()]
+#: Hosts inside of our own network that webhooks may be sent to; to hosts of the internet they may in any case.
+WEBHOOK_HOSTS = [host.strip() for host in os.environ.get("WEBHOOK_HOSTS", "").split(",") if host.strip()]
+#: How often a webhook is tried before it is stopped; see labeling.rules.webhook_messages.waits_s.
+WEBHOOK_TRIES = 12
 ALLOWED_HOSTS += [host.strip() for host in os.environ.get("ALLOWED_HOSTS", "").split(",") if host.strip()]
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"

@@ -1,9 +1,10 @@
-"""Files of other hosts, fetched on a client's word: only from hosts that the installation names, and from the internet.
+"""Files of other hosts, fetched on a client's word, and what is sent to them: never inside of our own network.
 
-Who asks us to fetch something may mean a machine that only we can reach. So the host must be on the list of the setting
-FETCH_HOSTS (empty: nothing is fetched); its name is resolved once, every address that it has must be a public one, and
-the connection goes to the very address that was looked at, so that a second answer of a name server changes nothing.
-The same is asked again at every redirect. Bytes, redirects and time are bounded.
+Who asks us to talk to a host may mean a machine that only we can reach. So its name is resolved once, every address that
+it has must be a public one, and the connection goes to the very address that was looked at, so that a second answer of a
+name server changes nothing. Files are fetched only from hosts on the list of the setting FETCH_HOSTS (empty: nothing
+is), and the same is asked again at every redirect. Webhooks are sent to any host of the internet, and inside of the
+network to those of the setting WEBHOOK_HOSTS; no redirect is followed. Bytes, redirects and time are bounded.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
@@ -27,6 +28,10 @@ MOST_BYTES = 32 * 1024 * 1024
 MOST_REDIRECTS = 3
 MOST_S = 15.0
 MOST_URL = 4096
+#: Of sending: how much of an answer is read, and how long connecting and all of it may take.
+MOST_ANSWER_BYTES = 64 * 1024
+SEND_S = 10.0
+SEND_CONNECT_S = 3.0
 _CHUNK = 1 << 16
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -54,7 +59,7 @@ Connect = Callable[[str, int, float], socket.socket]
 
 
 class NotFetched(Exception):
-    """The file was not fetched; the text says why, and repeats nothing of the address."""
+    """The file was not fetched, or nothing was sent; the text says why, and repeats nothing of the address."""
 
 
 def resolved(host: str, port: int) -> list[str]:
@@ -93,37 +98,28 @@ def is_public(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetcher:
-    """Fetches files. `hosts` are names, or names with a port; *.example.org is every host below example.org."""
+class Visitor:
+    """Talks to other hosts. `hosts` are names, or names with a port; *.example.org is every host below example.org."""
 
     hosts: Sequence[str] = ()
     most_bytes: int = MOST_BYTES
     most_s: float = MOST_S
+    connect_s: float = MOST_S
     resolve: Resolve = resolved
     connect: Connect = connected
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
-    def fetch(self, url: str) -> bytes:
-        """The bytes of a file.
+    @contextlib.contextmanager
+    def line(self, url: str, until_s: float) -> Iterator[tuple[http.client.HTTPConnection, str]]:
+        """A connection to the host of an address, and the path to ask it for; it is hung up when the time is over.
 
         Raises:
-            NotFetched: the host is not on the list or not of the internet; too many bytes or redirects, too slow; or
-                the host does not answer as it should.
+            NotFetched: the host may not be talked to, or does not answer as it should.
         """
-        until_s = time.monotonic() + self.most_s
-        for _ in range(MOST_REDIRECTS + 1):
-            answered = self._once(url, until_s)
-            if isinstance(answered, bytes):
-                return answered
-            url = urljoin(url, answered)
-        raise NotFetched(f"its host redirects more than {MOST_REDIRECTS} times")
-
-    def _once(self, url: str, until_s: float) -> bytes | str:
-        """The bytes, or where the host redirects to."""
         scheme, host, port, target = self._allowed(url)
         address = self._address(host, port)
         try:
-            raw = self.connect(address, port, self._left(until_s))
+            raw = self.connect(address, port, min(self._left(until_s), self.connect_s))
         except OSError as error:
             raise NotFetched("its host does not answer") from error
         connection = http.client.HTTPConnection(host, port)
@@ -137,13 +133,87 @@ class Fetcher:
                 secure = self.tls.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False)
                 connection.sock = secure
                 secure.do_handshake()
-            return self._asked(connection, target, until_s)
+            yield connection, target
         except (OSError, http.client.HTTPException, ValueError) as error:
+            if time.monotonic() >= until_s:
+                raise NotFetched(f"its host takes longer than {self.most_s:g} s") from error
             raise NotFetched("its host does not answer as it should") from error
         finally:
             alarm.cancel()
             connection.close()
             raw.close()
+
+    def _left(self, until_s: float) -> float:
+        left = until_s - time.monotonic()
+        if left <= 0:
+            raise NotFetched(f"its host takes longer than {self.most_s:g} s")
+        return left
+
+    def _may(self, host: str, port: int, usual: int) -> bool:
+        """Whether a host may be talked to at all."""
+        return self._is_listed(host, port, usual)
+
+    def _is_listed(self, host: str, port: int, usual: int) -> bool:
+        return any(_matches(known, host, port, usual) for known in self.hosts)
+
+    def _allowed(self, url: str) -> tuple[str, str, int, str]:
+        """(scheme, host, port, path with query) of an address that may be fetched."""
+        if (
+            len(url) > MOST_URL
+            or not url.isascii()
+            or any(sign <= " " or sign == "\x7f" or sign == "\\" for sign in url)
+        ):
+            raise NotFetched("its address is none that is fetched here")
+        try:
+            parts = urlsplit(url)
+            port = parts.port or _PORTS.get(parts.scheme, 0)
+        except ValueError as error:
+            raise NotFetched("its address is none that is fetched here") from error
+        host = (parts.hostname or "").rstrip(".")
+        if parts.scheme not in _PORTS or not host or parts.username is not None or parts.password is not None:
+            raise NotFetched("only addresses of http and https without a user are fetched here")
+        if not self._may(host, port, _PORTS[parts.scheme]):
+            raise NotFetched("this server does not fetch from its host; upload the file, or have the host allowed")
+        target = parts.path or "/"
+        return parts.scheme, host, port, target + (f"?{parts.query}" if parts.query else "")
+
+    def _address(self, host: str, port: int) -> str:
+        """The one address that is connected to; all that the host has must be good."""
+        literal = host.strip("[]")
+        try:
+            ipaddress.ip_address(literal.split("%", 1)[0])
+            addresses: Sequence[str] = [literal]
+        except ValueError:
+            addresses = self.resolve(host, port)
+        if not addresses or not all(self._is_good(address, host, port) for address in addresses):
+            raise NotFetched("its host is not on the internet")
+        return addresses[0]
+
+    def _is_good(self, address: str, host: str, port: int) -> bool:
+        """Whether an address of a host may be connected to."""
+        return is_public(address)
+
+
+class Fetcher(Visitor):
+    """Fetches files."""
+
+    __slots__ = ()
+
+    def fetch(self, url: str) -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            NotFetched: the host is not on the list or not of the internet; too many bytes or redirects, too slow; or
+                the host does not answer as it should.
+        """
+        until_s = time.monotonic() + self.most_s
+        for _ in range(MOST_REDIRECTS + 1):
+            with self.line(url, until_s) as (connection, target):
+                answered = self._asked(connection, target, until_s)
+            if isinstance(answered, bytes):
+                return answered
+            url = urljoin(url, answered)
+        raise NotFetched(f"its host redirects more than {MOST_REDIRECTS} times")
 
     def _asked(self, connection: http.client.HTTPConnection, target: str, until_s: float) -> bytes | str:
         """What a host answers: the bytes, or where it redirects to."""
@@ -178,44 +248,48 @@ class Fetcher:
             raise NotFetched("its host does not send all of it")
         return bytes(found)
 
-    def _left(self, until_s: float) -> float:
-        left = until_s - time.monotonic()
-        if left <= 0:
-            raise NotFetched(f"its host takes longer than {self.most_s:g} s")
-        return left
 
-    def _allowed(self, url: str) -> tuple[str, str, int, str]:
-        """(scheme, host, port, path with query) of an address that may be fetched."""
-        if (
-            len(url) > MOST_URL
-            or not url.isascii()
-            or any(sign <= " " or sign == "\x7f" or sign == "\\" for sign in url)
-        ):
-            raise NotFetched("its address is none that is fetched here")
-        try:
-            parts = urlsplit(url)
-            port = parts.port or _PORTS.get(parts.scheme, 0)
-        except ValueError as error:
-            raise NotFetched("its address is none that is fetched here") from error
-        host = (parts.hostname or "").rstrip(".")
-        if parts.scheme not in _PORTS or not host or parts.username is not None or parts.password is not None:
-            raise NotFetched("only addresses of http and https without a user are fetched here")
-        if not any(_matches(known, host, port, _PORTS[parts.scheme]) for known in self.hosts):
-            raise NotFetched("this server does not fetch from its host; upload the file, or have the host allowed")
-        target = parts.path or "/"
-        return parts.scheme, host, port, target + (f"?{parts.query}" if parts.query else "")
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of sending: the host's status, and how long it took."""
 
-    def _address(self, host: str, port: int) -> str:
-        """The one address that is connected to; all that the host has must be public."""
-        literal = host.strip("[]")
-        try:
-            ipaddress.ip_address(literal.split("%", 1)[0])
-            addresses: Sequence[str] = [literal]
-        except ValueError:
-            addresses = self.resolve(host, port)
-        if not addresses or not all(map(is_public, addresses)):
-            raise NotFetched("its host is not on the internet")
-        return addresses[0]
+    status: int
+    duration_ms: int
+
+
+class Sender(Visitor):
+    """Sends to hosts of the internet, and to those on its list wherever they are; no redirect is followed."""
+
+    __slots__ = ()
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Sent:
+        """Send a body; of the answer no more than `most_bytes` are read, and none of them is kept.
+
+        Raises:
+            NotFetched: the host may not be talked to, is too slow, or does not answer as it should.
+        """
+        began_s = time.monotonic()
+        until_s = began_s + self.most_s
+        with self.line(url, until_s) as (connection, target):
+            connection.request("POST", target, body=body, headers=dict(headers))
+            response = connection.getresponse()
+            left = self.most_bytes
+            while left > 0 and (chunk := response.read1(min(_CHUNK, left))):
+                left -= len(chunk)
+                self._left(until_s)
+            if left > 0 and response.length:
+                raise NotFetched("its host does not send all of its answer")
+            return Sent(response.status, round((time.monotonic() - began_s) * 1000))
+
+    def _may(self, host: str, port: int, usual: int) -> bool:
+        return True
+
+    def _is_good(self, address: str, host: str, port: int) -> bool:
+        return is_public(address) or self._is_inside(host, port)
+
+    def _is_inside(self, host: str, port: int) -> bool:
+        # By its port and not by the scheme: who allows a host of the network says which of its ports.
+        return any(_matches(known, host, port, 443 if port == 443 else 80) for known in self.hosts)
 
 
 def _hang_up(connection: http.client.HTTPConnection) -> None:
@@ -231,6 +305,13 @@ def _matches(known: str, host: str, port: int, usual: int) -> bool:
     if port != (int(wanted) if wanted.isdigit() else usual):
         return False
     return host == name or (name.startswith("*.") and host.endswith(name[1:]) and len(host) > len(name) - 1)
+
+
+def sender() -> Sender:
+    """The sender of this installation."""
+    return Sender(
+        hosts=settings.WEBHOOK_HOSTS, most_bytes=MOST_ANSWER_BYTES, most_s=SEND_S, connect_s=SEND_CONNECT_S
+    )
 
 
 def fetcher() -> Fetcher:
