@@ -12,6 +12,7 @@ import dramatiq
 from labeling import mask_files
 from labeling.commands import activity, checkpoints, logins, security
 from labeling.log import projector
+from labeling.webhooks import turns
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +20,12 @@ logger = logging.getLogger(__name__)
 HEAVY_S = 2.0
 HEAVY_AT_ONCE = 2
 _heavy = threading.BoundedSemaphore(HEAVY_AT_ONCE)
+
+#: The queue of what is told to other programs, and how many of its threads those may hold who take their time.
+WEBHOOKS = "webhooks"
+SLOW_MS = 1000
+SLOW_AT_ONCE = 2
+_slow = threading.BoundedSemaphore(SLOW_AT_ONCE)
 
 _sweeps: list[Callable[[], int]] = []
 
@@ -29,6 +36,7 @@ def catch_up(log: str) -> None:
     projector.catch_up(uuid.UUID(log), heavy=False)
     if projector.behind(uuid.UUID(log), heavy=True):
         catch_up_heavy.send(log)
+    ask_webhooks(uuid.UUID(log))
 
 
 @dramatiq.actor(queue_name="heavy", priority=50, max_retries=3, max_age=3_600_000)
@@ -47,6 +55,53 @@ def catch_up_heavy(log: str) -> None:
         catch_up_heavy.send(log)
 
 
+@dramatiq.actor(queue_name=WEBHOOKS, max_retries=0, max_age=3_600_000)
+def deliver(webhook: str, log: str) -> None:
+    """Tell a webhook what it was not told of a log yet; a turn at a time, so that others have theirs.
+
+    In a queue of its own, with threads of its own (config.worker): whoever is told may take its time. One who does, or
+    who failed, gets a turn only while some threads are left for those who do not.
+    """
+    turn = turns.begin(uuid.UUID(webhook), uuid.UUID(log))
+    if turn is None:
+        return
+    is_slow = turn.failures > 0 or (turn.last_ms or 0) > SLOW_MS
+    if is_slow and not _slow.acquire(blocking=False):
+        turns.give_back(turn)
+        return  # the sweeper asks again
+    try:
+        goes_on = turns.run(turn)
+    finally:
+        if is_slow:
+            _slow.release()
+    if goes_on:
+        deliver.send(webhook, log)
+
+
+@dramatiq.actor(queue_name=WEBHOOKS, max_retries=0, max_age=3_600_000)
+def send_pings(webhook: str) -> None:
+    """Send the pings of a webhook that wait. Nobody knows how long its host takes."""
+    if not _slow.acquire(blocking=False):
+        return  # the sweeper asks again
+    try:
+        turns.send_pings(uuid.UUID(webhook))
+    finally:
+        _slow.release()
+
+
+def ask_ping(webhook: uuid.UUID) -> None:
+    """Have the pings of a webhook sent soon."""
+    send_pings.send(str(webhook))
+
+
+def ask_webhooks(log: uuid.UUID | None = None) -> int:
+    """Have told what is to be told, of one log or of all; returns how many webhooks that are."""
+    found = turns.due(log)
+    for webhook, its_log in found:
+        deliver.send(str(webhook), str(its_log))
+    return len(found)
+
+
 def register_sweep(function: Callable[[], int]) -> None:
     """Have an upper app's sweep run with ours; it returns how many things it found."""
     _sweeps.append(function)
@@ -56,8 +111,8 @@ def sweep() -> int:
     """Send a hint for every dataset whose log is past a checkpoint, and let the other apps do the same for their jobs.
 
     So what got lost between commit and queue is found. Also tells what the security log counted in minutes that are
-    over, forgets old logins that failed, closes days of people's work, and now and then signs checkpoints of the logs
-    and removes files of masks that nobody needs. Returns how many things there were to do.
+    over, forgets old logins that failed, has webhooks told, closes days of people's work, and now and then signs
+    checkpoints of the logs and removes files of masks that nobody needs. Returns how many things there were to do.
     """
     logs, heavy = projector.behind(heavy=False), projector.behind(heavy=True)
     for log in logs:
@@ -67,6 +122,9 @@ def sweep() -> int:
             catch_up_heavy.send(str(log))
     checkpoints.sign_now_and_then()
     logins.forget_old()
+    for webhook in turns.pings():
+        ask_ping(webhook)
+    turns.forget_old_now_and_then()
     mask_files.sweep_now_and_then()
-    ours = len(logs) + len(heavy) + security.tell_tallies() + activity.close_old()
+    ours = len(logs) + len(heavy) + ask_webhooks() + security.tell_tallies() + activity.close_old()
     return ours + sum(function() for function in _sweeps)

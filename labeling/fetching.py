@@ -1,10 +1,10 @@
 """Files of other hosts, fetched on a client's word, and what is sent to them: never inside of our own network.
 
-Who asks us to talk to a host may mean a machine that only we can reach. So its name is resolved once, every address that
-it has must be a public one, and the connection goes to the very address that was looked at, so that a second answer of a
-name server changes nothing. Files are fetched only from hosts on the list of the setting FETCH_HOSTS (empty: nothing
-is), and the same is asked again at every redirect. Webhooks are sent to any host of the internet, and inside of the
-network to those of the setting WEBHOOK_HOSTS; no redirect is followed. Bytes, redirects and time are bounded.
+Who asks us to talk to a host may mean a machine that only we can reach. So its name is resolved once, every address
+that it has must be a public one, and the connection goes to the very address that was looked at, so that a second
+answer of a name server changes nothing. Files are fetched only from hosts on the list of the setting FETCH_HOSTS
+(empty: nothing is), and the same is asked again at every redirect. Webhooks are sent to any host of the internet, and
+inside of the network to those of the setting WEBHOOK_HOSTS; no redirect is followed. Bytes and time are bounded.
 """
 
 from __future__ import annotations
@@ -134,6 +134,7 @@ class Visitor:
                 connection.sock = secure
                 secure.do_handshake()
             yield connection, target
+            self._left(until_s)  # who is hung up on within a header seems to have ended it
         except (OSError, http.client.HTTPException, ValueError) as error:
             if time.monotonic() >= until_s:
                 raise NotFetched(f"its host takes longer than {self.most_s:g} s") from error
@@ -309,9 +310,7 @@ def _matches(known: str, host: str, port: int, usual: int) -> bool:
 
 def sender() -> Sender:
     """The sender of this installation."""
-    return Sender(
-        hosts=settings.WEBHOOK_HOSTS, most_bytes=MOST_ANSWER_BYTES, most_s=SEND_S, connect_s=SEND_CONNECT_S
-    )
+    return Sender(hosts=settings.WEBHOOK_HOSTS, most_bytes=MOST_ANSWER_BYTES, most_s=SEND_S, connect_s=SEND_CONNECT_S)
 
 
 def fetcher() -> Fetcher:

@@ -15,12 +15,14 @@ class ReleasesConfig(AppConfig):
         from labeling.log import projector, verify
         from labeling.queries import places
         from labeling.rules import reasons
-        from releases import actors, checks, events, projectors, queries
+        from labeling.webhooks import payloads
+        from releases import actors, checks, events, projectors, queries, webhooks
 
         for kind in projectors.STREAM_KINDS:
             projector.register_kind(kind)
         labeling.actors.register_sweep(actors.sweep)
         verify.register_anchors(checks.anchors)
         verify.register_check(checks.findings)
+        payloads.register("release", webhooks.release)
         places.register(queries.offset_named)
         reasons.plug(events.ReleaseWithdrawn, "withdraw")

@@ -188,6 +188,13 @@ tell(e.IssueResolved, "set an issue to", "changed {n} issues", lambda data: str(
 
 tell(e.IssueAnchorSet, "moved an issue", "moved {n} issues")
 tell(e.IssueArchived, "deleted an issue", "deleted {n} issues")
+tell(e.WebhookAdded, "added a webhook", "added {n} webhooks")
+tell(e.WebhookChanged, "changed a webhook", "changed webhooks {n} times")
+tell(e.WebhookPaused, "paused a webhook", "paused webhooks {n} times")
+tell(e.WebhookResumed, "let a webhook go on", "let webhooks go on {n} times")
+tell(e.WebhookSecretChanged, "changed a webhook's secret", "changed webhooks' secrets {n} times")
+tell(e.WebhookRedelivered, "had a webhook told again", "had webhooks told again {n} times")
+tell(e.WebhookRemoved, "removed a webhook", "removed {n} webhooks")
 tell(e.ActivityClosed, "closed the work of a day", "closed the work of {n} days")
 
 tell(e.OrganizationMemberAdded, "added a member of the organisation", "added {n} members of the organisation")

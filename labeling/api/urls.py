@@ -28,6 +28,7 @@ from labeling.api import (
     shapes,
     signing_keys,
     undo,
+    webhooks,
     work_units,
 )
 
@@ -39,6 +40,12 @@ def both(route: str, view: Any, name: str) -> URLPattern:
     """A route whose `<word>` stands for one path segment, with an optional last slash."""
     pattern = "".join(SEGMENT.format(part[1:-1]) if part.startswith("<") else part for part in _split(route))
     return re_path(rf"^{pattern}/?$", view.as_view(), name=name)
+
+
+def _words(below: str) -> list[str]:
+    """What an address below webhooks is called."""
+    one, _, what = below.partition("/")
+    return ["webhook" if one else "webhooks", what]
 
 
 def _split(route: str) -> list[str]:
@@ -88,6 +95,11 @@ urlpatterns = [
     both("datasets/<owner>/<name>/samples_bulk", samples.SampleBulkView, "samples-bulk"),
     both("datasets/<owner>/<name>/shapes", shapes.ShapesView, "shapes"),
     both("datasets/<owner>/<name>/workunits", work_units.WorkUnitsView, "work-units"),
+    *(
+        both(f"{route}/{below}".rstrip("/"), view, "-".join(filter(None, (name, *_words(below)))))
+        for route, name, views in webhooks.PLACES
+        for below, view in views.items()
+    ),
     both("activity", reports.ActivityView, "activity"),
     both("issues/<issue>", issues.IssueView, "issue"),
     both("issues/<issue>/comments", issues.IssueCommentsView, "issue-comments"),

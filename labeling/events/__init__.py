@@ -127,6 +127,16 @@ from labeling.events.security import (
     LoginFailed,
     LoginSucceeded,
 )
+from labeling.events.webhooks import (
+    WEBHOOK_EVENTS,
+    WebhookAdded,
+    WebhookChanged,
+    WebhookPaused,
+    WebhookRedelivered,
+    WebhookRemoved,
+    WebhookResumed,
+    WebhookSecretChanged,
+)
 from labeling.log.event import vocabulary
 
 __all__ = [
@@ -142,6 +152,7 @@ __all__ = [
     "SAMPLE_EVENTS",
     "SECURITY_EVENTS",
     "SIGNING_KEY_EVENTS",
+    "WEBHOOK_EVENTS",
     "ActivityClosed",
     "AnnotationAdded",
     "AnnotationAttributesCleared",
@@ -240,6 +251,13 @@ __all__ = [
     "SkeletonDefined",
     "TaskAttributesChanged",
     "TaskAttributesSet",
+    "WebhookAdded",
+    "WebhookChanged",
+    "WebhookPaused",
+    "WebhookRedelivered",
+    "WebhookRemoved",
+    "WebhookResumed",
+    "WebhookSecretChanged",
 ]
 
 vocabulary.add(
@@ -252,5 +270,6 @@ vocabulary.add(
         *ACTIVITY_EVENTS,
         *INSTALLATION_EVENTS,
         *SECURITY_EVENTS,
+        *WEBHOOK_EVENTS,
     )
 )

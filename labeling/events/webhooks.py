@@ -1,8 +1,8 @@
-"""What happened to webhooks: subscriptions of other programs to a dataset's log, in it; to those of an organisation or of
-the whole installation, in the log of the installation.
+"""What happened to webhooks: subscriptions of other programs to a dataset's log, in it; to those of an organisation or
+of the whole installation, in the log of the installation.
 
-The secret that deliveries are signed with is in no log: it follows from the installation's secret key, the webhook and a
-number that is counted up with every change of it. The address is encrypted, because it may say a secret itself.
+The secret that deliveries are signed with is in no log: it follows from the installation's secret key, the webhook and
+a number that is counted up with every change of it. The address is encrypted, because it may say a secret itself.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from labeling.rules import (
     organization_state,
     sample_state,
     signing_keys,
+    webhook_state,
     work_units,
 )
 from labeling.rules.dataset_state import DatasetState
@@ -32,6 +33,7 @@ from labeling.rules.label_state import LabelState
 from labeling.rules.organization_state import OrganizationState
 from labeling.rules.sample_state import SampleState
 from labeling.rules.signing_keys import SigningKeyState
+from labeling.rules.webhook_state import WebhookState
 from labeling.rules.work_units import Work
 
 
@@ -67,6 +69,10 @@ def signing_key_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
     return signing_keys.rows(signing_keys.fold(SigningKeyState(log, stream), events))
 
 
+def webhook_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
+    return webhook_state.rows(webhook_state.fold(WebhookState(log, stream), events))
+
+
 def no_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
     """Accounts are tables of their own, because names and hashes are not in the log. What is kept of people at work,
     logins, denials and downloads is only the log."""
@@ -83,6 +89,7 @@ STREAM_KINDS = (
     StreamKind("asset", {"labeling_datasetasset": "dataset_id"}, asset_rows),
     StreamKind("label", {"labeling_label": "dataset_id", "labeling_annotation": "dataset_id"}, label_rows),
     StreamKind("issue", {"labeling_issue": "dataset_id", "labeling_issuecomment": "dataset_id"}, issue_rows),
+    StreamKind("webhook", {"labeling_webhook": "log"}, webhook_rows),
     StreamKind("activity", {}, no_rows),
     StreamKind("person", {}, no_rows),
     StreamKind("organization", {"labeling_organizationmember": "log"}, organization_rows),

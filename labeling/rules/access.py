@@ -44,6 +44,7 @@ ACTIONS = {
     "members-admin": Action(ADMINS, "Making or unmaking an admin"),
     "change": Action(ADMINS, "Changing the dataset, its samples, categories or label sets"),
     "clone": Action(ADMINS, "Cloning the dataset"),  # and everybody, where the dataset is public
+    "webhooks": Action(ADMINS, "Seeing and changing webhooks"),
     "release": Action(ADMINS, "Cutting and withdrawing releases"),
     "delete": Action(ADMINS, "Deleting the dataset"),
 }

@@ -20,14 +20,17 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import connection
 
-from labeling.commands import labels
+from labeling.commands import labels, webhooks
+from labeling.commands.webhooks import Where
 from labeling.log import beside, projector, rebuild, store
-from labeling.models import Contribution, Label
+from labeling.models import Contribution, Label, WebhookCursor
 from labeling.projectors import Contributions
+from labeling.webhooks import turns
 from releases import builds, commands, files
 from releases.models import ReleaseBuild
 from sequences.models import TrackFrames
 from sequences.projectors import Frames
+from tests.support.receivers import receiving
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -201,3 +204,31 @@ def test_a_rebuild_that_is_killed_leaves_the_live_rows_and_the_next_goes_on(
         assert done.resumed > 0
     assert done.events == store.head(made) and done.changed >= 1
     assert rebuild.differences(made) == {} and not beside.unfinished(made)
+
+
+def test_a_worker_that_dies_before_it_knows_that_a_webhook_was_told_has_it_told_again_with_the_same_id(
+    streets: tuple[Any, uuid.UUID], intent: Make, sample: Make, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, street = streets
+    with receiving() as receiver:
+        settings.WEBHOOK_HOSTS = [receiver.host]
+        monkeypatch.setenv("WEBHOOK_HOSTS", receiver.host)
+        made = webhooks.add_webhook(intent=intent(ana), where=Where(street), fields={"url": receiver.url})
+        names = [f"{number}.png" for number in range(4)]
+        for name in names:
+            sample(street, ana, name=name)
+        one = f"uuid.UUID({str(made)!r}), uuid.UUID({str(street)!r})"
+        work = (
+            f"from labeling.webhooks import turns; turns.due({one.partition(', ')[2]}); turns.run(turns.begin({one}))"
+        )
+        for before in (True, False, True):
+            killed_at("labeling.webhooks.turns._taken", work, before=before)
+            assert turns.begin(made, street) is None  # the dead one's lease lasts for a while
+            WebhookCursor.objects.filter(webhook_id=made).update(leased_until="2000-01-01T00:00Z")
+        last = turns.begin(made, street)
+        assert last is not None
+        turns.run(last)
+        told = [got.json["object"]["name"] for got in receiver.taken]
+        assert told == ["0.png", "0.png", "1.png", "1.png", "2.png", "3.png"]
+        assert len({got.id for got in receiver.taken}) == len(names)
+        webhooks.remove_webhook(intent=intent(ana), where=Where(street), webhook=made)

@@ -27,6 +27,11 @@ PATH: dict[str, tuple[JSON, Any]] = {
     "sample": (said(UUID, "The uuid of a sample."), "7c1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10"),
     "issue": (said(UUID, "The uuid of an issue."), "5d0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a11"),
     "key": (said(UUID, "The uuid of an API key (not the key)."), "1e0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a12"),
+    "webhook": (said(UUID, "The uuid of a webhook."), "3e0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a14"),
+    "installation_webhook": (
+        said(UUID, "The uuid of a webhook of all datasets."),
+        "4e0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a15",
+    ),
     "asset": (said(UUID, "The uuid of a planned file."), "2f0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a13"),
 }
 

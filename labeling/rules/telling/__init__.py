@@ -12,6 +12,7 @@ from labeling.rules.telling import (  # noqa: F401 - which tell the words for ou
     labels,
     people,
     samples,
+    webhooks,
 )
 from labeling.rules.telling.changes import changes_of
 from labeling.rules.telling.labels import differing

@@ -19,7 +19,8 @@ from django.db import transaction
 from pytest_django import DjangoDbBlocker
 
 from labeling.api.document import addresses, document, endpoints
-from labeling.commands import assets, datasets, issues, labels, organizations, people, samples
+from labeling.commands import assets, datasets, issues, labels, organizations, people, samples, webhooks
+from labeling.commands.webhooks import Where
 from labeling.log import store
 from labeling.log.event import SECURITY, Intent
 from labeling.models import ApiKey, Person
@@ -65,6 +66,7 @@ def verb(name: str, **more: Any) -> JSON:
 
 
 LABELER, MONA = {"username": "labeler"}, {"username": "mona"}
+FIRMS, OF_ALL = {"webhook": "{firms_webhook}"}, {"installation_webhook": "{webhook_of_all}"}
 # (operation, what differs): the row.
 ROWS: dict[tuple[str, str], Row] = {
     # --- open to everybody
@@ -211,6 +213,34 @@ ROWS: dict[tuple[str, str], Row] = {
             "objects_to_interpolate": [1],
         }
     ),
+    # --- webhooks
+    ("webhooks", ""): Row(),
+    ("webhook_add", ""): Row({"url": "https://hooks.example.org/x"}),
+    ("webhook_read", ""): Row(),
+    ("webhook_change", ""): Row({"paused": True}),
+    ("webhook_remove", ""): Row(),
+    ("webhook_secret", ""): Row(),
+    ("webhook_ping", ""): Row(),
+    ("webhook_redeliver", ""): Row(query="from=1"),
+    ("webhook_deliveries", ""): Row(),
+    ("organization_webhooks", ""): Row(),
+    ("organization_webhook_add", ""): Row({"url": "https://hooks.example.org/x"}),
+    ("organization_webhook_read", ""): Row(at=FIRMS),
+    ("organization_webhook_change", ""): Row({"paused": True}, at=FIRMS),
+    ("organization_webhook_remove", ""): Row(at=FIRMS),
+    ("organization_webhook_secret", ""): Row(at=FIRMS),
+    ("organization_webhook_ping", ""): Row(at=FIRMS),
+    ("organization_webhook_redeliver", ""): Row(query="from=1&dataset=firm/fleet", at=FIRMS),
+    ("organization_webhook_deliveries", ""): Row(at=FIRMS),
+    ("installation_webhooks", ""): Row(),
+    ("installation_webhook_add", ""): Row({"url": "https://hooks.example.org/x"}),
+    ("installation_webhook_read", ""): Row(at=OF_ALL),
+    ("installation_webhook_change", ""): Row({"paused": True}, at=OF_ALL),
+    ("installation_webhook_remove", ""): Row(at=OF_ALL),
+    ("installation_webhook_secret", ""): Row(at=OF_ALL),
+    ("installation_webhook_ping", ""): Row(at=OF_ALL),
+    ("installation_webhook_redeliver", ""): Row(query="from=1&dataset=firm/fleet", at=OF_ALL),
+    ("installation_webhook_deliveries", ""): Row(at=OF_ALL),
     # --- issues, raised by olga
     ("issues", ""): Row(),
     ("issues", "at"): Row(query="at=99", action="history"),
@@ -297,12 +327,24 @@ class World:
         firm = organizations.found_organization(intent=by, username="firm")
         for name, role in (("bodo", "administrator"), ("mona", "member")):
             organizations.add_organization_member(intent=by, organization=firm.id, person=self.people[name], role=role)
+        bodo = self.people["bodo"]
+        datasets.create_dataset(
+            intent=Intent(author=bodo.id),
+            owner=firm.id,
+            name="fleet",
+            task_type="vector",
+            task_attributes=None,
+            changes={},
+        )
+        hook: JSON = {"url": "https://hooks.example.org/x"}
         self.assets = {
             name: assets.plan_asset(owner=person.id, filename="a.png").id for name, person in self.people.items()
         }
         self.common = {
             "olgas_key": str(olgas_key.id), "olgas_asset": str(self.assets["olga"]), "owner": "olga",
             "username": "olga", "organization": "firm", "label_set": "ground-truth", "release": "v1",
+            "firms_webhook": str(webhooks.add_webhook(intent=by, where=Where(organization=firm.id), fields=hook)),
+            "webhook_of_all": str(webhooks.add_webhook(intent=people.operator("test"), where=Where(), fields=hook)),
         }  # fmt: skip
         self.names = {
             public: self._dataset(f"permissions-{'public' if public else 'private'}", public)
@@ -326,7 +368,9 @@ class World:
         )
         issue = issues.open_issue(intent=olga, sample=sample, fields={"description": "x"})
         builds.build(cut_release(intent=olga, dataset=made, name="v1"))
-        return {"id": made, "name": name, "sample": str(sample), "issue": str(issue)}
+        hook = {"url": "https://hooks.example.org/x"}
+        webhook = webhooks.add_webhook(intent=Intent(author=olga.author), where=Where(made), fields=hook)
+        return {"id": made, "name": name, "sample": str(sample), "issue": str(issue), "webhook": str(webhook)}
 
     def ask(self, case: tuple[str, str], caller: str, scope: str, *, public: bool) -> Answer:
         """Make the request, and take back what it did."""
@@ -405,6 +449,8 @@ ORGANIZATION: list[tuple[str, str, Any, str]] = [
     ("PATCH", "/organizations/firm/members/mona/", {"role": "administrator"}, "administrator"),
     ("DELETE", "/organizations/firm/members/mona/", None, "administrator"),
     ("DELETE", "/organizations/firm/members/{caller}/", None, "member"),
+    ("GET", "/organizations/firm/webhooks/", None, "administrator"),
+    ("POST", "/organizations/firm/webhooks/", {"url": "https://hooks.example.org/x"}, "administrator"),
     ("POST", "/organizations/firm/datasets/", {"name": "new", "task_type": "vector"}, "member"),
     ("POST", "/datasets/olga/permissions-public/clone/", {"name": "copy", "owner": "firm"}, "member"),
 ]
