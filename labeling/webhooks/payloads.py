@@ -93,7 +93,7 @@ class Scene:
             setattr(row, name, getattr(state, name))
         row.settings, row.task_attributes, row.cloned_from = state.settings, state.task_attributes, state.cloned_from
         owner = Person.objects.filter(id=row.owner_id).first() or Person(id=row.owner_id, username=str(row.owner_id))
-        return Seen(dataset=row, owner=owner, role=None)
+        return Seen(dataset=row, owner=owner, role=None, head=self.offset)
 
 
 Maker = Callable[[Scene], JSON | None]

@@ -32,7 +32,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from labeling.api.document import endpoints
-from labeling.commands import assets, datasets, issues, labels, organizations, people, samples
+from labeling.commands import assets, datasets, issues, labels, organizations, people, samples, webhooks
+from labeling.commands.webhooks import Where
 from labeling.log.event import Intent
 from releases.commands import cut_release
 from tests.support.installation import is_full
@@ -95,7 +96,12 @@ class World:
             "owner": "olga", "name": "cars", "username": "ben", "organization": "firm", "label_set": "ground-truth",
             "sample": str(sample), "issue": str(issue), "key": str(spare.id), "asset": str(asset.id), "release": "v1",
             "token": asset.token, "filename": asset.filename,
+            "webhook": str(self._webhook(Where(self.dataset))), "installation_webhook": str(self._webhook(Where())),
         }  # fmt: skip
+
+    def _webhook(self, where: Where) -> Any:
+        hook = {"url": "https://hooks.example.org/x"}
+        return webhooks.add_webhook(intent=Intent(author=self.olga.id), where=where, fields=hook)
 
     @property
     def headers(self) -> JSON:

@@ -31,6 +31,7 @@ members         . . . . x x
 members-admin   . . . . . x
 change          . . . . . x
 clone           . . . . . x
+webhooks        . . . . . x
 release         . . . . . x
 delete          . . . . . x
 """
