@@ -41,9 +41,11 @@ class Admin(SimpleAdminConfig):
         from django.contrib import admin
 
         import releases.admin
+        import releases.imports_admin
         import sequences.admin
         from labeling.admin import panels, registration
 
         registration.register(admin.site)
         releases.admin.register(admin.site)
+        releases.imports_admin.register(admin.site)
         panels.register(sequences.admin.show_tracks)

@@ -8,6 +8,7 @@ import uuid
 import dramatiq
 
 from releases import builds, exports
+from releases.imports import jobs
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,26 @@ def build_export(export: str) -> None:
     exports.build(uuid.UUID(export))
 
 
+@dramatiq.actor(
+    max_retries=2 * builds.MOST_TRIES,
+    min_backoff=1_000,
+    max_backoff=60_000,
+    time_limit=TIME_LIMIT_MS,
+    notify_shutdown=True,
+)
+def run_import(job: str) -> None:
+    """Do the job of an import, or of taking one back."""
+    jobs.run(uuid.UUID(job))
+
+
+def send_import(job: uuid.UUID) -> None:
+    """Ask for the job of an import. No failure reaches the caller: the sweeper finds what was not asked for."""
+    try:
+        run_import.send(str(job))
+    except Exception:
+        logger.warning("the queue took no message for import %s; the sweeper will find it", job, exc_info=True)
+
+
 def send_export(export: uuid.UUID) -> None:
     """Ask for an export. No failure reaches the caller: the sweeper finds what was not asked for."""
     try:
@@ -67,4 +88,7 @@ def sweep() -> int:
         exports.forget(release)
     for export in unmade:
         build_export.send(str(export))
-    return len(gone) + len(waiting) + len(unwanted) + len(unmade)
+    unimported = jobs.claim_waiting()
+    for job in unimported:
+        run_import.send(str(job))
+    return len(gone) + len(waiting) + len(unwanted) + len(unmade) + len(unimported)

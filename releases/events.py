@@ -34,6 +34,41 @@ class ReleaseWithdrawn(Fact, frozen=True):
     """A release was taken back: its name is free; what it froze can still be read from the log."""
 
 
+class ImportStarted(Fact, frozen=True):
+    """A file was given to be imported; the events of what it brought have `import_id` as their correlation.
+
+    `source`: {asset, filename, sha256, size_bytes}. `wish`: format, options, label_set, mode …; see imports.wish.
+    """
+
+    import_id: str
+    source: JSON
+    wish: JSON
+    format_version: int
+
+
+class ImportResumed(Fact, frozen=True):
+    """An import that had ended too early went on."""
+
+
+class ImportFinished(Fact, frozen=True):
+    """An import ended: succeeded, failed (for a reason) or canceled. What it did until then stays.
+
+    `counts`: samples and annotations that were added, labels that were changed …; see imports.counts.
+    """
+
+    state: str
+    counts: JSON = {}
+    reason: str = ""
+
+
+class ImportUndone(Fact, frozen=True):
+    """What an import had brought was taken back; the events in front of it, of the same correlation, say what."""
+
+    counts: JSON = {}
+
+
 RELEASE_EVENTS = (ReleaseCut, ReleaseWithdrawn)
+IMPORT_EVENTS = (ImportStarted, ImportResumed, ImportFinished, ImportUndone)
 
 vocabulary.add(RELEASE_EVENTS)
+vocabulary.add(IMPORT_EVENTS)

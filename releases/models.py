@@ -112,3 +112,88 @@ class ExportBuild(models.Model):
 
     def __str__(self) -> str:
         return f"{self.format} of {self.release_id}: {self.status}"
+
+
+class Import(Projected):
+    """A file that was imported. Projected from its stream, so nobody calls `.save()` on it."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    version = models.BigIntegerField()
+    state = models.TextField()
+    reason = models.TextField()
+    format = models.TextField()
+    source = StoredJSON()
+    wish = StoredJSON()
+    counts = StoredJSON()
+    started_by = models.UUIDField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.format}: {self.state}"
+
+
+class ImportJob(models.Model):
+    """An import on its way (or the dry run of one, or the undoing of one): how far it is, and what was found.
+
+    Not a projection: a queued job. What it did to the dataset is in the log, and a job that is begun again finds there
+    which chunks are done. A dry run leaves nothing but this row.
+    """
+
+    class Status(models.TextChoices):
+        """What there is to say of a job; those of releases, and one more."""
+
+        PENDING = "PENDING"
+        SUCCEEDED = "SUCCEEDED"
+        FAILED = "FAILED"
+        CANCELED = "CANCELED"
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    dataset_id = models.UUIDField(db_index=True)
+    undoes = models.UUIDField(null=True)  #: the import that it takes back
+    wish = models.JSONField()
+    source = models.JSONField(default=dict)
+    intent = models.JSONField()  #: author_kind, tool, reason (encrypted) of who asked
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
+    is_begun = models.BooleanField(default=False)
+    cancel = models.BooleanField(default=False)
+    error = models.TextField(blank=True)
+    counts = models.JSONField(default=dict)
+    samples_done = models.BigIntegerField(default=0)
+    samples_total = models.BigIntegerField(null=True)
+    errors_count = models.BigIntegerField(default=0)
+    notes_count = models.BigIntegerField(default=0)
+    tries = models.IntegerField(default=0)
+    created_by = models.UUIDField()
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["updated_at"], condition=models.Q(status="PENDING"), name="release_import_pending")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.wish.get('format', 'undo')}: {self.status}"
+
+    @property
+    def dry_run(self) -> bool:
+        return bool(self.wish.get("dry_run"))
+
+
+class ImportFinding(models.Model):
+    """Something in a file that could not be imported, or not whole. Goes with its job, and is no projection."""
+
+    id = models.BigAutoField(primary_key=True)
+    job = models.ForeignKey(ImportJob, on_delete=models.CASCADE, db_constraint=False)
+    number = models.BigIntegerField()
+    where = models.TextField()
+    message = models.TextField()
+    level = models.CharField(max_length=8)
+
+    class Meta:
+        indexes = [models.Index(fields=["job", "number"], name="release_import_finding")]
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"

@@ -46,10 +46,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The body of a request."""
+    """The body of a request; `form` is what may come as a form in its place."""
 
     schema: JSON
     media: str = "application/json"
+    form: JSON | None = None
 
     @property
     def is_required(self) -> bool:

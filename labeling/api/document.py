@@ -175,6 +175,8 @@ def _operation(item: Endpoint, everything: list[Endpoint]) -> JSON:
     if said.body is not None:
         body = said.body
         content = {body.media: {"schema": body.schema, "example": example_of(body.schema)}}
+        if body.form is not None:
+            content["multipart/form-data"] = {"schema": body.form, "example": example_of(body.form)}
         found["requestBody"] = {"required": body.is_required, "content": content}
     if said.action == "open":
         found["security"] = []

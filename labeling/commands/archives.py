@@ -59,20 +59,28 @@ class Member:
 
 
 class Archive:
-    """An open archive of `file`, which can be sought.
+    """An open archive of `file`, which can be sought; of members and bytes that its reader takes, or fewer.
 
     Raises:
         BadArchive: it is damaged, or holds too much.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(
+        self,
+        file: IO[bytes],
+        *,
+        most_members: int | None = None,
+        most_bytes: int | None = None,
+        free_bytes: int | None = None,
+    ) -> None:
         size = file.seek(0, os.SEEK_END)
-        _measure(file, size)
+        self._most_bytes = most_bytes or MOST_BYTES
+        _measure(file, size, most_members or MOST_MEMBERS)
         try:
             self._zip = zipfile.ZipFile(file)
         except Exception as error:  # as below
             raise BadArchive("this ZIP archive is damaged") from error
-        self._left = FREE_BYTES + MOST_TIMES * size
+        self._left = (free_bytes or FREE_BYTES) + MOST_TIMES * size
         self.members = list(self._listed())
 
     def _listed(self) -> Iterator[Member]:
@@ -82,7 +90,8 @@ class Archive:
             last = name.rpartition("/")[2].lower()
             if info.is_dir() or name.startswith(LITTER) or last in LITTER_NAMES:
                 continue
-            problem = _problem(info, name) or ("this name is in the archive twice" if name in seen else "")
+            problem = _problem(info, name, self._most_bytes)
+            problem = problem or ("this name is in the archive twice" if name in seen else "")
             seen.add(name)
             yield Member(name, problem, info)
 
@@ -96,8 +105,8 @@ class Archive:
         for chunk in self._chunks(member):
             size += len(chunk)
             self._left -= len(chunk)
-            if size > MOST_BYTES:
-                raise BadMember("larger than 100 MB")
+            if size > self._most_bytes:
+                raise BadMember(_too_large(self._most_bytes))
             if self._left < 0:
                 raise BadMember("the archive unpacks to far more than it is; send the rest in another one")
             into.write(chunk)
@@ -120,7 +129,11 @@ def is_archive(file: IO[bytes], name: str) -> bool:
     return name.lower().endswith(".zip") or start in (b"PK\x03\x04", END)
 
 
-def _problem(info: zipfile.ZipInfo, name: str) -> str:
+def _too_large(most_bytes: int) -> str:
+    return f"larger than {max(100, most_bytes >> 20)} MB"
+
+
+def _problem(info: zipfile.ZipInfo, name: str, most_bytes: int) -> str:
     """Why a member is not read at all."""
     parts = name.split("/")
     if "\0" in info.orig_filename or not name.isprintable():
@@ -133,12 +146,12 @@ def _problem(info: zipfile.ZipInfo, name: str) -> str:
         return "encrypted; pack it without a password"
     if info.compress_type not in METHODS:
         return "packed in an uncommon way; use plain ZIP (deflate)"
-    if info.file_size > MOST_BYTES:
-        return "larger than 100 MB"
+    if info.file_size > most_bytes:
+        return _too_large(most_bytes)
     return ""
 
 
-def _measure(file: IO[bytes], size: int) -> None:
+def _measure(file: IO[bytes], size: int, most_members: int) -> None:
     """Walk the list of members before anybody makes objects of it.
 
     Raises:
@@ -161,15 +174,15 @@ def _measure(file: IO[bytes], size: int) -> None:
             if len(found) < END_64_BYTES or not found.startswith(END_64):
                 raise BadArchive("this ZIP archive is damaged")
             count, list_bytes = struct.unpack_from("<Q", found, 32)[0], struct.unpack_from("<Q", found, 40)[0]
-    if count > MOST_MEMBERS or list_bytes > MOST_LIST_BYTES:
-        raise BadArchive(f"this ZIP archive holds more than {MOST_MEMBERS} files; split it")
+    if count > most_members or list_bytes > MOST_LIST_BYTES * max(1, most_members // MOST_MEMBERS):
+        raise BadArchive(f"this ZIP archive holds more than {most_members} files; split it")
     if list_bytes > end:
         raise BadArchive("this ZIP archive is damaged")
     file.seek(end - list_bytes)
     listed = file.read(list_bytes)
     # The count above is the sender's word; the list itself is what zipfile reads.
-    if sum(1 for _ in _entries(listed)) > MOST_MEMBERS:
-        raise BadArchive(f"this ZIP archive holds more than {MOST_MEMBERS} files; split it")
+    if sum(1 for _ in _entries(listed)) > most_members:
+        raise BadArchive(f"this ZIP archive holds more than {most_members} files; split it")
 
 
 def _entries(listed: bytes) -> Iterator[int]:

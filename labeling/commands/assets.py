@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from django.core.files.base import ContentFile, File
@@ -46,12 +46,16 @@ _ours = re.compile(r"/media/([A-Za-z0-9_-]{20,64})/([^/?#]+)")
 
 def plan_asset(*, owner: uuid.UUID, filename: str) -> Asset:
     """Make a place for a file that is about to be uploaded. Its token is its address and cannot be guessed."""
-    name = PurePosixPath(filename.replace("\\", "/")).name.strip()
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", name)[-120:] or "file"
-    if not PurePosixPath(name).suffix:
-        name += ".bin"
+    name = plain_name(filename)
     guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return Asset.objects.create(token=secrets.token_urlsafe(24), filename=name, content_type=guessed, owner_id=owner)
+
+
+def plain_name(filename: str) -> str:
+    """The name of a file as it stands in its address."""
+    name = PurePosixPath(filename.replace("\\", "/")).name.strip()
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", name)[-120:] or "file"
+    return name if PurePosixPath(name).suffix else f"{name}.bin"
 
 
 def store_asset(asset: Asset, content: File[bytes] | io.BufferedIOBase, *, content_type: str = "") -> Asset:
@@ -171,6 +175,20 @@ def keep_bytes(data: bytes, *, owner: uuid.UUID, filename: str, content_type: st
         sha256=sha256,
         size_bytes=len(data),
     )
+
+
+def keep_file(content: IO[bytes], *, owner: uuid.UUID, filename: str) -> Asset:
+    """A file of this machine, of any size."""
+    digest, size = hashlib.sha256(), 0
+    content.seek(0)
+    while chunk := content.read(1 << 20):
+        digest.update(chunk)
+        size += len(chunk)
+    storage.put(path_of(digest.hexdigest()), size, content)
+    asset = plan_asset(owner=owner, filename=filename)
+    asset.sha256, asset.size_bytes = digest.hexdigest(), size
+    asset.save(update_fields=["sha256", "size_bytes"])
+    return asset
 
 
 def url_of(asset: Asset) -> str:

@@ -8,6 +8,7 @@ from labeling.api.urls import both
 from releases.api.differences import DifferenceView
 from releases.api.exports import ExportFileView, FormatsView, ReleaseExportView
 from releases.api.files import ReleaseArchiveView, ReleaseFileView
+from releases.api.imports import ImportsView, JobCancelView, JobRetryView, JobUndoView, JobView
 from releases.api.releases import ManifestView, ReleasesView, ReleaseView
 
 urlpatterns: list[URLPattern] = [
@@ -17,6 +18,11 @@ urlpatterns: list[URLPattern] = [
     both("datasets/<owner>/<name>/releases/<release>/manifest", ManifestView, "release-manifest"),
     both("datasets/<owner>/<name>/releases/<release>/archive", ReleaseArchiveView, "release-archive"),
     both("datasets/<owner>/<name>/releases/<release>/export", ReleaseExportView, "release-export"),
+    both("datasets/<owner>/<name>/imports", ImportsView, "imports"),
+    both("jobs/<job>", JobView, "job"),
+    both("jobs/<job>/cancel", JobCancelView, "job-cancel"),
+    both("jobs/<job>/retry", JobRetryView, "job-retry"),
+    both("jobs/<job>/undo", JobUndoView, "job-undo"),
     both("formats", FormatsView, "formats"),
     path("exports/<str:export>/<str:token>/<str:filename>", ExportFileView.as_view(), name="export-file"),
     path("releases/<str:release>/<str:token>/<str:filename>", ReleaseFileView.as_view(), name="release-file"),

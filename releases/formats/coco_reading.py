@@ -35,6 +35,8 @@ _KNOWN = frozenset(
         "uuid", "keypoints", "num_keypoints", "shape",
     }
 )  # fmt: skip
+#: Those that every annotation has.
+_PLAIN = frozenset({"id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd"})
 
 
 @dataclass(slots=True)
@@ -47,6 +49,8 @@ class _Picture:
     height: int | None
     uuid: str = ""
     url: str = ""
+    #: What is said of it, as it stands in the files, until it is read: (file, place there, annotation).
+    said: list[tuple[_File, int, JSON]] = field(default_factory=list)
     annotations: list[Annotation] = field(default_factory=list)
     classifications: list[int] = field(default_factory=list)
 
@@ -76,11 +80,16 @@ def read(source: Source, findings: Findings, options: Options) -> Imported:
     if not names:
         raise UnreadableFile("there is no JSON file with the images and annotations of COCO")
     dataset = Dataset(name="coco", categories=categories.all())
-    return Imported(dataset, _samples(found))
+    return Imported(dataset, _samples(list(found.values())), len(found))
 
 
-def _samples(found: dict[tuple[str, str], _Picture]) -> Iterator[Sample]:
-    for picture in found.values():
+def _samples(found: list[_Picture]) -> Iterator[Sample]:
+    """Each picture with its objects, which are made as it is asked for: a file has millions."""
+    found.reverse()
+    while found:
+        picture = found.pop()
+        for file, nth, item in picture.said:
+            file.take(item, picture, nth)
         yield Sample(
             name=picture.name,
             uuid=picture.uuid,
@@ -155,6 +164,7 @@ class _File:
     ) -> None:
         self._source, self._paths, self._path, self._document = source, paths, path, document
         self._categories, self._found, self._findings = categories, found, findings
+        self._here: dict[int, int] = {}
         stem = path.rsplit("/", 1)[-1].removesuffix(".json")
         match = _SPLIT.search(stem)
         self._stem, self._split = stem, match[1] if match else ""
@@ -162,23 +172,32 @@ class _File:
             self._split = path.split("/")[-2]
 
     def read(self) -> None:
-        here = self._categories.learn(self._document.get("categories"), self._path, self._findings)
+        """Learn the categories and the pictures, and put what is said of each picture beside it."""
+        self._here = self._categories.learn(self._document.get("categories"), self._path, self._findings)
         images = dict(self._images())
         items = self._document.get("annotations")
         captions = 0
         for nth, item in enumerate(items if isinstance(items, list) else []):
-            where = f"{self._path} annotations[{nth}]"
             picture = images.get(item.get("image_id")) if isinstance(item, dict) and _is_key(item) else None
             if picture is None:
-                self._findings.add(where, "names no image of this file")
+                self._findings.add(self._where(nth), "names no image of this file")
             elif "caption" in item:
                 captions += 1
-            elif "segments_info" in item:
-                self._panoptic(item, picture, here, where)
             else:
-                self._annotation(item, picture, here, where)
+                picture.said.append((self, nth, item))
         if captions:
             self._findings.note(self._path, f"{captions} captions are not read; there is no place for them")
+        self._document = {}
+
+    def take(self, item: JSON, picture: _Picture, nth: int) -> None:
+        """Read one annotation."""
+        if "segments_info" in item:
+            self._panoptic(item, picture, self._here, self._where(nth))
+        else:
+            self._annotation(item, picture, self._here, nth)
+
+    def _where(self, nth: int) -> str:
+        return f"{self._path} annotations[{nth}]"
 
     def _images(self) -> Iterator[tuple[Any, _Picture]]:
         for nth, image in enumerate(self._document["images"]):
@@ -201,28 +220,39 @@ class _File:
             )
             yield image["id"], picture
 
-    def _annotation(self, item: JSON, picture: _Picture, here: dict[int, int], where: str) -> None:
-        category = self._category(item, here, where)
-        if category == 0:
+    def _annotation(self, item: JSON, picture: _Picture, here: dict[int, int], nth: int) -> None:
+        # Asked for a million times, so what is mostly not there is looked for once.
+        rest = item.keys() - _PLAIN
+        number = item.get("category_id")
+        category = here.get(number) if type(number) is int else None
+        if category is None and number is not None:
+            self._findings.add(self._where(nth), "names no category of this file")
             return
         if "bbox" not in item and "segmentation" not in item:  # a label of the whole picture
             if category is not None and category not in picture.classifications:
                 picture.classifications.append(category)
             return
         try:
-            points = self._points(item, category)
+            points = self._points(item, category) if "keypoints" in rest else []
             geometry = _geometry(item, picture, points)
         except (ValueError, TypeError, KeyError, BadBitmap):
-            self._findings.add(where, "has a segmentation, a bbox or keypoints that cannot be read")
+            self._findings.add(self._where(nth), "has a segmentation, a bbox or keypoints that cannot be read")
             return
-        attributes = item.get("attributes")
-        attributes = dict(attributes) if isinstance(attributes, dict) else {}
-        if item.get("iscrowd") == 1:
+        found = picture.annotations
+        row = f"{self._path} annotations[{nth}]"
+        crowd = item.get("iscrowd") == 1
+        if not rest:
+            attributes: JSON = {"is_crowd": True} if crowd else {}
+            found.append(Annotation(len(found) + 1, category, geometry, attributes=attributes, row=row))
+            return
+        said = item.get("attributes")
+        attributes = dict(said) if isinstance(said, dict) else {}
+        if crowd:
             attributes["is_crowd"] = True
         score, track, uuid = item.get("score"), item.get("track_id"), item.get("uuid")
-        picture.annotations.append(
+        found.append(
             Annotation(
-                id=len(picture.annotations) + 1,
+                id=len(found) + 1,
                 category_id=category,
                 geometry=geometry,
                 uuid=uuid if isinstance(uuid, str) else "",
@@ -230,7 +260,8 @@ class _File:
                 keypoints=None if geometry["type"] == "skeleton" else points or None,
                 score=score if _is_number(score) else None,
                 track_id=track if type(track) is int else None,
-                extra={key: value for key, value in item.items() if key not in _KNOWN},
+                extra={key: item[key] for key in sorted(rest - _KNOWN)},
+                row=row,
             )
         )
 
@@ -325,18 +356,26 @@ def _geometry(item: JSON, picture: _Picture, points: list[JSON]) -> JSON:
     if segmentation:
         parts = []
         for flat in segmentation:
-            if len(flat) < 6 or len(flat) % 2 or not all(map(_is_number, flat)):
+            if len(flat) < 6 or len(flat) % 2 or not _are_numbers(flat):
                 raise ValueError
-            parts.append([[list(pair) for pair in zip(flat[::2], flat[1::2], strict=True)]])
+            parts.append([list(map(list, zip(flat[::2], flat[1::2], strict=True)))])
         return {"type": "polygon", "parts": parts}
     box = item.get("bbox")
     if item.get("shape") == "skeleton" or (points and not box):
         if not any(point["visibility"] for point in points):
             raise ValueError
         return {"type": "skeleton", "points": points}
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)) or box[2] < 0 or box[3] < 0:
+    if not isinstance(box, list) or len(box) != 4 or not _are_numbers(box) or box[2] < 0 or box[3] < 0:
         raise ValueError
     return bbox(box[0], box[1], box[0] + box[2], box[1] + box[3])
+
+
+_NUMBERS = frozenset({int, float})
+
+
+def _are_numbers(values: list[Any]) -> bool:
+    """Whether all of them are finite numbers; the sum of those that are is mostly one, too."""
+    return set(map(type, values)) <= _NUMBERS and (isfinite(sum(values)) or all(map(isfinite, values)))
 
 
 def _is_number(value: Any) -> bool:

@@ -76,7 +76,7 @@ def _sparse(item: Annotation | Frame | Track) -> JSON:
     found: JSON = {}
     for field in fields(item):
         value = getattr(item, field.name)
-        if value is None or value == "" or value == {} or value == []:
+        if value is None or value == "" or value == {} or value == [] or not field.compare:
             continue
         found[field.name] = value
     return found | {"category_id": item.category_id} if isinstance(item, Annotation | Track) else found

@@ -52,6 +52,7 @@ class Annotation:
     origin: JSON | None = None
     author: str = ""
     extra: JSON = field(default_factory=dict)
+    row: str = field(default="", compare=False)  #: where in the file it was read
 
     @property
     def points(self) -> list[JSON]:
@@ -167,6 +168,7 @@ class Imported:
 
     dataset: Dataset
     samples: Iterable[Sample]
+    total: int | None = None  #: how many samples there are, where that is known before they are read
 
 
 def categories_of(task_attributes: JSON) -> tuple[Category, ...]:

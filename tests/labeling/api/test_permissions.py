@@ -7,6 +7,7 @@ is rolled back, so that all of them ask the same installation.
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import uuid
@@ -27,6 +28,9 @@ from labeling.models import ApiKey, Person
 from labeling.rules.access import ACTIONS, IN_PUBLIC
 from releases import builds
 from releases.commands import cut_release
+from releases.imports.commands import start_import
+from releases.imports.wish import Wish
+from releases.models import ImportJob
 from tests.labeling.api.conftest import Answer, browser
 from tests.support.masks import picture, upload
 
@@ -151,6 +155,15 @@ ROWS: dict[tuple[str, str], Row] = {
     ("dataset_diff", ""): Row(query="from=1"),
     ("release_delete", ""): Row(),
     ("release_export", ""): Row(query="format=coco-instances"),
+    # --- imports, one of them olga's, which nobody is at work on
+    ("imports", ""): Row(public=403),
+    ("import_add", ""): Row({"format": "native", "asset": "{asset}", "samples": "skip", "categories": "skip"}),
+    ("import_add", "with samples"): Row({"format": "native", "asset": "{asset}"}, action="change"),
+    ("job_read", ""): Row(at={"job": "{job}"}),
+    ("job_delete", ""): Row(at={"job": "{job}"}, action="change"),
+    ("job_cancel", ""): Row(at={"job": "{job}"}, action="change"),
+    ("job_retry", ""): Row(at={"job": "{ended_job}"}, action="change"),
+    ("job_undo", ""): Row({"dry_run": True}, at={"job": "{ended_job}"}, action="restore"),
     # --- its samples
     ("samples", ""): Row(),
     ("samples", "with labels"): Row(query="labelset=ground-truth&include_full_label=1"),
@@ -340,6 +353,10 @@ class World:
         self.assets = {
             name: assets.plan_asset(owner=person.id, filename="a.png").id for name, person in self.people.items()
         }
+        self.files = {
+            name: str(assets.keep_file(io.BytesIO(b"{}"), owner=person.id, filename="file.json").id)
+            for name, person in self.people.items()
+        }
         self.common = {
             "olgas_key": str(olgas_key.id), "olgas_asset": str(self.assets["olga"]), "owner": "olga",
             "username": "olga", "organization": "firm", "label_set": "ground-truth", "release": "v1",
@@ -370,7 +387,14 @@ class World:
         builds.build(cut_release(intent=olga, dataset=made, name="v1"))
         hook = {"url": "https://hooks.example.org/x"}
         webhook = webhooks.add_webhook(intent=Intent(author=olga.author), where=Where(made), fields=hook)
-        return {"id": made, "name": name, "sample": str(sample), "issue": str(issue), "webhook": str(webhook)}
+        jobs_of = {}
+        for job, status in (("job", "PENDING"), ("ended_job", "FAILED")):
+            file = assets.keep_file(io.BytesIO(b"{}"), owner=self.people["olga"].id, filename="file.json")
+            begun = start_import(intent=olga, dataset=made, wish=Wish("native"), asset=file, send=False)
+            ImportJob.objects.filter(id=begun.id).update(status=status)
+            jobs_of[job] = str(begun.id)
+        found = {"id": made, "name": name, "sample": str(sample), "issue": str(issue), "webhook": str(webhook)}
+        return found | jobs_of
 
     def ask(self, case: tuple[str, str], caller: str, scope: str, *, public: bool) -> Answer:
         """Make the request, and take back what it did."""
@@ -378,7 +402,7 @@ class World:
         said = self.common | {name: str(value) for name, value in self.names[public].items()} | {"caller": caller}
         if caller != "nobody":
             key = ApiKey.objects.filter(person=self.people[caller], scope=scope).latest("created_at")
-            said |= {"key": str(key.id), "asset": str(self.assets[caller])}
+            said |= {"key": str(key.id), "asset": str(self.assets[caller]), "file": self.files[caller]}
         path = item.path.format_map(Named(said | {name: value.format_map(said) for name, value in row.at.items()}))
         path += f"?{row.query}" if row.query else ""
         return self.send(item.method.upper(), path, filled(row.body, said), caller, scope)
@@ -393,7 +417,9 @@ class World:
 
 
 def filled(body: Any, said: JSON) -> bytes:
-    return b"" if body is None else json.dumps(body).replace("{sample}", said["sample"]).encode()
+    if body is None:
+        return b""
+    return json.dumps(body).replace("{sample}", said["sample"]).replace("{asset}", said.get("file", "")).encode()
 
 
 @pytest.fixture(scope="module")

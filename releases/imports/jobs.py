@@ -1,0 +1,278 @@
+"""The job of an import: begun late or twice, killed, cancelled or sent again, it does each step once.
+
+What is reached is written down after each chunk, for people who wait; the truth of it is in the log. A job that is
+begun again reads the file from its start, so its findings are found anew.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.files.storage import default_storage
+from django.db.models import F
+from django.db.models.functions import Now
+
+from labeling.commands import assets
+from labeling.errors import NotFound, PalimpsestError
+from labeling.log.event import Intent
+from releases.builds import BEAT_S, MOST_TRIES, QUIET_S, alone_at
+from releases.events import ImportFinished
+from releases.formats.format import Findings, UnreadableFile
+from releases.formats.records import Imported, Sample
+from releases.imports import sources
+from releases.imports.counts import Counts
+from releases.imports.cutting import chunks
+from releases.imports.reports import Failed, Stopped, tell
+from releases.imports.sources import BadMember, Unusable
+from releases.imports.steps import CategoriesRefused, Done, Steps
+from releases.imports.undoing import undo
+from releases.imports.wish import Wish
+from releases.models import ImportFinding, ImportJob
+
+logger = logging.getLogger(__name__)
+
+JSON = dict[str, Any]
+
+PENDING, SUCCEEDED = ImportJob.Status.PENDING, ImportJob.Status.SUCCEEDED
+FAILED, CANCELED = ImportJob.Status.FAILED, ImportJob.Status.CANCELED
+#: Findings that are kept of one job; those behind them are counted.
+MOST_FINDINGS = 10_000
+ENDS = {SUCCEEDED: "succeeded", FAILED: "failed", CANCELED: "canceled"}
+
+Progress = Callable[[int, int | None], None]
+
+
+def run(job: uuid.UUID, *, progress: Progress = lambda done, total: None) -> None:
+    """Do a job, if it is still to be done and nobody else is at it.
+
+    Raises:
+        Exception: something failed that may pass (the database, the storage, a busy log); call again.
+    """
+    with alone_at(job) as alone:
+        if alone:
+            _run(job, progress)
+
+
+def claim_waiting() -> list[uuid.UUID]:
+    """Jobs that are still to be done, and at which nobody has been at work for a while; each is named once in that."""
+    silent = ImportJob.objects.filter(status=PENDING, updated_at__lt=Now() - dt.timedelta(seconds=QUIET_S))
+    found = list(silent.order_by("created_at").values_list("id", flat=True))
+    for job in found:
+        _update(job)
+    return found
+
+
+def cancel_if_idle(job: uuid.UUID) -> None:
+    """End a job that is to be cancelled and that nobody is at."""
+    with alone_at(job) as alone:
+        row = ImportJob.objects.filter(id=job, status=PENDING, cancel=True).first() if alone else None
+        if row is not None:
+            _end(row, CANCELED, "", Counts(), row.counts)
+
+
+def _run(job: uuid.UUID, progress: Progress) -> None:
+    row = ImportJob.objects.filter(id=job, status=PENDING).first()
+    if row is None:
+        return
+    if row.cancel:
+        _end(row, CANCELED, "", Counts(), row.counts)
+        return
+    if row.tries >= MOST_TRIES:
+        _end(row, FAILED, f"The worker was killed {MOST_TRIES} times; the file may need more memory.", None, row.counts)
+        return
+    _update(job, tries=row.tries + 1, is_begun=True)
+    counts = Counts()
+    try:
+        if row.undoes is None:
+            _import(row, counts, progress)
+        else:
+            undo(row, counts, progress)
+    except Stopped:
+        _end(row, CANCELED, "", counts)
+        return
+    except (Failed, Unusable, UnreadableFile, CategoriesRefused, BadMember) as error:
+        _end(row, FAILED, _sentence(str(error)), counts)
+        return
+    except NotFound as error:
+        _end(
+            row,
+            FAILED,
+            f"{error.message.split('.')[0]}; it was deleted, or the person may not see it any more.",
+            counts,
+        )
+        return
+    except PalimpsestError as error:
+        if error.code in ("busy", "storage_unavailable"):
+            raise
+        _end(row, FAILED, error.message, counts)
+        return
+    except Exception as error:
+        if row.tries + 1 < MOST_TRIES:
+            raise
+        logger.exception("import %s was given up", job)
+        _end(row, FAILED, f"It was tried {MOST_TRIES} times; the last ended in {type(error).__name__}.", counts)
+        return
+    except BaseException:  # asked to stop, which is not the job's fault
+        ImportJob.objects.filter(id=job).update(tries=F("tries") - 1)
+        raise
+    _end(row, SUCCEEDED, "", counts)
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith(".") else f"{text}."
+
+
+# --- an import -----------------------------------------------------------------------------------------------------
+
+
+def intent_of(row: ImportJob) -> Intent:
+    """Who asked for a job, and why."""
+    said = row.intent
+    work_session = said.get("work_session")
+    return Intent(
+        author=row.created_by,
+        tool=said.get("tool"),
+        reason=said.get("reason"),
+        work_session=uuid.UUID(work_session) if work_session else None,
+        author_kind="import",
+    )
+
+
+def _import(row: ImportJob, counts: Counts, progress: Progress) -> None:
+    wish = Wish(**row.wish)
+    ImportFinding.objects.filter(job_id=row.id).delete()
+    found = _Findings(row.id)
+    steps = Steps(row.id, row.dataset_id, wish, intent_of(row), row.source)
+    steps.seen()
+    findings = Findings()
+    try:
+        with _file(row) as file, sources.opened(file, row.source["filename"]) as source:
+            for where, why in source.problems:
+                findings.add(where, why)
+            if wish.kind.read is None:
+                raise Failed(f"{wish.format} cannot be read")
+            imported = wish.kind.read(source, findings, wish.reading_options)
+            steps.open(source)
+            total = _total(imported)
+            _update(row.id, samples_total=total)
+            _add(counts, found, steps.bring_categories(imported.dataset))
+            names = _Once(findings)
+            done = 0
+            beat_at = time.monotonic()
+            for chunk in chunks(names.pass_on(imported.samples)):
+                found.take(findings)
+                step, replayed = steps.bring(chunk)
+                _add(counts, found, step)
+                done += sum(piece.is_last for piece in chunk.pieces)
+                progress(done, total)
+                # Who comes further than was written down before may be killed as often again.
+                fresh: JSON = {"tries": 0} if done > row.samples_done or not replayed else {}
+                if fresh or time.monotonic() - beat_at > BEAT_S:
+                    beat_at = time.monotonic()
+                    found.write()
+                    _tell(row, counts, found, samples_done=max(done, row.samples_done), **fresh)
+            found.take(findings)
+    finally:
+        found.write()
+        ImportJob.objects.filter(id=row.id).update(errors_count=found.errors, notes_count=found.notes)
+
+
+def _tell(row: ImportJob, counts: Counts, found: _Findings, **fields: Any) -> None:
+    """Write down how far the job is, and stop where it was cancelled."""
+    told = {"counts": counts.as_json(), "errors_count": found.errors, "notes_count": found.notes}
+    if not _update(row.id, **told, **fields) or ImportJob.objects.filter(id=row.id, cancel=True).exists():
+        raise Stopped
+
+
+@contextmanager
+def _file(row: ImportJob) -> Iterator[Any]:
+    sha256 = row.source["sha256"]
+    try:
+        file = default_storage.open(assets.path_of(sha256))
+    except FileNotFoundError:
+        raise Failed("The file is not in storage any more; send it again") from None
+    with file:
+        yield file
+
+
+def _total(imported: Imported) -> int | None:
+    if imported.total is not None:
+        return imported.total
+    return len(imported.samples) if isinstance(imported.samples, list) else None
+
+
+class _Once:
+    """The records of a file, each name once."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._seen: set[str] = set()
+
+    def pass_on(self, records: Any) -> Iterator[Sample]:
+        for number, record in enumerate(records, 1):
+            if record.name in self._seen:
+                self._findings.add(f"record {number}", "is of the same sample as one before it, and was left out")
+                continue
+            self._seen.add(record.name)
+            yield record
+
+
+class _Findings:
+    """The findings of a job on their way into their table."""
+
+    def __init__(self, job: uuid.UUID) -> None:
+        self._job = job
+        self.errors = self.notes = 0
+        self._waiting: list[ImportFinding] = []
+
+    def add(self, where: str, message: str, level: str) -> None:
+        number = self.errors + self.notes + 1
+        if level == "error":
+            self.errors += 1
+        else:
+            self.notes += 1
+        if number <= MOST_FINDINGS:
+            shown = [text.replace("\x00", "").encode("utf-8", "replace").decode()[:1000] for text in (where, message)]
+            self._waiting.append(
+                ImportFinding(job_id=self._job, number=number, where=shown[0], message=shown[1], level=level)
+            )
+
+    def take(self, findings: Findings) -> None:
+        """Those of the codec."""
+        for item in findings.rows:
+            self.add(item["where"], item["message"], item["level"])
+        findings.rows.clear()
+
+    def write(self) -> None:
+        if self._waiting:
+            ImportFinding.objects.bulk_create(self._waiting)
+            self._waiting = []
+
+
+def _add(counts: Counts, found: _Findings, done: Done) -> None:
+    counts.add(done.counts.as_json())
+    for where, message, level in done.findings:
+        found.add(where, message, level)
+
+
+# --- the end -------------------------------------------------------------------------------------------------------
+
+
+def _update(job: uuid.UUID, **fields: Any) -> bool:
+    """Write to the row of a job under way; False when it is not any more."""
+    return bool(ImportJob.objects.filter(id=job, status=PENDING).update(**fields, updated_at=Now()))
+
+
+def _end(row: ImportJob, status: Any, reason: str, counts: Counts | None, said: JSON | None = None) -> None:
+    """Tell how the job ended: in the log, then in its row. Killed in between, the next who comes does it again."""
+    told = said if said is not None else counts.as_json() if counts is not None else {}
+    if not row.wish.get("dry_run") and row.undoes is None:
+        tell(row.dataset_id, row.id, ImportFinished(state=ENDS[status], counts=told, reason=reason), by=row.created_by)
+    _update(row.id, status=status, error=reason, counts=told, ended_at=Now())

@@ -1,0 +1,154 @@
+"""The samples that the records of a file are about: found in the dataset, or made of what the file has of them."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from labeling.commands import assets
+from labeling.commands.pictures import NoPicture, checked_picture
+from labeling.commands.samples import checked_sample
+from labeling.errors import InvalidValue
+from labeling.log import values
+from labeling.log.values import BadValue
+from labeling.models import Sample as SampleRow
+from releases.formats.files import Source, without_ending
+from releases.formats.records import Sample
+
+JSON = dict[str, Any]
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+#: (what is wrong with a record's sample)
+Tell = Callable[[str, str], None]
+
+
+class There(NamedTuple):
+    """A sample of the dataset; what it holds is read only where it is needed."""
+
+    id: uuid.UUID
+    attributes: JSON
+    metadata: JSON
+
+
+def found_in(dataset: uuid.UUID, records: Iterable[tuple[int, Sample]], *, full: bool) -> dict[int, There]:
+    """{number of the record: its sample} of those that the dataset has: by uuid where it is one of this dataset, by
+    name, or by the name with or without the ending of a picture."""
+    records = list(records)
+    uuids = {number: key for number, record in records if (key := _uuid(record.uuid)) is not None}
+    names: set[str] = set()
+    others: dict[int, list[str]] = {}
+    for number, record in records:
+        if "\x00" in record.name:
+            continue
+        stem = without_ending(record.name)
+        others[number] = [stem, *(stem + ending for ending in ENDINGS)]
+        names.add(record.name)
+    rows = SampleRow.objects.filter(dataset_id=dataset, archived=False)
+    columns = ("id", "name", "attributes", "metadata") if full else ("id", "name")
+    by_id = {row[0]: row for row in rows.filter(id__in=set(uuids.values())).values_list(*columns)} if uuids else {}
+    by_name = {row[1]: row for row in rows.filter(name__in=names).values_list(*columns)}
+    missing = [number for number, record in records if uuids.get(number) not in by_id and record.name not in by_name]
+    more = {name for number in missing for name in others.get(number, ())}
+    by_other = {row[1]: row for row in rows.filter(name__in=more).values_list(*columns)} if more else {}
+    found: dict[int, There] = {}
+    for number, record in records:
+        row = by_id.get(uuids.get(number)) or by_name.get(record.name)
+        if row is None:
+            tried = {by_other[name][0]: by_other[name] for name in others.get(number, ()) if name in by_other}
+            row = next(iter(tried.values())) if len(tried) == 1 else None
+        if row is not None:
+            found[number] = There(row[0], row[2], row[3]) if full else There(row[0], {}, {})
+    return found
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text) if len(text) == 36 else None
+    except ValueError:
+        return None
+
+
+class Pictures:
+    """The pictures in a file of many: found by the names that records have for them, and stored."""
+
+    def __init__(self, source: Source, *, owner: uuid.UUID, store: bool) -> None:
+        self._source, self._owner, self._store = source, owner, store
+        self._by_name: dict[str, list[str]] = {}
+        for path in source.paths():
+            if path.lower().endswith(ENDINGS):
+                self._by_name.setdefault(path.rsplit("/", 1)[-1], []).append(path)
+
+    def path(self, name: str) -> str | None:
+        """The one file whose path ends as the name says."""
+        listed = self._by_name.get(name.rsplit("/", 1)[-1], [])
+        fitting = [path for path in listed if path == name or path.endswith(f"/{name}")]
+        exact = [path for path in fitting if path == name]
+        return exact[0] if exact else fitting[0] if len(fitting) == 1 else None
+
+    def url(self, path: str) -> str:
+        """The address of a picture, which is stored now unless this is a dry run.
+
+        Raises:
+            NoPicture, BadMember: it cannot be used.
+        """
+        data = self._source.read(path)
+        content_type = checked_picture(io.BytesIO(data))
+        if not self._store:
+            return ""
+        name = path.rsplit("/", 1)[-1]
+        asset = assets.keep_bytes(data, owner=self._owner, filename=assets.plain_name(name), content_type=content_type)
+        return assets.url_of(asset)
+
+
+def new_sample(record: Sample, pictures: Pictures, *, task_type: str, tell: Tell) -> JSON | None:
+    """The fields of a sample for a record; None, and told, where the file has too little of it or what does not fit."""
+    try:
+        attributes = values.checked(record.attributes, where="attributes") or _attributes(record, pictures)
+        if attributes is None:
+            tell("is no sample of the dataset, and the file has neither its picture nor its size", "error")
+            return None
+        metadata = dict(values.checked(record.metadata, where="metadata"))
+        if record.split:
+            metadata.setdefault("split", record.split)
+        if record.width and record.height and not _is_ours(attributes):
+            metadata.setdefault("width", record.width)
+            metadata.setdefault("height", record.height)
+        name = values.checked(record.name, where="name")
+        return checked_sample({"name": name, "attributes": attributes, "metadata": metadata}, task_type=task_type)
+    except BadValue as error:
+        tell(f"cannot be made a sample: {error.where}: {error.problem}", "error")
+    except InvalidValue as error:
+        tell(f"cannot be made a sample: {error.message}", "error")
+    except (NoPicture, ValueError) as error:
+        tell(f"cannot be made a sample: its picture {error}", "error")
+    return None
+
+
+def _attributes(record: Sample, pictures: Pictures) -> JSON | None:
+    if not record.is_sequence:
+        url = _url(record.name, record.url, pictures)
+        if url is None and not (record.width and record.height):
+            return None
+        return {"image": {"url": url or ""}}
+    frames = []
+    for frame in record.frames:
+        url = _url(f"{record.name}/{frame.name}", frame.url, pictures) or _url(frame.name, "", pictures)
+        one: JSON = {"image": {"url": url or ""}, "name": frame.name}
+        if frame.timestamp is not None:
+            one["timestamp"] = values.tagged(frame.timestamp) if type(frame.timestamp) is int else frame.timestamp
+        frames.append(one)
+    return {"frames": frames} if frames else None
+
+
+def _url(name: str, url: str, pictures: Pictures) -> str | None:
+    path = pictures.path(name)
+    if path is not None:
+        return pictures.url(path)
+    return url if "://" in url or url.startswith(assets.MEDIA) else None
+
+
+def _is_ours(attributes: JSON) -> bool:
+    image = attributes.get("image")
+    return isinstance(image, dict) and str(image.get("url", "")).startswith(assets.MEDIA)
