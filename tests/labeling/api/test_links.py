@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from django.db import transaction
 
 from labeling.api.document import Endpoint, endpoints
+from labeling.commands import assets
+from labeling.models import Person
 from tests.labeling.api.conftest import Answer, Caller
 from tests.support import conformity
 
@@ -16,12 +19,14 @@ ENDPOINTS = {item.id: item for item in endpoints()}
 #: Where one begins: operations that need nothing, and make something.
 ROOTS = ("dataset_add", "asset_add", "key_add", "organization_add")
 #: What is refused even then: nothing was uploaded for the planned file; of pictures of other servers are no masks;
-#: nothing was undone; no worker made the release's file; the sample is no sequence; and some ask for a query.
+#: nothing was undone; no worker made the release's file, nor ended the import; the sample is no sequence; and some ask
+#: for a query.
 REFUSED = (
     {"asset_complete": 409, "sample_frames_edit": 409, "dataset_diff": 400, "release_export": 400}
     | dict.fromkeys(("label_mask", "label_mask_report", "label_overlay", "label_pixel"), 404)
     | dict.fromkeys(("webhook_redeliver", "organization_webhook_redeliver"), 400)
     | dict.fromkeys(("label_redo", "release_archive", "release_manifest"), 404)
+    | {"job_undo": 409}
 )
 
 
@@ -50,12 +55,15 @@ def resolved(expression: str, path: JSON, body: Any) -> str:
 class Explorer:
     """Follows links, each operation once from where it was first met; everything below a request is taken back."""
 
-    def __init__(self, caller: Caller) -> None:
-        self.caller = caller
+    def __init__(self, caller: Caller, asset: str) -> None:
+        self.caller, self.asset = caller, asset
         self.met: dict[str, int] = {}
 
     def ask(self, item: Endpoint, path: JSON) -> Answer:
-        return self.caller.send(item.method.upper(), item.path.format_map(path), body_of(item.id))
+        body = body_of(item.id)
+        if item.id == "import_add":
+            body = body | {"asset": self.asset}
+        return self.caller.send(item.method.upper(), item.path.format_map(path), body)
 
     def follow(self, id: str, path: JSON) -> None:
         with transaction.atomic():
@@ -76,7 +84,9 @@ class Explorer:
 def test_every_link_leads_to_an_answer(caller: Any) -> None:
     for name in ("ben", "ana"):
         caller(name)
-    explorer = Explorer(caller("olga", superuser=True))
+    olga = caller("olga", superuser=True)
+    owner = Person.objects.get(username="olga").id
+    explorer = Explorer(olga, str(assets.keep_file(io.BytesIO(b"{}"), owner=owner, filename="file.json").id))
     for root in ROOTS:
         explorer.follow(root, {})
     linked = {
