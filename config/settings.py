@@ -1,7 +1,8 @@
 """Django's settings: what differs between installations comes from the environment, and no secret stands here.
 
 PALIMPSEST_HOME, DATABASE_URL, COMMIT_BARRIER, BROKER_URL, STORAGE_URL, EMAIL_URL, PUBLIC_URL, SECRET_KEY, SIGNING_KEY,
-SIGN_RELEASES, ALLOWED_HOSTS, LOG_FORMAT, LOG_LEVEL, METRICS_TOKEN, PALIMPSEST_DEBUG.
+SIGN_RELEASES, ALLOWED_HOSTS, FETCH_HOSTS, WEBHOOK_HOSTS, ACTIVITY_KEPT_DAYS, ACTIVITY_SIGNALS_A_DAY, LOG_FORMAT,
+LOG_LEVEL, METRICS_TOKEN, PALIMPSEST_DEBUG.
 """
 
 from __future__ import annotations
@@ -134,8 +135,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
-#: How many days the signals of people at work are kept one by one; see labeling.commands.activity.
-ACTIVITY_KEPT_DAYS = 90
+
+def _whole(name: str, default: int, *, least: int) -> int:
+    """A whole number of the environment."""
+    text = os.environ.get(name, "").strip() or str(default)
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < least:
+        raise ImproperlyConfigured(f"{name} must be a whole number from {least}.")
+    return int(text)
+
+
+#: How many days the signals of people at work are kept one by one, and how many of one person are taken a day; see
+#: labeling.commands.activity. A heartbeat every five seconds, all day long, is 17,280.
+ACTIVITY_KEPT_DAYS = _whole("ACTIVITY_KEPT_DAYS", 90, least=1)
+ACTIVITY_SIGNALS_A_DAY = _whole("ACTIVITY_SIGNALS_A_DAY", 40_000, least=1)
 
 MEDIA_ROOT = HOME / "media"
 EXPORTS_ROOT = HOME / "exports"

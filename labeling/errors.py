@@ -225,6 +225,20 @@ class TooLarge(PalimpsestError):
     code = "too_large"
 
 
+class TooManySignals(PalimpsestError):
+    """A person told more signals of work today than are taken; none of these was kept. `retry_after_s` is until
+    tomorrow, in UTC."""
+
+    code = "too_many_signals"
+
+    def __init__(self, most: int, retry_after_s: int) -> None:
+        super().__init__(
+            f"At most {most} signals of one person are taken a day (UTC); none of these was kept. Send heartbeats less"
+            " often, and go on tomorrow."
+        )
+        self.retry_after_s = retry_after_s
+
+
 class Busy(PalimpsestError):
     """Others were faster every time; nothing was stored. Try again."""
 

@@ -16,6 +16,7 @@ from labeling.log.models import Checkpoint, LogHead, StoredEvent, StoredJSON
 
 __all__ = [
     "Activity",
+    "ActivityVolume",
     "AddressSecret",
     "Annotation",
     "ApiKey",
@@ -601,6 +602,15 @@ class Activity(models.Model):
             models.UniqueConstraint(fields=["person", "session", "number"], name="one_signal_of_a_number"),
         ]
         indexes = [models.Index(fields=["dataset_id", "at"], name="activity_by_time")]
+
+
+class ActivityVolume(models.Model):
+    """How many signals somebody told on one day (UTC), also those that were not kept; forgotten when it is over."""
+
+    pk = models.CompositePrimaryKey("person", "day")
+    person = models.UUIDField()
+    day = models.DateField(db_index=True)
+    count = models.IntegerField()
 
 
 class LedgerChunk(models.Model):

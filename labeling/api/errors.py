@@ -45,6 +45,7 @@ STATUS: dict[type[errors.PalimpsestError], int] = {
     errors.TooLarge: 413,
     errors.ReasonRequired: 422,
     errors.IdempotencyKeyReused: 422,
+    errors.TooManySignals: 429,
     errors.Busy: 503,
     errors.StorageUnavailable: 503,
 }
@@ -69,7 +70,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponse | No
             body["missed"] = error.missed or _missed(error, context)
         if isinstance(error, errors.InTheWay):
             body["touched"] = [_shown(item) for item in error.names]
-        if isinstance(error, (errors.Busy, errors.StorageUnavailable)):
+        if isinstance(error, (errors.Busy, errors.StorageUnavailable, errors.TooManySignals)):
             headers["Retry-After"] = str(error.retry_after_s)
     elif isinstance(error, BadValue):
         status, body = 400, {"detail": f"{error.where}: {error.problem}", "code": "invalid", "field": error.where}

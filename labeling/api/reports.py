@@ -46,7 +46,7 @@ class ActivityView(View):
         "history",
         {200: Reply(schemas.ACTIVITY_KEPT)},
         body=schemas.ACTIVITY,
-        refusals=("not_found",),
+        refusals=("not_found", "too_many_signals"),
     )
     def post(self, request: Request) -> Answer:
         """Tell that samples were opened or closed, or that there was input: what working time is measured by, beside

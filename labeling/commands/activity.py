@@ -1,13 +1,15 @@
 """What clients tell of people at work, and how it is deleted without losing what counts.
 
 Signals are small and many: they go to a table of their own, a client's hundred at a time, at most one heartbeat of a
-session in LEAST_BETWEEN_S. After `settings.ACTIVITY_KEPT_DAYS` the sweeper closes a day: what its signals add to
-working time goes into the log as one event, and the signals are deleted, in one transaction.
+session in LEAST_BETWEEN_S, and `settings.ACTIVITY_SIGNALS_A_DAY` of a person a day. After
+`settings.ACTIVITY_KEPT_DAYS` the sweeper (or `manage.py close_activity`) closes a day: what its signals add to working
+time goes into the log as one event, and the signals are deleted, in one transaction.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +21,12 @@ from django.utils import timezone
 
 from labeling.commands.security import NOBODY
 from labeling.commands.writing import decide, hint
-from labeling.errors import InvalidValue, NotFound, NotPermitted
+from labeling.errors import InvalidValue, NotFound, NotPermitted, TooManySignals
 from labeling.events import ActivityClosed
 from labeling.log import store
 from labeling.log.event import Intent
 from labeling.log.rows import Rows
-from labeling.models import Activity, LabelSet
+from labeling.models import Activity, ActivityVolume, LabelSet
 from labeling.queries.samples import find_sample
 from labeling.reports.reading import told_of
 from labeling.reports.signals import Told
@@ -62,6 +64,7 @@ def tell_activity(*, intent: Intent, session: uuid.UUID, signals: Sequence[Signa
     Raises:
         NotFound: there is no such sample or label set; none is kept.
         NotPermitted: the author is no person, or no member of the dataset.
+        TooManySignals: they told too many today; none is kept.
     """
     if intent.author_kind != "person":
         raise NotPermitted("Only people spend time; this is the key of a program.", action="activity")
@@ -84,7 +87,29 @@ def tell_activity(*, intent: Intent, session: uuid.UUID, signals: Sequence[Signa
             )
         )
     rows.sort(key=lambda row: (row.at, row.number))
-    return _keep(intent.author, session, rows)
+    with transaction.atomic():
+        _count(intent.author, len(signals), now)
+        return _keep(intent.author, session, rows)
+
+
+def _count(person: uuid.UUID, number: int, now: dt.datetime) -> None:
+    """Count signals of today, also those that will not be kept: they cost as much to look at.
+
+    Raises:
+        TooManySignals: with these they are more than are taken a day.
+    """
+    most = settings.ACTIVITY_SIGNALS_A_DAY
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO labeling_activityvolume AS known (person, day, count) SELECT %(person)s, %(day)s, %(number)s"
+            " WHERE %(number)s <= %(most)s ON CONFLICT (person, day) DO UPDATE SET count = known.count + %(number)s"
+            " WHERE known.count + %(number)s <= %(most)s",
+            {"person": person, "day": now.date(), "number": number, "most": most},
+        )
+        if cursor.rowcount:
+            return
+    tomorrow = dt.datetime.combine(now.date() + dt.timedelta(days=1), dt.time(), dt.UTC)
+    raise TooManySignals(most, max(1, math.ceil((tomorrow - now).total_seconds())))
 
 
 def _place(
@@ -121,18 +146,31 @@ def _keep(person: uuid.UUID, session: uuid.UUID, rows: list[Activity]) -> int:
 # --- closing -------------------------------------------------------------------------------------------------------
 
 
-def close_old() -> int:
-    """Close the days whose signals were kept for long enough; returns how many days of datasets were closed."""
-    before = (timezone.now() - dt.timedelta(days=settings.ACTIVITY_KEPT_DAYS)).date()
+#: How many days of datasets one turn of the sweeper closes.
+CLOSED_AT_ONCE = 100
+
+
+def days_to_close(
+    *, kept_days: int | None = None, most: int | None = CLOSED_AT_ONCE
+) -> list[tuple[uuid.UUID, dt.date]]:
+    """(dataset, day) whose signals were kept for long enough, the oldest first."""
+    kept = settings.ACTIVITY_KEPT_DAYS if kept_days is None else kept_days
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT dataset_id, (at AT TIME ZONE 'UTC')::date FROM labeling_activity"
-            " WHERE at < %s::date AT TIME ZONE 'UTC' ORDER BY 2, 1 LIMIT 100",
-            [before],
+            " WHERE at < %s::date AT TIME ZONE 'UTC' ORDER BY 2, 1 LIMIT %s",
+            [(timezone.now() - dt.timedelta(days=kept)).date(), most],
         )
-        found = cursor.fetchall()
+        return list(cursor.fetchall())
+
+
+def close_old() -> int:
+    """Close the days whose signals were kept for long enough, and forget what was counted of days that are over;
+    returns how many days of datasets were closed."""
+    found = days_to_close()
     for dataset, day in found:
         close_day(dataset, day)
+    ActivityVolume.objects.filter(day__lt=timezone.now().date()).delete()
     return len(found)
 
 

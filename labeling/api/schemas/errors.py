@@ -122,6 +122,9 @@ REFUSALS = {
         "reason",
     ),
     "idempotency_key_reused": Refusal(422, "This Idempotency-Key was used for another request; send a new key."),
+    "too_many_signals": Refusal(
+        429, "At most 40000 signals of one person are taken a day (UTC); none of these was kept …", headers=RETRY
+    ),
     "busy": Refusal(503, "The dataset is busy; nothing was stored. Send the request again.", headers=RETRY),
     "storage_unavailable": Refusal(
         503, "The storage of the files does not answer. Send the request again.", headers=RETRY
@@ -144,5 +147,6 @@ MEANINGS = {
     413: "The body is larger than the limit (inflated, where it came as gzip).",
     415: "The body is not application/json, plain or gzip.",
     422: "The dataset asks for a reason, or the Idempotency-Key was used for another request.",
+    429: "More than is taken. Try again after Retry-After seconds.",
     503: "Something that is needed does not answer. Try again after Retry-After seconds, same Idempotency-Key.",
 }

@@ -69,6 +69,7 @@ CASES: list[tuple[Exception, int, str, str | None]] = [
     (errors.TooLarge("It is."), 413, "too_large", None),
     (errors.ReasonRequired("to delete"), 422, "reason_required", None),
     (errors.IdempotencyKeyReused(), 422, "idempotency_key_reused", None),
+    (errors.TooManySignals(5, 60), 429, "too_many_signals", None),
     (errors.Busy(), 503, "busy", None),
     (errors.StorageUnavailable(), 503, "storage_unavailable", None),
     (BadValue("a.b", "must be x"), 400, "invalid", None),
@@ -129,6 +130,7 @@ def test_a_conflict_says_what_both_touched_but_not_in_a_clients_words():
 @pytest.mark.parametrize(
     "error, header, value",
     [
+        (errors.TooManySignals(5, 60), "Retry-After", "60"),
         (errors.Busy(), "Retry-After", "1"),
         (OperationalError(), "Retry-After", "2"),
         (exceptions.Throttled(wait=5), "Retry-After", "5"),

@@ -259,3 +259,12 @@ def test_the_sweeper_closes_only_what_is_old(street, settings):
     before.update(at=dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC))
     assert activity.close_old() == 1 and before.count() == 0
     assert report(street, "time", "?by=day")["rows"][0]["day"] == "2026-01-02"
+
+
+def test_more_signals_than_are_taken_a_day_are_refused_with_when_to_come_again(street, settings):
+    settings.ACTIVITY_SIGNALS_A_DAY = 1
+    body = {"session": str(uuid.uuid4()), "signals": [{"number": 0, "kind": "opened", "sample": str(street.sample)}]}
+    assert street.ben.post("/activity/", body).status == 200
+    refused = street.ben.post("/activity/", body)
+    assert (refused.status, refused.json["code"]) == (429, "too_many_signals")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 86_400
