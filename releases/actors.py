@@ -7,8 +7,8 @@ import uuid
 
 import dramatiq
 
-from releases import builds, exports
-from releases.imports import jobs
+from releases import builds, exports, jobs, shards
+from releases.imports import jobs as import_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ TIME_LIMIT_MS = 24 * 3_600_000
 
 
 @dramatiq.actor(
-    max_retries=2 * builds.MOST_TRIES,
+    max_retries=2 * jobs.MOST_TRIES,
     min_backoff=1_000,
     max_backoff=60_000,
     time_limit=TIME_LIMIT_MS,
@@ -29,7 +29,7 @@ def build_release(release: str) -> None:
 
 
 @dramatiq.actor(
-    max_retries=2 * builds.MOST_TRIES,
+    max_retries=2 * jobs.MOST_TRIES,
     min_backoff=1_000,
     max_backoff=60_000,
     time_limit=TIME_LIMIT_MS,
@@ -41,7 +41,7 @@ def build_export(export: str) -> None:
 
 
 @dramatiq.actor(
-    max_retries=2 * builds.MOST_TRIES,
+    max_retries=2 * jobs.MOST_TRIES,
     min_backoff=1_000,
     max_backoff=60_000,
     time_limit=TIME_LIMIT_MS,
@@ -49,7 +49,7 @@ def build_export(export: str) -> None:
 )
 def run_import(job: str) -> None:
     """Do the job of an import, or of taking one back."""
-    jobs.run(uuid.UUID(job))
+    import_jobs.run(uuid.UUID(job))
 
 
 def send_import(job: uuid.UUID) -> None:
@@ -88,7 +88,8 @@ def sweep() -> int:
         exports.forget(release)
     for export in unmade:
         build_export.send(str(export))
-    unimported = jobs.claim_waiting()
+    unimported = import_jobs.claim_waiting()
     for job in unimported:
         run_import.send(str(job))
-    return len(gone) + len(waiting) + len(unwanted) + len(unmade) + len(unimported)
+    asked = len(waiting) + len(unmade) + len(unimported)
+    return asked + len(gone) + len(unwanted) + shards.discard_forgotten()

@@ -95,6 +95,17 @@ def withdraw_release(*, intent: Intent, dataset: uuid.UUID, name: str) -> None:
     decide(attempt)
 
 
+def cancel_build(*, release: uuid.UUID) -> bool:
+    """Stop making the file of a release; False where that is over already. Nothing of the log changes, so there is no
+    event, and it goes on when it is asked for again."""
+    return builds.cancel(release)
+
+
+def cancel_export(*, export: uuid.UUID) -> bool:
+    """Stop making an export; False where that is over already."""
+    return exports.cancel(export)
+
+
 def build_again(*, release: uuid.UUID) -> None:
     """Have the file made once more, because it failed or is lost. The bytes will be the same, so there is no event."""
     builds.reset(release)

@@ -1,35 +1,31 @@
-"""The job that writes a release in a format of others: begun late or twice, it ends with the same archive."""
+"""The job that writes a release in a format of others, as one archive. How jobs work: `releases.jobs`."""
 
 from __future__ import annotations
 
-import logging
-import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import IO, Any
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from labeling import storage
 from labeling.errors import InvalidValue
 from labeling.log import values
-from releases import builds, files, packing, queries, reading
-from releases.builds import BEAT_S, MOST_TRIES, QUIET_S
+from releases import files, jobs, packing, queries, reading, shards
 from releases.formats import registry
-from releases.formats.format import BadOption, ExportStopped, Format, Options
-from releases.models import ExportBuild, Release
+from releases.formats.format import BadOption, Format, Options
+from releases.formats.parts import Part
+from releases.models import BuildShard, ExportBuild, Release
+from releases.rules import ReleaseState
 from releases.snapshots import SnapshotFailed
 
-logger = logging.getLogger(__name__)
+JSON = dict[str, Any]
 
 NAMESPACE = uuid.UUID("8d2c2c57-62b3-4c63-9a2e-2f5a1f3d6e09")
 ENDING = ".zip"
-PENDING, SUCCEEDED, FAILED = ExportBuild.Status.PENDING, ExportBuild.Status.SUCCEEDED, ExportBuild.Status.FAILED
-
-
-class Unwanted(Exception):
-    """The release was taken back while it was being exported."""
+PENDING = jobs.PENDING
 
 
 def checked(format_name: str | None, said: Mapping[str, str]) -> tuple[Format, Options]:
@@ -78,21 +74,22 @@ def asked(release: Release, label_set: str, kind: Format, options: Options) -> t
 
 
 def build(export: uuid.UUID) -> None:
-    """Make the archive of an export, if it is still to be made and nobody else is at it.
+    """Make the archive of an export, if it is still to be made: all of it, or as much as others leave.
 
     Raises:
         Exception: something failed that may pass (the database, the storage); call again.
     """
-    with builds.alone_at(export) as alone:
-        if alone:
-            _build(export)
+    jobs.work(KIND, export)
 
 
 def reset(export: uuid.UUID) -> None:
     """Have an export that ended, well or not, made anew."""
-    ExportBuild.objects.filter(id=export).exclude(status=PENDING).update(
-        status=PENDING, error="", tries=0, updated_at=Now()
-    )
+    jobs.reset(KIND, export)
+
+
+def cancel(export: uuid.UUID) -> bool:
+    """Stop an export that is under way; False where it is over already."""
+    return jobs.cancel(KIND, export)
 
 
 def forget(release: uuid.UUID) -> None:
@@ -100,6 +97,7 @@ def forget(release: uuid.UUID) -> None:
     with storage.removable() as removable:
         for job in ExportBuild.objects.filter(release_id=release) if removable else ():
             job.delete()
+            shards.discard(job.id)
             _discard(job.path)
 
 
@@ -109,7 +107,7 @@ def claim_waiting() -> list[uuid.UUID]:
         cursor.execute(
             "UPDATE releases_exportbuild SET updated_at = statement_timestamp()"
             " WHERE status = %s AND updated_at < statement_timestamp() - %s * interval '1 second' RETURNING id",
-            [PENDING, QUIET_S],
+            [PENDING, jobs.QUIET_S],
         )
         return sorted(row[0] for row in cursor.fetchall())
 
@@ -121,83 +119,79 @@ def left_behind() -> list[uuid.UUID]:
     return list(rows.values_list("release_id", flat=True).distinct())
 
 
-def _build(export: uuid.UUID) -> None:
+def _rows(export: uuid.UUID) -> QuerySet[ExportBuild]:
+    return ExportBuild.objects.filter(id=export)
+
+
+def _begun(export: uuid.UUID) -> tuple[ExportBuild, Release] | None:
     job = ExportBuild.objects.filter(id=export, status=PENDING).first()
-    if job is None:
-        return
-    row = Release.objects.filter(id=job.release_id, withdrawn=False).first()
-    if row is None:
-        return
-    if job.tries >= MOST_TRIES:
-        _fail(export, f"The worker that made it was killed {MOST_TRIES} times; it may need more memory.")
-        return
-    _update(export, tries=job.tries + 1, samples_count=0)
-    try:
-        done = _write(job, row)
-    except Unwanted:
-        return
-    except (SnapshotFailed, ExportStopped) as error:
-        logger.warning("export %s cannot be made: %s", export, type(error).__name__)
-        _fail(export, str(error))
-        return
-    except Exception as error:
-        if job.tries + 1 < MOST_TRIES:
-            raise
-        logger.exception("export %s was given up", export)
-        _fail(export, f"It could not be made in {MOST_TRIES} tries; the last ended in {type(error).__name__}.")
-        return
-    except BaseException:  # asked to stop, which is not the export's fault
-        ExportBuild.objects.filter(id=export).update(tries=F("tries") - 1)
-        raise
-    if not _update(export, status=SUCCEEDED, **done):
-        _discard(str(done["path"]))
+    row = None if job is None else Release.objects.filter(id=job.release_id, withdrawn=False).first()
+    return None if job is None or row is None else (job, row)
 
 
-def _write(job: ExportBuild, row: Release) -> dict[str, object]:
+def _format_of(job: ExportBuild) -> Format:
     try:
         kind = registry.to_write(job.format)
     except registry.UnknownFormat as error:
         raise SnapshotFailed("This version of the program does not write that format any more.") from error
     if kind.version != job.format_version:
         raise SnapshotFailed("This version of the program writes another version of that format; ask for it anew.")
-    beat = _beat(job.id)
-    dataset, samples = reading.read(queries.state_of(row), label_set=job.label_set, progress=beat)
-    with files.incoming(job.id) as file:
+    return kind
+
+
+def _part(
+    job: ExportBuild, release: ReleaseState, shard: BuildShard, file: IO[bytes], progress: Callable[[int], None]
+) -> JSON:
+    kind = _format_of(job)
+    dataset, samples = reading.read(
+        release, label_set=job.label_set, after=shard.after, up_to=shard.up_to, progress=progress
+    )
+    return packing.pack_part(kind, dataset, samples, Options(job.options), file)
+
+
+def _whole(
+    job: ExportBuild,
+    release: ReleaseState,
+    parts: list[Part] | None,
+    file: IO[bytes],
+    progress: Callable[[int], None],
+) -> JSON:
+    kind, count = _format_of(job), 0
+
+    def counted(number: int) -> None:
+        nonlocal count
+        count = number
+        progress(number)
+
+    dataset, samples = reading.read(release, label_set=job.label_set, progress=counted)
+    if parts is None:
         packed = packing.pack(kind, dataset, samples, Options(job.options), file)
-        path = files.keep(file, packed.sha256, ENDING)
+    else:
+        packed = packing.pack_parts(kind, dataset, parts, Options(job.options), file)
+        count = shards.samples_in(job.id)
     return {
-        "path": path,
+        "path": files.keep(file, packed.sha256, ENDING),
         "sha256": packed.sha256,
         "size_bytes": packed.size_bytes,
         "losses": packed.losses,
-        "samples_count": beat.count,
+        "samples_count": count,
     }
-
-
-class _beat:  # noqa: N801 - it is called as a function
-    """Says that the export is still at work, and stops it when its row is gone."""
-
-    def __init__(self, export: uuid.UUID) -> None:
-        self._export, self._last, self.count = export, time.monotonic(), 0
-
-    def __call__(self, count: int) -> None:
-        self.count = count
-        if time.monotonic() - self._last >= BEAT_S:
-            self._last = time.monotonic()
-            if not _update(self._export, samples_count=count):
-                raise Unwanted
-
-
-def _update(export: uuid.UUID, **fields: object) -> bool:
-    """Write to the row of an export under way; False when it is gone."""
-    return bool(ExportBuild.objects.filter(id=export, status=PENDING).update(**fields, updated_at=Now()))
-
-
-def _fail(export: uuid.UUID, reason: str) -> None:
-    _update(export, status=FAILED, error=reason)
 
 
 def _discard(path: str) -> None:
     """Remove an archive that no export needs."""
     if path and not ExportBuild.objects.filter(path=path).exists():
         files.discard(path)
+
+
+def _discard_made(done: JSON) -> None:
+    _discard(done["path"])
+
+
+def _call(export: uuid.UUID) -> None:
+    from releases import actors
+
+    actors.send_export(export)
+
+
+KIND = jobs.Kind("export", _rows, _begun, _part, _whole, _discard_made, _call)

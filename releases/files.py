@@ -6,7 +6,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
@@ -21,6 +21,7 @@ from labeling.storage import local_path
 
 FOLDER = "exports"
 INCOMING = f"{FOLDER}/incoming"
+PARTS = f"{FOLDER}/parts"
 
 
 def path_of(sha256: str, ending: str = ".json") -> str:
@@ -55,6 +56,27 @@ def keep(file: IO[bytes], sha256: str, ending: str = ".json") -> str:
     else:
         storage.move(file, target)
     return path
+
+
+def keep_part(build: uuid.UUID, number: int, file: IO[bytes]) -> str:
+    """Put a part of what is being made in its place; returns its path in storage."""
+    path = f"{PARTS}/{build}/{number:06}-{uuid.uuid4().hex}"
+    target = local_path(path)
+    if target is None:
+        storage.put(path, file.seek(0, os.SEEK_END), file)
+    else:
+        storage.move(file, target)
+    return path
+
+
+def discard_parts(build: uuid.UUID) -> None:
+    """Remove all parts of a build, those that no row names too; what cannot be removed stays, and does no harm."""
+    folder = f"{PARTS}/{build}"
+    with suppress(FileNotFoundError):
+        for name in default_storage.listdir(folder)[1]:
+            storage.discard(f"{folder}/{name}")
+        if (local := local_path(folder)) is not None:
+            local.rmdir()
 
 
 def read(path: str) -> File[Any]:

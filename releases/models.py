@@ -39,12 +39,9 @@ class Release(Projected):
         return self.frozen_offset
 
 
-class ReleaseBuild(models.Model):
-    """The job that makes a release's file. A release without a row here was not begun yet.
-
-    Not a projection: it says what workers did and where the file is, and losing it only means building again.
-    `chain` is the log's chain hash at the frozen offset, kept apart from the log so that a lost tail shows.
-    """
+class Build(models.Model):
+    """The job that makes a file. Not a projection: it says what workers did and where the file is, and losing it only
+    means building again."""
 
     class Status(models.TextChoices):
         """The protocol's words."""
@@ -53,12 +50,27 @@ class ReleaseBuild(models.Model):
         SUCCEEDED = "SUCCEEDED"
         FAILED = "FAILED"
 
-    release_id = models.UUIDField(primary_key=True, editable=False)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
     error = models.TextField(blank=True)
     path = models.TextField(blank=True)
     sha256 = models.CharField(max_length=64, blank=True)
     size_bytes = models.BigIntegerField(null=True)
+    samples_count = models.BigIntegerField(default=0)
+    samples_total = models.BigIntegerField(default=0)  #: that are looked at; 0 where that is not known yet
+    tries = models.IntegerField(default=0)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+
+class ReleaseBuild(Build):
+    """The job that makes a release's file. A release without a row here was not begun yet.
+
+    `chain` is the log's chain hash at the frozen offset, kept apart from the log so that a lost tail shows.
+    """
+
+    release_id = models.UUIDField(primary_key=True, editable=False)
     chain = models.CharField(max_length=64, blank=True)
     manifest = models.TextField(blank=True)  #: canonical JSON; the release's identity is its hash
     identity = models.CharField(max_length=64, blank=True)
@@ -66,10 +78,7 @@ class ReleaseBuild(models.Model):
     assets_sha256 = models.CharField(max_length=64, blank=True)
     assets_size_bytes = models.BigIntegerField(null=True)
     signature = models.JSONField(null=True)  #: over the manifest, by a key of the installation; no part of the identity
-    samples_count = models.BigIntegerField(default=0)
     labels_left_out = models.BigIntegerField(default=0)
-    tries = models.IntegerField(default=0)
-    updated_at = models.DateTimeField()
 
     class Meta:
         indexes = [
@@ -80,14 +89,12 @@ class ReleaseBuild(models.Model):
         return f"{self.release_id}: {self.status}"
 
 
-class ExportBuild(models.Model):
+class ExportBuild(Build):
     """The job that writes a release in a format of others, and where its archive is.
 
-    Not a projection: all of it can be made again from the log. The id follows from release, label set, format, version
-    and options, so the same export is asked for, made and kept once.
+    The id follows from release, label set, format, version and options, so the same export is asked for, made and kept
+    once.
     """
-
-    Status = ReleaseBuild.Status
 
     id = models.UUIDField(primary_key=True, editable=False)
     release_id = models.UUIDField(db_index=True)
@@ -95,15 +102,7 @@ class ExportBuild(models.Model):
     format = models.TextField()
     format_version = models.IntegerField()
     options = models.JSONField()
-    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
-    error = models.TextField(blank=True)
-    path = models.TextField(blank=True)
-    sha256 = models.CharField(max_length=64, blank=True)
-    size_bytes = models.BigIntegerField(null=True)
-    samples_count = models.BigIntegerField(default=0)
     losses = models.JSONField(default=list)
-    tries = models.IntegerField(default=0)
-    updated_at = models.DateTimeField()
 
     class Meta:
         indexes = [
@@ -112,6 +111,32 @@ class ExportBuild(models.Model):
 
     def __str__(self) -> str:
         return f"{self.format} of {self.release_id}: {self.status}"
+
+
+class BuildShard(models.Model):
+    """A stretch of the samples of a build, made by one worker. Gone when the build's file is made.
+
+    `build` is the id of a release or of an export. The samples are those that were added after one offset of the log
+    and up to another; `facts` say what is in the file at `path`.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    build = models.UUIDField()
+    number = models.IntegerField()
+    after = models.BigIntegerField()
+    up_to = models.BigIntegerField()
+    samples_total = models.BigIntegerField()
+    samples_count = models.BigIntegerField(default=0)
+    path = models.TextField(blank=True)
+    facts = models.JSONField(default=dict)
+    tries = models.IntegerField(default=0)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["build", "number"], name="release_shard_numbered")]
+
+    def __str__(self) -> str:
+        return f"{self.build}, shard {self.number}"
 
 
 class Import(Projected):

@@ -50,9 +50,15 @@ class NoLabelSet(ValueError):
 
 
 def read(
-    release: ReleaseState, *, label_set: str = "ground-truth", progress: Callable[[int], None] = lambda count: None
+    release: ReleaseState,
+    *,
+    label_set: str = "ground-truth",
+    after: int = 0,
+    up_to: int | None = None,
+    progress: Callable[[int], None] = lambda count: None,
 ) -> tuple[Dataset, Iterator[Sample]]:
-    """The dataset of a release, and its samples with their labels in one label set, the first added first.
+    """The dataset of a release, and its samples with their labels in one label set, the first added first; where said,
+    of those that were added after one offset and up to another.
 
     Raises:
         NoLabelSet: there is none of that name.
@@ -85,7 +91,7 @@ def read(
         },
     )
     mapped = release.choice.read_as(state.task_attributes)
-    return found, _samples(release, state, found, uuid.UUID(sets[label_set].id), mapped, progress)
+    return found, _samples(release, state, found, uuid.UUID(sets[label_set].id), mapped, (after, up_to), progress)
 
 
 def _samples(
@@ -94,9 +100,12 @@ def _samples(
     dataset: Dataset,
     label_set: uuid.UUID,
     mapped: Mapped,
+    between: tuple[int, int | None],
     progress: Callable[[int], None],
 ) -> Iterator[Sample]:
-    for count, frozen in enumerate(snapshots.frozen_of(release, state, [label_set]), 1):
+    after, up_to = between
+    samples = snapshots.frozen_of(release, state, [label_set], after=after, up_to=up_to)
+    for count, frozen in enumerate(samples, 1):
         sample = frozen.sample
         with snapshots.readable(f"The label of sample {sample.id}"):
             found = sample_of(sample, frozen.labels[label_set], dataset.task_type, mapped)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -29,8 +29,13 @@ from labeling.rules.task_types import TaskType, task_type
 from releases import manifest
 from releases.choice import truth_of
 from releases.formats import segments
+from releases.formats.files import spool
+from releases.formats.jsons import listed
+from releases.formats.parts import Part, Streams
 from releases.manifest import Assets, Written
 from releases.rules import ReleaseState, fold, release_stream
+
+JSON = dict[str, Any]
 
 #: How many events are in memory of those that are gone through one by one.
 PAGE = 1000
@@ -92,13 +97,15 @@ def write(
     sink: Sink,
     *,
     assets: Sink | None = None,
+    parts: list[Part] | None = None,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Snapshot:
-    """Write the file, and to `assets` the list of the files that it refers to; `progress` is told the number of samples
-    after each.
+    """Write the file, of the parts that `write_part` made of all samples, or else from the log; and to `assets` the
+    list of the files that it refers to. `progress` is told the number of samples now and then.
 
     Raises:
         SnapshotFailed: the log does not give the release.
+        Damaged: a part is not what was written.
         django.db.Error, OSError: the database or a sink failed; try again.
     """
     file, whole = _Counted(sink), _Counted(Nowhere())
@@ -110,46 +117,118 @@ def write(
         opening = segments.opening(release, dataset)
     for out in outs:
         out.write(opening)
-    count = left_out = 0
-    content, splits, tokens = hashlib.sha256(), Counter[str](), Tokens()
-    difference = None if base is None else Difference(lines_of(base))
-    held = 0
-    for line in lines_of(release, dataset):
-        content.update(line.text + b"\n")
-        tokens.add(line.text)
-        splits[line.split] += 1
-        left_out += line.left_out
-        if difference is None:
-            file.write((b",\n" if count else b"\n") + line.text)
-        else:
-            whole.write((b",\n" if count else b"\n") + line.text)
-            if difference.differs(line):
-                file.write((b",\n" if held else b"\n") + line.text)
-                held += 1
-        count += 1
-        progress(count)
+    seen = _Seen(progress)
     with readable("The dataset"):
         ends = [segments.closing(release, dataset, chain)]
-        if difference is not None:
-            assert release.terms.base is not None
-            said = difference.said() | {"base": release.terms.base.as_json()}
+    if base is None:
+        pieces = seen.pieces(lines_of(release, dataset)) if parts is None else seen.pieces_of(parts)
+        for piece in listed(pieces):
+            file.write(piece)
+    else:
+        assert release.terms.base is not None
+        lines = seen.lines(lines_of(release, dataset)) if parts is None else seen.lines_of(parts)
+        said = _write_difference(lines, lines_of(base), file, whole) | {"base": release.terms.base.as_json()}
+        with readable("The dataset"):
             ends.insert(0, segments.closing(release, dataset, chain, difference=said))
     for out, end in zip(outs, ends, strict=True):
         out.write(end)
-    listed = assets_of(release, tokens, _Counted(assets or Nowhere()))
+    held = assets_of(release, seen.tokens, _Counted(assets or Nowhere()))
     made = manifest.manifest(
         release,
         dataset,
         chain=chain.hex(),
         file=file.written,
         whole=outs[-1].written,
-        assets=listed,
-        content_sha256=content.hexdigest(),
-        samples_count=count,
-        labels_left_out=left_out,
-        splits=splits,
+        assets=held,
+        content_sha256=seen.content.hexdigest(),
+        samples_count=seen.samples,
+        labels_left_out=seen.left_out,
+        splits=seen.splits,
     )
-    return Snapshot(file.written.sha256, file.size_bytes, chain.hex(), count, left_out, listed, made)
+    return Snapshot(file.written.sha256, file.size_bytes, chain.hex(), seen.samples, seen.left_out, held, made)
+
+
+def _write_difference(lines: Iterable[Line], base: Iterator[Line], file: _Counted, whole: _Counted) -> JSON:
+    """Write the lines that are not in the base to `file`, and all to `whole`; returns what else the difference is."""
+    difference = Difference(base)
+    held = 0
+    for count, line in enumerate(lines):
+        whole.write((b",\n" if count else b"\n") + line.text)
+        if difference.differs(line):
+            file.write((b",\n" if held else b"\n") + line.text)
+            held += 1
+    return difference.said()
+
+
+# --- in parts --------------------------------------------------------------------------------------------------------
+# Streams of a part: the lines, of each sample where in the log it came and its id, and the tokens that occur.
+
+_LINES, _PLACES, _TOKENS = "lines", "places", "tokens"
+
+
+def write_part(
+    release: ReleaseState, sink: Sink, *, after: int, up_to: int, progress: Callable[[int], None] = lambda count: None
+) -> JSON:
+    """Write the lines of the samples that were added after one offset and up to another; returns what `write` has to
+    know of them, as JSON.
+
+    Raises:
+        SnapshotFailed: the log does not give the release.
+    """
+    streams, seen = Streams(spool), _Seen(progress)
+    for line in seen.lines(lines_of(release, after=after, up_to=up_to)):
+        streams.add(_LINES, line.text + b"\n")
+        streams.add(_PLACES, b"%d %b\n" % (line.added, line.sample.bytes.hex().encode()))
+    for token in seen.tokens.sorted().tolist():
+        streams.add(_TOKENS, token + b"\n")
+    facts = {"samples": seen.samples, "left_out": seen.left_out, "splits": dict(seen.splits)}
+    return {"index": streams.put(sink), "facts": facts}
+
+
+class _Seen:
+    """What the manifest says of the lines that went by."""
+
+    def __init__(self, progress: Callable[[int], None]) -> None:
+        self.content, self.splits, self.tokens = hashlib.sha256(), Counter[str](), Tokens()
+        self.samples = self.left_out = 0
+        self._progress = progress
+
+    def lines(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """Lines from the log."""
+        for line in lines:
+            self.samples += 1
+            self.left_out += line.left_out
+            self.splits[line.split] += 1
+            self.tokens.add(line.text)
+            self.content.update(line.text + b"\n")
+            yield line
+            self._progress(self.samples)
+
+    def pieces(self, lines: Iterable[Line]) -> Iterator[bytes]:
+        """Lines from the log, each with its line feed."""
+        for line in self.lines(lines):
+            yield line.text + b"\n"
+
+    def pieces_of(self, parts: Iterable[Part]) -> Iterator[bytes]:
+        """The lines of parts, with their line feeds, many at a time."""
+        for part in parts:
+            for piece in part.pieces(_LINES):
+                self.content.update(piece)
+                yield piece
+            self.samples += part.facts["samples"]
+            self.left_out += part.facts["left_out"]
+            self.splits.update(part.facts["splits"])
+            for tokens in part.pieces(_TOKENS):
+                self.tokens.add_all(tokens.replace(b"\n", b""))
+            self._progress(self.samples)
+
+    def lines_of(self, parts: Iterable[Part]) -> Iterator[Line]:
+        """The lines of parts, one by one."""
+        for part in parts:
+            places = (place.split() for piece in part.pieces(_PLACES) for place in piece.splitlines())
+            texts = (text for piece in self.pieces_of([part]) for text in piece.split(b"\n")[:-1])
+            for (added, sample), text in zip(places, texts, strict=True):
+                yield Line(uuid.UUID(sample.decode()), int(added), text, "", 0)
 
 
 def _base_of(release: ReleaseState) -> ReleaseState | None:
@@ -176,8 +255,11 @@ class Line:
     left_out: int
 
 
-def lines_of(release: ReleaseState, dataset: DatasetState | None = None) -> Iterator[Line]:
-    """The lines of all samples that a release holds, the first added first, whatever it is the difference to.
+def lines_of(
+    release: ReleaseState, dataset: DatasetState | None = None, *, after: int = 0, up_to: int | None = None
+) -> Iterator[Line]:
+    """The lines of all samples that a release holds, the first added first, whatever it is the difference to; where
+    said, of those that were added after one offset and up to another.
 
     Raises:
         SnapshotFailed: the log does not give one.
@@ -187,7 +269,7 @@ def lines_of(release: ReleaseState, dataset: DatasetState | None = None) -> Iter
         kind = task_type(dataset.task_type)
         mapped = release.choice.read_as(dataset.task_attributes)
     sets = segments.label_sets_of(release, dataset)
-    for frozen in frozen_of(release, dataset, [uuid.UUID(item.id) for item in sets]):
+    for frozen in frozen_of(release, dataset, [uuid.UUID(item.id) for item in sets], after=after, up_to=up_to):
         text, split, left_out = line_of(release, frozen, sets, kind, mapped)
         yield Line(frozen.sample.id, frozen.added, text, split, left_out)
 
@@ -292,12 +374,20 @@ class Tokens:
         for token in dict.fromkeys(references.tokens_in(line)):
             self._seen += token
 
-    def __contains__(self, token: str) -> bool:
+    def add_all(self, tokens: bytes) -> None:
+        """Tokens, one behind the other."""
+        self._seen += tokens
+
+    def sorted(self) -> np.ndarray:
+        """Each token once."""
         if self._sorted is None:
             self._sorted = np.unique(np.frombuffer(self._seen, dtype="S32"))
-        wanted = np.array(token.encode(), dtype="S32")
-        place = int(np.searchsorted(self._sorted, wanted))
-        return place < len(self._sorted) and bool(self._sorted[place] == wanted)
+        return self._sorted
+
+    def __contains__(self, token: str) -> bool:
+        known, wanted = self.sorted(), np.array(token.encode(), dtype="S32")
+        place = int(np.searchsorted(known, wanted))
+        return place < len(known) and bool(known[place] == wanted)
 
 
 def assets_of(release: ReleaseState, tokens: Tokens, out: _Counted) -> Assets:

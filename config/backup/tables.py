@@ -22,8 +22,9 @@ from config.backup.contents import Columns, Table
 OUR_PREFIXES = ("log_", "labeling_", "sequences_", "releases_")
 #: Not carried. Sessions are logins of browsers: whoever reads the archive could use them, and people log in again.
 #: Migrations are named in the archive's opening. The queue lies in a schema of its own and holds hints only: a sweeper
-#: sends them again for whatever a projection or a release still lacks. Exports are made again when they are asked for.
-LEFT_OUT = frozenset({"django_session", "django_migrations", "releases_exportbuild"})
+#: sends them again for whatever a projection or a release still lacks. Exports are made again when they are asked
+#: for, and so are the shards of what was being made.
+LEFT_OUT = frozenset({"django_session", "django_migrations", "releases_exportbuild", "releases_buildshard"})
 #: Filled by `migrate` itself; what it put there gives way to the rows of the archive, which others refer to by id.
 FILLED_BY_MIGRATE = frozenset({"django_content_type", "auth_permission"})
 #: A table is cut into files of about this size, because a tar file has to know a size before it holds the bytes.

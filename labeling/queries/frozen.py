@@ -74,10 +74,8 @@ class _Stream:
     def _open(self) -> None:
         state = self.state
         rows = LabelSnapshot.objects.filter(stream=state.stream, version=state.version, dataset_id=state.dataset)
-        self.state, self.is_open = (
-            unpacked(state.dataset, state.stream, rows.values_list("state", flat=True).get()),
-            True,
-        )
+        self.state = unpacked(state.dataset, state.stream, rows.values_list("state", flat=True).get())
+        self.is_open = True
 
 
 def frozen_samples(

@@ -10,14 +10,18 @@ Source: cocodataset.org/#format-data, and pycocotools.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from labeling.geometry import rle
+from labeling.log.values import canonical_of_stored
 from releases.formats import coco_reading, outlines
 from releases.formats.files import Output
 from releases.formats.format import FRAMES, LEFT_OUT, Format, Losses, Option, Options, carrying
-from releases.formats.jsons import Lists
+from releases.formats.jsons import Lists, numbers
+from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
 from releases.formats.records import Annotation, Category, Dataset, Sample
 from releases.formats.sizes import size_for
@@ -26,48 +30,142 @@ JSON = dict[str, Any]
 
 MASKS = Option("segmentation", ("polygons", "rle"), "Outlines as polygons where COCO can say them, or all as pixels.")
 _WHOLE = "default"
+#: What every line of an annotation has; `attributes` stand in front of the ids, all others behind the outline.
+_EVERY = frozenset({"area", "bbox", "iscrowd", "score", "segmentation"})
+_ANNOTATION = b'{"area":%b,%b"bbox":%b,"category_id":%b,"id": %d,"image_id": %d,"iscrowd":%d,%b"segmentation":%b%b}\n'
+#: Pictures whose areas are computed together, and the shapes that have one beyond their box.
+_BLOCK = 64
+_OUTLINED = outlines.AREAS - {"bbox"}
 
 
-def write_instances(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """The files of COCO instances."""
-    _write(INSTANCES, "instances", dataset, samples, out, options, losses)
+def write_instances(
+    dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses
+) -> JSON:
+    """A part of COCO instances: of each split the lines of images and those of annotations, in streams of their own.
+
+    Ids are counted from 1 in every part. They stand behind a colon *and a space*, which canonical JSON has nowhere
+    else outside of text, and a quote inside of text is escaped: so they are found again without parsing.
+    """
+    images = annotations = 0
+    for block, told in _blocks(dataset, samples, options, losses):
+        areas = _areas(block, options)
+        for picture, lost in zip(block, told, strict=True):
+            for each in lost:
+                losses.tell(each)
+            images += 1
+            split = picture.split or _WHOLE
+            streams.add(f"{split}/images", _image_line(image_of(picture, images)))
+            for item, said in _said(picture.annotations, picture, options, losses, areas):
+                annotations += 1
+                line = _annotation_line(said, item.category_id, annotations, images)
+                streams.add(f"{split}/annotations", line)
+    return {"images": images, "annotations": annotations}
+
+
+def _blocks(
+    dataset: Dataset, samples: Iterable[Sample], options: Options, losses: Losses
+) -> Iterator[tuple[list[Picture], list[list[JSON]]]]:
+    """Pictures, some at a time, and what was lost with each of them: that is told with its picture, so that the order
+    of the list does not depend on where a block, or a part, begins."""
+    lost: list[JSON] = []
+    held = Losses(losses.stop, lost.append, losses.counts)
+    block: list[Picture] = []
+    told: list[list[JSON]] = []
+    for picture in pictures(INSTANCES, dataset, samples, options, held):
+        block.append(picture)
+        told.append(lost.copy())
+        lost.clear()
+        if len(block) == _BLOCK:
+            yield block, told
+            block, told = [], []
+    if block:
+        yield block, told
+    for each in lost:
+        losses.tell(each)
+
+
+def _image_line(said: JSON) -> bytes:
+    members = {name: canonical_of_stored(value) for name, value in said.items()} | {"id": b" %d" % said["id"]}
+    return b"{%b}\n" % b",".join(b'"%b":%b' % (name.encode(), members[name]) for name in sorted(members))
+
+
+def _annotation_line(said: JSON, category: int | None, number: int, image: int) -> bytes:
+    """An annotation as canonical JSON, but for its two ids; put together by hand, because there are millions."""
+    outline = said["segmentation"]
+    rest = [name for name in said if name not in _EVERY]
+    head, tail = b"", b""
+    for name in sorted(rest):
+        member = b'"%b":%b' % (name.encode(), canonical_of_stored(said[name]))
+        head, tail = (head + member + b",", tail) if name < "id" else (head, b"%b,%b" % (tail, member))
+    return _ANNOTATION % (
+        numbers(said["area"]),
+        head,
+        numbers(said["bbox"]),
+        canonical_of_stored(category),
+        number,
+        image,
+        said["iscrowd"],
+        b"" if "score" not in said else b'"score":%b,' % numbers(said["score"]),
+        numbers(outline) if isinstance(outline, list) else canonical_of_stored(outline),
+        tail,
+    )
+
+
+def join_instances(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The files of COCO instances, in the order in which their splits come up."""
+    splits = dict.fromkeys(name.partition("/")[0] for part in parts for name in part.names() if "/" in name)
+    for split in splits or (_WHOLE,):
+        lists = Lists(out, "images", "annotations")
+        images = annotations = 0
+        for part in parts:
+            lists.extend("images", _counted_on(part.pieces(f"{split}/images"), images, 0))
+            lists.extend("annotations", _counted_on(part.pieces(f"{split}/annotations"), annotations, images))
+            images, annotations = images + part.facts["images"], annotations + part.facts["annotations"]
+        _put(INSTANCES, "instances", dataset, lists, split, out)
+
+
+_ID = re.compile(rb'"id": ([0-9]+)(?:,"image_id": ([0-9]+))?')
+
+
+def _counted_on(pieces: Iterable[bytes], before: int, images_before: int) -> Iterator[bytes]:
+    def counted_on(match: re.Match[bytes]) -> bytes:
+        if match[2] is None:
+            return b'"id":%d' % (int(match[1]) + before)
+        return b'"id":%d,"image_id":%d' % (int(match[1]) + before, int(match[2]) + images_before)
+
+    for piece in pieces:
+        yield _ID.sub(counted_on, piece)
 
 
 def write_keypoints(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """The files of COCO keypoints: the objects that have points, of categories whose points have names."""
-    _write(KEYPOINTS, "person_keypoints", dataset, samples, out, options, losses)
+    """The files of COCO keypoints: the objects that have points, of categories whose points have names.
 
-
-def _write(
-    kind: Format,
-    stem: str,
-    dataset: Dataset,
-    samples: Iterable[Sample],
-    out: Output,
-    options: Options,
-    losses: Losses,
-) -> None:
+    Whole, because the names of the points of a category may be those of its first object.
+    """
     files: dict[str, Lists] = {}
     names = _PointNames(dataset)
     annotations = 0
-    for images, picture in enumerate(pictures(kind, dataset, samples, options, losses), 1):
+    for images, picture in enumerate(pictures(KEYPOINTS, dataset, samples, options, losses), 1):
         split = picture.split or _WHOLE
         file = files.get(split)
         if file is None:
             file = files[split] = Lists(out, "images", "annotations")
         file.add("images", image_of(picture, images))
-        kept = [item for item in picture.annotations if kind is INSTANCES or _has_points(item, picture, losses)]
-        for item, said in _said(kept, picture, options, losses):
+        kept = [item for item in picture.annotations if _has_points(item, picture, losses)]
+        for item, said in _said(kept, picture, options, losses, {}):
             annotations += 1
             found = {"id": annotations, "image_id": images, "category_id": item.category_id} | said
-            if kind is KEYPOINTS:
-                found |= names.said(item, picture, losses)
-            file.add("annotations", found)
+            file.add("annotations", found | names.said(item, picture, losses))
     for split, file in files.items() or [(_WHOLE, Lists(out, "images", "annotations"))]:
-        categories = [category_of(item, names if kind is KEYPOINTS else None) for item in dataset.categories]
-        file.put(
-            f"annotations/{stem}_{split}.json", {"info": info_of(dataset), "licenses": [], "categories": categories}
-        )
+        _put(KEYPOINTS, "person_keypoints", dataset, file, split, out, names)
+
+
+def _put(
+    kind: Format, stem: str, dataset: Dataset, lists: Lists, split: str, out: Output, names: _PointNames | None = None
+) -> None:
+    categories = [category_of(item, names) for item in dataset.categories]
+    rest = {"info": info_of(dataset), "licenses": [], "categories": categories}
+    lists.put(f"annotations/{stem}_{split}.json", rest)
 
 
 def image_of(picture: Picture, number: int) -> JSON:
@@ -97,16 +195,39 @@ def category_of(item: Category, names: _PointNames | None) -> JSON:
     return found
 
 
+def _areas(block: list[Picture], options: Options) -> dict[int, float]:
+    """{id of an annotation's object: its area} of the shapes that lie within their pictures, of many pictures at once:
+    there the area does not depend on the size of the picture."""
+    height = max(picture.height for picture in block)
+    width = max(picture.width for picture in block)
+    solid = [
+        item.geometry
+        for picture in block
+        if options.clip and picture.has_size
+        for item in picture.annotations
+        if item.geometry["type"] in _OUTLINED
+    ]
+    return dict(zip(map(id, solid), outlines.areas_of(solid, height, width).tolist(), strict=True)) if solid else {}
+
+
 def _said(
-    items: list[Annotation], picture: Picture, options: Options, losses: Losses
+    items: list[Annotation], picture: Picture, options: Options, losses: Losses, known: dict[int, float]
 ) -> Iterable[tuple[Annotation, JSON]]:
-    """What every annotation says of its outline and of itself."""
-    height, width = size_for(picture.height, picture.width, [item.geometry for item in items])
-    solid = [item.geometry for item in items if outlines.has_area(item.geometry) and item.geometry["type"] != "bbox"]
+    """What every annotation says of its outline and of itself; `known` are areas, by the geometries' ids."""
+    height, width = picture.height, picture.width
+    solid = [
+        item.geometry
+        for item in items
+        if outlines.has_area(item.geometry) and item.geometry["type"] != "bbox" and id(item.geometry) not in known
+    ]
+    if not picture.has_size:
+        height, width = size_for(height, width, [item.geometry for item in items])
     areas = iter(outlines.areas_of(solid, height, width).tolist() if solid else ())
     for item in items:
         geometry = item.geometry
-        area = float(next(areas)) if outlines.has_area(geometry) and geometry["type"] != "bbox" else None
+        area = None
+        if outlines.has_area(geometry) and geometry["type"] != "bbox":
+            area = float(known[id(geometry)] if id(geometry) in known else next(areas))
         is_crowd = item.attributes.get("is_crowd") is True
         as_runs = options["segmentation"] == "rle" or is_crowd or _needs_runs(geometry)
         segmentation: Any = []
@@ -118,7 +239,7 @@ def _said(
             segmentation = outlines.runs_of(geometry, height, width)
             box = [float(side) for side in rle.box_of_runs(segmentation, max_pixels=rle.MAX_PIXELS) or (0, 0, 0, 0)]
         elif area is not None:
-            segmentation = [[n for point in ring for n in point] for ring in outlines.outer_rings(geometry)]
+            segmentation = [list(chain.from_iterable(ring)) for ring in outlines.outer_rings(geometry)]
         x0, y0, x1, y1 = box or (0.0, 0.0, 0.0, 0.0)
         said: JSON = {
             "segmentation": segmentation,
@@ -182,13 +303,15 @@ class _PointNames:
         return {"keypoints": flat, "num_keypoints": sum(1 for flag in flat[2::3] if flag)}
 
 
+_INSTANCES = InParts(write_instances, join_instances)
 _FEATURES = ("parts", "attributes", "scores", "tracks", "uuids", "splits")
 INSTANCES = Format(
     "coco-instances",
     1,
     "COCO instances",
     carrying("bbox", "polygon", "bitmap", *_FEATURES, converted=("rbox", "ellipse", "holes")),
-    write=write_instances,
+    write=_INSTANCES.whole,
+    parts=_INSTANCES,
     read=coco_reading.read,
     options=(MASKS, FRAMES),
 )

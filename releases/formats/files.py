@@ -46,6 +46,11 @@ def put_bytes(out: Output, path: str, data: bytes) -> None:
     out.put(path, io.BytesIO(data))
 
 
+def spool() -> IO[bytes]:
+    """A file to write and read again, in memory while it is small; it goes when it is closed."""
+    return tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)
+
+
 class InMemory:
     """Files in memory."""
 
@@ -59,7 +64,7 @@ class InMemory:
         self.files[path] = data.read()
 
     def spool(self) -> IO[bytes]:
-        return tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)
+        return spool()
 
 
 class Paths:

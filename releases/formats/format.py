@@ -6,10 +6,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from releases.formats.files import Output, Source
 from releases.formats.records import Annotation, Dataset, Imported, Sample
+
+if TYPE_CHECKING:
+    from releases.formats.parts import InParts
 
 JSON = dict[str, Any]
 
@@ -100,6 +103,7 @@ class Format:
     title: str
     carries: Mapping[str, Fate]
     write: Write | None = None
+    parts: InParts | None = None  #: where it can be written in parts; `write` gives the same bytes
     read: Read | None = None
     options: tuple[Option, ...] = ()
     reading_options: tuple[Option, ...] = ()
@@ -188,6 +192,11 @@ class Losses:
         """Something that all objects have, which is not listed one by one and never stops an export."""
         if times:
             self.counts[what, became] += times
+
+    def merge(self, summary: Iterable[JSON]) -> None:
+        """Count what others found as well; `summary` is theirs."""
+        for item in summary:
+            self.counts[item["what"], item["became"]] += item["times"]
 
     def summary(self) -> list[JSON]:
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 import orjson
@@ -12,9 +13,28 @@ from releases.formats.files import Output
 JSON = dict[str, Any]
 
 
+def listed(pieces: Iterable[bytes], *, first: bool = True) -> Iterator[bytes]:
+    """Lines as the elements of a JSON list: a comma and a line feed between them, a line feed before the first."""
+    for piece in pieces:
+        yield (b"\n" if first else b",\n") + piece[:-1].replace(b"\n", b",\n")
+        first = False
+
+
 def line(value: Any) -> bytes:
     """A value as canonical JSON, with long integers as numbers."""
     return values.canonical(values.untagged(value)) if _holds_tags(value) else values.canonical(value)
+
+
+def numbers(value: Any) -> bytes:
+    """A number, or numbers in lists, as canonical JSON.
+
+    Raises:
+        ValueError: one is not finite.
+    """
+    written = orjson.dumps(value)
+    if b"e" in written or b"-0.0" in written or b"null" in written:
+        return values.canonical(value)
+    return written.replace(b".0,", b",").replace(b".0]", b"]").removesuffix(b".0")
 
 
 def _holds_tags(value: Any) -> bool:
@@ -34,6 +54,13 @@ class Lists:
         spool = self._spools[name]
         spool.write((b",\n" if self.counts[name] else b"\n") + line(value))
         self.counts[name] += 1
+
+    def extend(self, name: str, pieces: Iterable[bytes]) -> None:
+        """More elements of a list: lines of canonical JSON, each ending with a line feed."""
+        spool = self._spools[name]
+        for piece in listed(pieces, first=not self.counts[name]):
+            spool.write(piece)
+            self.counts[name] += 1
 
     def put(self, path: str, rest: JSON) -> None:
         """Put down the file: the lists and the members of `rest`."""

@@ -8,9 +8,12 @@ gives the records that were written. What the fields are called is here, in `_FI
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
 from typing import Any
+
+import orjson
 
 from labeling.log import values
 from releases.formats import jsons
@@ -69,6 +72,20 @@ def _sample(sample: Sample) -> JSON:
             "hold": clock.hold,
         }
     return found
+
+
+def record(sample: Sample) -> bytes:
+    """A record as a line for ourselves: `sample_of` gives just this record again, to the kind of each number."""
+    said = _sample(sample)
+    try:
+        return orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:  # a whole number of more than 64 bits, which 1e300 is when it comes from the store
+        return b"!" + json.dumps(said, allow_nan=False).encode() + b"\n"
+
+
+def sample_of(line: bytes) -> Sample:
+    """The record of such a line."""
+    return _read_sample(json.loads(line[1:]) if line.startswith(b"!") else orjson.loads(line))
 
 
 def _sparse(item: Annotation | Frame | Track) -> JSON:

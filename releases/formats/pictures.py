@@ -105,15 +105,19 @@ def tell_of_annotation(kind: Format, item: Annotation, losses: Losses, sample: s
         if fate == LEFT_OUT:
             return False
     for what, has in (
-        ("parts", outlines.has_parts(item.geometry)),
-        ("holes", outlines.has_holes(item.geometry)),
-        ("attributes", bool(item.attributes)),
-        ("keypoints", bool(item.keypoints)),
-        ("orientations", bool(item.orientation)),
-        ("scores", item.score is not None),
-        ("links", bool(item.links)),
-        ("extra", bool(item.extra)),
-        ("tracks", item.track_id is not None),
+        ()
+        if _is_plain(item)
+        else (
+            ("parts", outlines.has_parts(item.geometry)),
+            ("holes", outlines.has_holes(item.geometry)),
+            ("attributes", bool(item.attributes)),
+            ("keypoints", bool(item.keypoints)),
+            ("orientations", bool(item.orientation)),
+            ("scores", item.score is not None),
+            ("links", bool(item.links)),
+            ("extra", bool(item.extra)),
+            ("tracks", item.track_id is not None),
+        )
     ):
         # a geometry that becomes something else has lost its parts with its form
         if has and kind.fate(what) != KEPT and not (what in ("parts", "holes") and fate == APPROXIMATED):
@@ -126,6 +130,21 @@ def tell_of_annotation(kind: Format, item: Annotation, losses: Losses, sample: s
         if has and kind.fate(what) != KEPT:
             losses.count(what, kind.fate(what))
     return True
+
+
+def _is_plain(item: Annotation) -> bool:
+    """Whether an annotation, as most, has nothing beside its outline that a format might not carry."""
+    return not (
+        item.attributes
+        or item.keypoints
+        or item.orientation
+        or item.links
+        or item.extra
+        or item.score is not None
+        or item.track_id is not None
+        or outlines.has_parts(item.geometry)
+        or outlines.has_holes(item.geometry)
+    )
 
 
 def category_is_known(

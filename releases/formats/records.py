@@ -222,11 +222,13 @@ def task_attributes_of(dataset: Dataset) -> JSON:
 def file_name(name: str, url: str, number: int | None = None) -> str:
     """What the file of a picture is called: its name, with the ending of its address where it has none itself."""
     name = name or ("" if number is None else f"{number:06d}")
-    ending = PurePosixPath(unquote(urlsplit(url).path)).suffix.lower() if url else ""
-    known = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"}
-    if PurePosixPath(name).suffix.lower() in known or ending not in known:
+    if PurePosixPath(name).suffix.lower() in _PICTURES:
         return name
-    return name + ending
+    ending = PurePosixPath(unquote(urlsplit(url).path)).suffix.lower() if url else ""
+    return name + ending if ending in _PICTURES else name
+
+
+_PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"})
 
 
 def _colour(value: Any) -> Colour | None:

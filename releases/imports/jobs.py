@@ -21,7 +21,6 @@ from django.db.models.functions import Now
 from labeling.commands import assets
 from labeling.errors import NotFound, PalimpsestError
 from labeling.log.event import Intent
-from releases.builds import BEAT_S, MOST_TRIES, QUIET_S, alone_at
 from releases.events import ImportFinished
 from releases.formats.format import Findings, UnreadableFile
 from releases.formats.records import Imported, Sample
@@ -33,7 +32,9 @@ from releases.imports.sources import BadMember, Unusable
 from releases.imports.steps import CategoriesRefused, Done, Steps
 from releases.imports.undoing import undo
 from releases.imports.wish import Wish
+from releases.jobs import BEAT_S, MOST_TRIES, QUIET_S
 from releases.models import ImportFinding, ImportJob
+from releases.shards import alone_at
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from labeling.log import beside, projector, rebuild, store
 from labeling.models import Contribution, Label, WebhookCursor
 from labeling.projectors import Contributions
 from labeling.webhooks import turns
-from releases import builds, commands, files
+from releases import builds, commands, files, jobs
 from releases.models import ReleaseBuild
 from sequences.models import TrackFrames
 from sequences.projectors import Frames
@@ -100,7 +100,7 @@ def streets(person: Make, dataset: Make, sample: Make, intent: Make) -> tuple[An
         ("releases.snapshots.write", True),
         ("releases.snapshots.write", False),
         ("releases.files.keep", False),
-        ("releases.builds._update", False),
+        ("releases.jobs.update", False),
     ],
 )
 def test_a_release_whose_builder_is_killed_gets_the_same_file_from_the_next(
@@ -110,7 +110,7 @@ def test_a_release_whose_builder_is_killed_gets_the_same_file_from_the_next(
     release = commands.cut_release(intent=intent(ana), dataset=made, name="v1")
     killed_at(moment, f"builds.build(uuid.UUID('{release}'))", before=before)
     assert ReleaseBuild.objects.get(release_id=release).status == "PENDING"
-    monkeypatch.setattr(builds, "QUIET_S", -1)
+    monkeypatch.setattr(jobs, "QUIET_S", -1)
     assert release in builds.claim_waiting(), "the sweeper finds it"
     builds.build(release)
     job = ReleaseBuild.objects.get(release_id=release)

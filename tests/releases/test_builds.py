@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import OperationalError, connection
 
 from labeling.log.event import Intent
-from releases import actors, builds, commands, files, queries
+from releases import actors, builds, commands, files, jobs, queries
 from releases.formats import segments
 from releases.models import Release, ReleaseBuild
 from tests.conftest import MakeDataset
@@ -49,7 +49,7 @@ def left_over(release: uuid.UUID) -> list[Path]:
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """later(): from now on whatever stands still has stood still for long enough to be noticed."""
-    return lambda: monkeypatch.setattr(builds, "QUIET_S", -1)
+    return lambda: monkeypatch.setattr(jobs, "QUIET_S", -1)
 
 
 def test_a_release_is_pending_until_its_file_is_there(cut: Callable[[], uuid.UUID]) -> None:
@@ -138,7 +138,7 @@ def test_what_may_pass_is_tried_again_and_given_up_at_last(
         raise error
 
     monkeypatch.setattr(files, "keep", full)
-    for turn in range(1, builds.MOST_TRIES):
+    for turn in range(1, jobs.MOST_TRIES):
         with pytest.raises(type(error)):
             builds.build(release)
         assert (job_of(release).status, job_of(release).tries) == ("PENDING", turn)
@@ -185,7 +185,7 @@ def test_a_worker_that_is_asked_to_stop_does_not_count_as_a_try(
 def test_a_worker_that_is_killed_every_time_is_not_tried_for_ever(cut: Callable[[], uuid.UUID]) -> None:
     release = cut()
     builds.build(release)
-    ReleaseBuild.objects.filter(release_id=release).update(status="PENDING", tries=builds.MOST_TRIES)
+    ReleaseBuild.objects.filter(release_id=release).update(status="PENDING", tries=jobs.MOST_TRIES)
     builds.build(release)
     assert job_of(release).status == "FAILED"
     assert "killed 5 times" in job_of(release).error
@@ -235,7 +235,7 @@ def test_a_long_build_says_how_far_it_is(cut: Callable[[], uuid.UUID], monkeypat
         told.append(job_of(release).samples_count)
         return keep(*arguments)
 
-    monkeypatch.setattr(builds, "BEAT_S", 0.0)
+    monkeypatch.setattr(jobs, "BEAT_S", 0.0)
     monkeypatch.setattr(files, "keep", looked_at)
     builds.build(release)
     assert told == [2, 2]
@@ -272,7 +272,7 @@ def test_a_worker_that_lost_its_lock_does_no_harm(
         path = keep(*arguments)
         monkeypatch.setattr(files, "keep", keep)
         ReleaseBuild.objects.filter(release_id=release).update(tries=3)
-        builds._build(release)
+        jobs._finish(builds.KIND, release, None)
         ended.append(job_of(release))
         return path
 
@@ -294,7 +294,7 @@ def test_a_build_stops_when_its_release_is_taken_back(
         written.append(1)
         return line(*arguments)
 
-    monkeypatch.setattr(builds, "BEAT_S", 0.0)
+    monkeypatch.setattr(jobs, "BEAT_S", 0.0)
     monkeypatch.setattr(segments, "sample_line", withdrawn_meanwhile)
     builds.build(release)
     assert written == [1]
@@ -328,7 +328,7 @@ def test_the_sweeper_names_a_release_once_in_a_while(
 ) -> None:
     release = cut()
     with monkeypatch.context() as patch:
-        patch.setattr(builds, "QUIET_S", -1)
+        patch.setattr(jobs, "QUIET_S", -1)
         assert release in builds.claim_waiting()
     assert release not in builds.claim_waiting()
     builds.build(release)

@@ -15,7 +15,7 @@ from labeling.errors import AlreadyExists, IdempotencyKeyReused, InvalidValue, N
 from labeling.log import store
 from labeling.log.event import Intent
 from labeling.models import Person
-from releases import actors, builds, commands, queries, rules
+from releases import actors, commands, jobs, queries, rules
 from releases.events import ReleaseCut, ReleaseWithdrawn
 from releases.models import Release, ReleaseBuild
 from releases.rules import release_stream
@@ -299,7 +299,7 @@ def test_the_sweeper_asks_again(
     release = commands.cut_release(intent=intent(ana), dataset=dataset(ana), name="v1")
     labeling.actors.sweep()
     assert str(release) not in sent
-    monkeypatch.setattr(builds, "QUIET_S", -1)
+    monkeypatch.setattr(jobs, "QUIET_S", -1)
     labeling.actors.sweep()
     assert str(release) in sent
 

@@ -1,0 +1,159 @@
+"""An export in parts is the export: whatever the format, and wherever the samples are cut."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from releases import packing
+from releases.formats import native
+from releases.formats.format import ExportStopped, Options
+from releases.formats.parts import Damaged, Part, Streams
+from releases.formats.records import Sample
+from releases.formats.registry import FORMATS, WRITTEN
+from tests.support.records import DATASET, STREET, UNSIZED, VIDEO
+
+SAMPLES = [
+    dataclasses.replace(STREET, split="val"),
+    VIDEO,
+    UNSIZED,
+    dataclasses.replace(STREET, name="other.jpg", uuid="o"),
+    dataclasses.replace(UNSIZED, name="last.jpg", split="val"),
+]
+
+
+def whole(name: str, samples: Sequence[Sample], **said: str) -> tuple[bytes, Any]:
+    kind, sink = FORMATS[name], io.BytesIO()
+    packed = packing.pack(kind, DATASET, samples, kind.parsed(said), sink)
+    return sink.getvalue(), packed
+
+
+def made(name: str, samples: Sequence[Sample], options: Options) -> Part:
+    file = io.BytesIO()
+    found = packing.pack_part(FORMATS[name], DATASET, samples, options, file)
+
+    def opened(start: int) -> io.BytesIO:
+        return io.BytesIO(file.getvalue()[start:])
+
+    return Part(opened, found["index"], found.get("facts", {}), found.get("losses", []))
+
+
+def in_parts(name: str, cuts: Sequence[int], **said: str) -> tuple[bytes, Any]:
+    options = FORMATS[name].parsed(said)
+    pieces = [SAMPLES[start:end] for start, end in zip([0, *cuts], [*cuts, len(SAMPLES)], strict=True)]
+    return joined(name, [made(name, piece, options) for piece in pieces], options)
+
+
+def joined(name: str, parts: list[Part], options: Options) -> tuple[bytes, Any]:
+    sink = io.BytesIO()
+    packed = packing.pack_parts(FORMATS[name], DATASET, parts, options, sink)
+    return sink.getvalue(), packed
+
+
+@pytest.mark.parametrize("name", sorted(WRITTEN))
+@pytest.mark.parametrize("cuts", [[], [1], [0, 2, 2], [1, 2, 3, 4]], ids=str)
+def test_the_bytes_do_not_depend_on_the_parts(name: str, cuts: list[int]) -> None:
+    assert in_parts(name, cuts) == whole(name, SAMPLES)
+
+
+@pytest.mark.parametrize("said", [{"segmentation": "rle"}, {"clip": "no"}, {"frames": "keyframes"}])
+def test_coco_with_options_is_the_same_in_parts(said: dict[str, str]) -> None:
+    assert in_parts("coco-instances", [2, 3], **said) == whole("coco-instances", SAMPLES, **said)
+
+
+def test_a_dataset_without_samples_has_the_same_files_in_no_part_and_in_an_empty_one() -> None:
+    name = "coco-instances"
+    options = FORMATS[name].parsed({})
+    assert joined(name, [], options) == joined(name, [made(name, [], options)], options) == whole(name, [])
+
+
+def test_what_stops_an_export_stops_its_part() -> None:
+    kind = FORMATS["coco-instances"]
+    with pytest.raises(ExportStopped):
+        made("coco-instances", SAMPLES, kind.parsed({"losses": "stop"}))
+
+
+@pytest.mark.parametrize("text", ['"id": 7', '\\"id": 7,"image_id": 9', "a\nb\\", "\u2028"])
+def test_a_text_that_looks_like_an_id_is_left_as_it_is(text: str) -> None:
+    [item] = [item for item in STREET.annotations if item.uuid == "u2"]
+    odd = dataclasses.replace(item, attributes={text: text, "id": 5, "image_id": 6}, uuid=text)
+    sample = dataclasses.replace(STREET, name=text, url=text, uuid=text, annotations=[odd, item])
+    name = "coco-instances"
+    options = FORMATS[name].parsed({})
+    parts = [made(name, [one], options) for one in (STREET, sample, sample)]
+    assert joined(name, parts, options) == whole(name, [STREET, sample, sample])
+    [image] = [item for item in read(joined(name, parts, options)[0])["images"] if item["id"] == 3]
+    assert (image["coco_url"], image["uuid"]) == (text, text)
+    found = [item for item in read(joined(name, parts, options)[0])["annotations"] if item["uuid"] == text]
+    assert [item["attributes"] for item in found] == [odd.attributes] * 2
+    assert [item["image_id"] for item in found] == [2, 3]
+
+
+def read(data: bytes) -> Any:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return json.loads(archive.read("annotations/instances_default.json"))
+
+
+def exact(value: Any) -> str:
+    """A record with the kind of each number."""
+    return repr(value)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_a_record_is_read_as_it_was_to_the_kind_of_each_number(sample: Sample) -> None:
+    assert exact(native.sample_of(native.record(sample))) == exact(sample)
+
+
+def test_numbers_that_fit_no_machine_word_come_through() -> None:
+    sample = dataclasses.replace(STREET, metadata={"n": 10**300, "f": 1e300, "z": -0.0, "i": 3, "w": 3.0})
+    assert exact(native.sample_of(native.record(sample))) == exact(sample)
+
+
+# --- the file of a part ----------------------------------------------------------------------------------------------
+
+
+def part_of(lines: dict[str, list[bytes]], change: Any = None) -> Part:
+    streams, file = Streams(io.BytesIO), io.BytesIO()
+    for name, few in lines.items():
+        for line in few:
+            streams.add(name, line)
+    index = streams.put(file)
+    data = file.getvalue() if change is None else change(file.getvalue())
+    return Part(lambda start: io.BytesIO(data[start:]), index)
+
+
+LINES = {"a": [b"1\n", b"22\n" * 1, b"x" * 300_000 + b"\n"], "b": [], "c": [b"%d\n" % n for n in range(100_000)]}
+
+
+def test_streams_come_back_in_whole_lines() -> None:
+    part = part_of(LINES)
+    part.check()
+    assert part.names() == ["a", "c"]
+    for name, lines in LINES.items():
+        pieces = list(part.pieces(name))
+        assert b"".join(pieces) == b"".join(lines)
+        assert all(piece.endswith(b"\n") for piece in pieces)
+    assert list(part.pieces("unknown")) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda data: data[:-1], lambda data: b"", lambda data: data[:9] + b"?" + data[10:]],
+    ids=["cut", "empty", "bent"],
+)
+def test_a_damaged_part_is_noticed(change: Any) -> None:
+    part = part_of(LINES, change)
+    with pytest.raises(Damaged):
+        part.check()
+
+
+def test_a_part_that_is_too_short_is_not_put_together() -> None:
+    part = part_of(LINES, lambda data: data[:-1])
+    with pytest.raises(Damaged):
+        list(part.pieces("c"))
