@@ -10,7 +10,7 @@ from collections.abc import Callable
 import dramatiq
 
 from labeling import mask_files
-from labeling.commands import activity, checkpoints, logins, security
+from labeling.commands import activity, asset_erasure, checkpoints, logins, security
 from labeling.log import projector
 from labeling.webhooks import turns
 
@@ -126,5 +126,6 @@ def sweep() -> int:
         ask_ping(webhook)
     turns.forget_old_now_and_then()
     mask_files.sweep_now_and_then()
+    asset_erasure.sweep()
     ours = len(logs) + len(heavy) + ask_webhooks() + security.tell_tallies() + activity.close_old()
     return ours + sum(function() for function in _sweeps)

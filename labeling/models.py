@@ -145,6 +145,10 @@ class Asset(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     sha256 = models.CharField(max_length=64, null=True)
     size_bytes = models.BigIntegerField(null=True)
+    erased_at = models.DateTimeField(null=True)  #: its bytes are gone, and its address says so
+
+    class Meta:
+        indexes = [models.Index(fields=["sha256"], name="uploads_by_content")]
 
 
 class Projected(models.Model):
@@ -410,9 +414,10 @@ class Annotation(Projected):
 
 
 class DatasetAsset(Projected):
-    """A file that the dataset refers to, pinned by its hash."""
+    """A file that the dataset refers to, pinned by its hash. Of an erased one its picture's size is kept too."""
 
     id = models.UUIDField(primary_key=True, editable=False)
+    added_offset = models.BigIntegerField()
     asset_id = models.UUIDField()
     token = models.TextField()
     filename = models.TextField()
@@ -420,9 +425,15 @@ class DatasetAsset(Projected):
     size_bytes = models.BigIntegerField()
     content_type = models.TextField()
     created_at = models.DateTimeField()
+    erased_at = models.DateTimeField(null=True)
+    width = models.IntegerField(null=True)
+    height = models.IntegerField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["dataset_id", "token"], name="asset_by_token")]
+        indexes = [
+            models.Index(fields=["dataset_id", "token"], name="asset_by_token"),
+            models.Index(fields=["sha256"], name="asset_by_content"),
+        ]
 
 
 class Issue(Projected):

@@ -29,7 +29,7 @@ def pinned(dataset: uuid.UUID, up_to: int) -> Known:
     """The files that a dataset's log names up to an offset; what a rebuild knows too."""
 
     def known(tokens: set[str]) -> dict[str, str]:
-        rows = DatasetAsset.objects.filter(dataset_id=dataset, token__in=tokens, last_offset__lte=up_to)
+        rows = DatasetAsset.objects.filter(dataset_id=dataset, token__in=tokens, added_offset__lte=up_to)
         return dict(rows.values_list("token", "sha256"))
 
     return known
@@ -140,6 +140,9 @@ def size_of(sha256: str) -> tuple[int, int]:
     except StorageUnavailable:
         raise
     except FileNotFoundError as error:
+        found = size_of_erased(sha256)
+        if found is not None:
+            return found
         raise NoMask("The picture is missing from storage.") from error
     except Exception as error:  # Pillow's readers raise whatever comes to them
         raise NoMask("The picture cannot be read, so its size is not known.") from error
@@ -148,3 +151,10 @@ def size_of(sha256: str) -> tuple[int, int]:
 def tokens_of(documents: Iterable[Any]) -> set[str]:
     """The tokens of all files of ours that documents name."""
     return {token for document in documents for token in assets.tokens_in(document)}
+
+
+def size_of_erased(sha256: str) -> tuple[int, int] | None:
+    """(width, height) that are left of an erased picture."""
+    rows = DatasetAsset.objects.filter(sha256=sha256, width__isnull=False, height__isnull=False)
+    found = rows.values_list("width", "height").first()
+    return None if found is None or found[0] is None or found[1] is None else (found[0], found[1])

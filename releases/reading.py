@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from labeling import pictures
 from labeling.commands import assets
 from labeling.geometry import bitmaps, measures, rle
 from labeling.geometry.composition import runs_of_mask
@@ -31,6 +32,7 @@ from releases import snapshots
 from releases.formats import pngs
 from releases.formats.records import Annotation, Dataset, Frame, Sample, Track, categories_of
 from releases.rules import ReleaseState
+from releases.snapshots import SnapshotFailed
 from sequences.rules.skeletons import clock_of, frames_of, skeleton_of
 from sequences.rules.track_state import in_order
 
@@ -275,7 +277,10 @@ def _ids(mask: JSON | None) -> bitmaps.Ids | None:
     url = (mask or {}).get("url")
     if not isinstance(url, str) or not _TOKEN.match(url):
         return None
-    found: bitmaps.Ids = assets.read_mask(url, "segmentation_bitmap")
+    try:
+        found: bitmaps.Ids = assets.read_mask(url, "segmentation_bitmap")
+    except FileNotFoundError as error:
+        raise SnapshotFailed("The bitmap of a label is not in the storage any more.") from error
     return found
 
 
@@ -311,7 +316,7 @@ def size_of_file(url: str) -> tuple[int, int] | None:
             with open_at(path) as file:
                 found = pngs.size_of(file.read())
     except FileNotFoundError:
-        return None
+        return pictures.size_of_erased(sha256)
     return found
 
 

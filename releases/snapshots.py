@@ -445,7 +445,7 @@ def readable(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (django.db.Error, OSError):
+    except (django.db.Error, OSError, SnapshotFailed):
         raise
     except Exception as error:
         raise SnapshotFailed(

@@ -30,8 +30,15 @@ _FETCHED_AT_ONCE = 8
 # A dataset's reference and the upload behind it are of the same file; releases of the same content too. A table that
 # an older version has not yet names no file.
 _SOURCES = {
-    "labeling_datasetasset": "SELECT sha256, size_bytes, NULL::text AS path FROM labeling_datasetasset",
-    "labeling_asset": "SELECT sha256, size_bytes, NULL::text FROM labeling_asset WHERE sha256 IS NOT NULL",
+    # As JSON, because a database that was not migrated yet has no such column.
+    "labeling_datasetasset": (
+        "SELECT sha256, size_bytes, NULL::text AS path FROM labeling_datasetasset a"
+        " WHERE to_jsonb(a) ->> 'erased_at' IS NULL"
+    ),
+    "labeling_asset": (
+        "SELECT sha256, size_bytes, NULL::text FROM labeling_asset a"
+        " WHERE sha256 IS NOT NULL AND to_jsonb(a) ->> 'erased_at' IS NULL"
+    ),
     "labeling_maskfile": (
         "SELECT sha256, size_bytes, 'masks/' || left(sha256, 2) || '/' || sha256 || '.png' AS path"
         " FROM labeling_maskfile"

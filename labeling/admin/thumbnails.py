@@ -115,7 +115,8 @@ def _picture_of(attributes: JSON, frame: int, sensor: int | None) -> tuple[Asset
     for url in drawing.picture_urls(attributes, frame, sensor):
         for token in assets.tokens_in({"url": url}):
             try:
-                return assets.asset_by_token(token), ""
+                asset = assets.asset_by_token(token)
+                return (None, "erased") if asset.erased_at else (asset, "")
             except PalimpsestError:
                 return None, "never uploaded"
         return None, "a picture elsewhere"

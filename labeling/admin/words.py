@@ -157,6 +157,7 @@ tell(e.SampleFrameMoved, "moved a frame", "moved {n} frames", _number("to", "to 
 tell(e.SampleFrameTimed, "set the time of frame", "set the times of {n} frames", _number("frame", "{}"))
 tell(e.SampleArchived, "deleted the sample")
 tell(e.AssetAdded, "brought in file", "brought in {n} files", _quoted("filename"))
+tell(e.AssetErased, "erased a file", "erased {n} files")
 
 tell(e.DatasetCreated, "created the dataset")
 tell(e.DatasetSettingsChanged, "changed", detail=_names("changes"))

@@ -183,7 +183,7 @@ class MediaView(WithoutKey):
             "token": (said(TEXT, "What cannot be guessed."), "Jn0yZ3Y1tq4d8wXo0mC2aB5eF7hK9pLs"),
             "filename": (said(TEXT, "The name of the file."), "a.jpg"),
         },
-        refusals=("not_found", "missing_file", "storage_unavailable", "unavailable"),
+        refusals=("not_found", "missing_file", "erased_file", "storage_unavailable", "unavailable"),
         plain=True,
     )
     def get(self, request: HttpRequest, token: str, filename: str) -> HttpResponseBase:
@@ -192,6 +192,8 @@ class MediaView(WithoutKey):
             asset = commands.asset_by_token(token)
             if asset.filename != filename:
                 raise NotFound
+            if asset.erased_at is not None:
+                return answer({"detail": "The file was erased.", "code": "erased_file"}, status=410)
             return self._served(request, asset)
         except NotFound:
             return answer({"detail": "Not found.", "code": "not_found"}, status=404)

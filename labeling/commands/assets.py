@@ -73,6 +73,7 @@ def store_asset(asset: Asset, content: File[bytes] | io.BufferedIOBase, *, conte
             raise TooLarge("file: is larger than 100 MB")
         digest.update(chunk)
     name = digest.hexdigest()
+    _refuse_erased(name)
     if asset.sha256 not in (None, name):
         raise Refused("file: this upload was used for another file; ask for a new one")
     storage.put(path_of(name), size, content)
@@ -148,11 +149,26 @@ def _taken(asset: Asset, sha256: str | None = None) -> storage.Taken | None:
 
 def _record(asset: Asset, taken: storage.Taken | None) -> None:
     """Write down what was found. Somebody may have been faster; then theirs holds, and was it that we did not find."""
+    if taken is not None and is_erased(taken.sha256):
+        storage.discard(path_of(taken.sha256))
+        storage.discard(incoming_of(asset))
+        logger.warning("the upload of asset %s is refused: it was erased before", asset.id)
+        taken = None
     if taken is not None:
         Asset.objects.filter(id=asset.id, sha256__isnull=True).update(**taken._asdict())
         storage.discard(incoming_of(asset))
     if storage.bucket() is not None:
         asset.refresh_from_db(fields=["sha256", "size_bytes"])
+
+
+def is_erased(sha256: str) -> bool:
+    """Whether a file of these bytes was erased, so that they are not taken again."""
+    return Asset.objects.filter(sha256=sha256).exclude(erased_at=None).exists()
+
+
+def _refuse_erased(sha256: str) -> None:
+    if is_erased(sha256):
+        raise Refused("file: these bytes were erased here, and are not taken again")
 
 
 def path_of(sha256: str) -> str:
@@ -163,7 +179,7 @@ def path_of(sha256: str) -> str:
 def keep_bytes(data: bytes, *, owner: uuid.UUID, filename: str, content_type: str) -> Asset:
     """A file that we made ourselves; the same bytes of the same owner are one asset."""
     sha256 = hashlib.sha256(data).hexdigest()
-    known = Asset.objects.filter(sha256=sha256, owner_id=owner, filename=filename).first()
+    known = Asset.objects.filter(sha256=sha256, owner_id=owner, filename=filename, erased_at=None).first()
     if known is not None:
         return known
     storage.put(path_of(sha256), len(data), ContentFile(data))
@@ -238,7 +254,7 @@ def pin_assets(dataset: uuid.UUID, tokens: Iterable[str]) -> list[tuple[str, int
             ),
         )
         for asset in sorted(found, key=lambda item: item.id)
-        if asset.sha256 is not None
+        if asset.sha256 is not None and asset.erased_at is None
     ]
 
 
@@ -255,6 +271,8 @@ def read_bytes(url: str, where: str) -> bytes:
     asset = _uploaded(match[1]) if match else None
     if asset is None or asset.sha256 is None:
         raise InvalidValue(where, "names a file of this server that was never uploaded; upload it first")
+    if asset.erased_at is not None:
+        raise InvalidValue(where, "names a file that was erased")
     with default_storage.open(path_of(asset.sha256)) as file:
         return file.read()
 

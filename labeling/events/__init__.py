@@ -24,8 +24,10 @@ from labeling.events.categories import (
     TaskAttributesSet,
 )
 from labeling.events.datasets import (
+    ASSET_EVENTS,
     DATASET_EVENTS,
     AssetAdded,
+    AssetErased,
     DatasetCreated,
     DatasetDeleted,
     DatasetSettingsChanged,
@@ -142,6 +144,7 @@ from labeling.log.event import vocabulary
 __all__ = [
     "ACTIVITY_EVENTS",
     "ANNOTATION_EVENTS",
+    "ASSET_EVENTS",
     "CATEGORY_EVENTS",
     "DATASET_EVENTS",
     "FRAME_EVENTS",
@@ -182,6 +185,7 @@ __all__ = [
     "AnnotationVertexMoved",
     "AnnotationVertexRemoved",
     "AssetAdded",
+    "AssetErased",
     "AttributeChanged",
     "AttributeDefined",
     "AttributeRemoved",
@@ -265,7 +269,7 @@ vocabulary.add(
         *LABEL_EVENTS,
         *SAMPLE_EVENTS,
         *DATASET_EVENTS,
-        AssetAdded,
+        *ASSET_EVENTS,
         *ISSUE_EVENTS,
         *ACTIVITY_EVENTS,
         *INSTALLATION_EVENTS,

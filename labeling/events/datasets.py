@@ -84,6 +84,18 @@ class AssetAdded(Fact, frozen=True):
     content_type: str
 
 
+class AssetErased(Fact, frozen=True):
+    """A file's bytes were erased, for good; this is what stays: its hash, its size, and that of the picture."""
+
+    asset: str
+    sha256: str
+    size_bytes: int
+    width: int | None = None
+    height: int | None = None
+
+
+ASSET_EVENTS = (AssetAdded, AssetErased)
+
 DATASET_EVENTS = (
     DatasetCreated,
     DatasetSettingsChanged,

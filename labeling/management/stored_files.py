@@ -70,14 +70,18 @@ def fault(sha256: str, size_bytes: int) -> str | None:
     return None if digest.hexdigest() == sha256 else "has other bytes in the storage than were uploaded"
 
 
-_PINNED = "SELECT sha256, size_bytes, dataset_id, last_offset, filename FROM labeling_datasetasset"
-_UPLOADED = "SELECT sha256, size_bytes, NULL, NULL, filename FROM labeling_asset WHERE sha256 IS NOT NULL"
+_PINNED = (
+    "SELECT sha256, size_bytes, dataset_id, last_offset, filename FROM labeling_datasetasset WHERE erased_at IS NULL"
+)
+_UPLOADED = (
+    "SELECT sha256, size_bytes, NULL, NULL, filename FROM labeling_asset WHERE sha256 IS NOT NULL AND erased_at IS NULL"
+)
 
 
 def _query(dataset: uuid.UUID | None) -> tuple[str, list[Any]]:
     """(SQL, parameters) for the references to check."""
     if dataset is not None:
-        return f"{_PINNED} WHERE dataset_id = %s", [dataset]
+        return f"{_PINNED} AND dataset_id = %s", [dataset]
     return f"{_PINNED} UNION ALL {_UPLOADED}", []
 
 

@@ -116,15 +116,21 @@ def asset_stream(asset: uuid.UUID | str) -> str:
 
 
 def asset_rows(events: list[Event]) -> Rows:
-    """The row of a file in a dataset; its stream holds one event."""
-    event = events[0]
+    """The row of a file in a dataset: where it was brought in, and what is left of it where it was erased."""
+    event, *later = events
     fact = event.fact
     assert isinstance(fact, e.AssetAdded)
     place = place_of(event)
+    last, gone = place, None
+    for each in later:
+        if not isinstance(each.fact, e.AssetErased):
+            raise TypeError(f"{each.type} is no later event of a file")
+        last, gone = place_of(each), each.fact
     row = {
         "id": uuid.uuid5(ASSET_NAMESPACE, f"{event.log}/{fact.asset}"),
         "dataset_id": event.log,
-        "last_offset": place.offset,
+        "last_offset": last.offset,
+        "added_offset": place.offset,
         "asset_id": fact.asset,
         "token": fact.token,
         "filename": fact.filename,
@@ -132,5 +138,8 @@ def asset_rows(events: list[Event]) -> Rows:
         "size_bytes": fact.size_bytes,
         "content_type": fact.content_type,
         "created_at": place.at,
+        "erased_at": last.at if gone else None,
+        "width": gone and gone.width,
+        "height": gone and gone.height,
     }
     return Rows(put={"labeling_datasetasset": [row]})

@@ -100,7 +100,7 @@ def test_the_streams_fold_to_the_rows_that_they_did():
 def test_every_type_of_a_stream_that_is_projected_is_handled_by_its_fold():
     """A type without a handler would stop a rebuild, or worse be passed over: each fold is asked for each type."""
     folds = {"label": (*e.LABEL_EVENTS, *TRACK_EVENTS),
-             "sample": e.SAMPLE_EVENTS, "dataset": e.DATASET_EVENTS, "asset": (e.AssetAdded,),
+             "sample": e.SAMPLE_EVENTS, "dataset": e.DATASET_EVENTS, "asset": e.ASSET_EVENTS,
              "issue": e.ISSUE_EVENTS, "webhook": e.WEBHOOK_EVENTS}  # fmt: skip
     seen: dict[str, set[str]] = {}
     for stored in STORED:

@@ -108,6 +108,7 @@ REFUSALS = {
     ),
     "history_exhausted": Refusal(409, "There is no gesture of yours left to undo on this label."),
     "missing_file": Refusal(410, "The file is missing from storage."),
+    "erased_file": Refusal(410, "The file was erased."),
     "version_unknown": Refusal(412, "If-Match names a version that this label has not reached; read the label again."),
     "too_large": Refusal(413, "The request body is larger than the limit."),
     "unsupported_media_type": Refusal(

@@ -33,6 +33,7 @@ SAMPLES: tuple[tuple[type[Fact], Teller], ...] = (
     (e.SampleFrameTimed, lambda told: f"set the time of frame {told.fact.frame}"),
     (e.SampleArchived, said("deleted the sample")),
     (e.AssetAdded, said("brought in the file {}", "filename")),
+    (e.AssetErased, lambda told: f"erased a file of {told.fact.size_bytes} bytes, for good"),
 )
 for _type, _teller in SAMPLES:
     tell(_type, _teller)
