@@ -458,6 +458,24 @@ class Issue(Projected):
         return getattr(self, "sample_name", None) or str(self.id)[:8]  # of a query that adds its sample's name
 
 
+class SavedReport(Projected):
+    """A report that somebody keeps: a question about the dataset at an offset."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    version = models.BigIntegerField()
+    name = models.TextField()
+    report = models.TextField()
+    question = StoredJSON()
+    at_offset = models.BigIntegerField()
+    saved_offset = models.BigIntegerField()
+    removed = models.BooleanField()
+    created_by = models.UUIDField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class IssueComment(Projected):
     """An answer to an issue, encrypted with its writer's key."""
 

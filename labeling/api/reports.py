@@ -89,8 +89,8 @@ class ReportView(View):
         answered = catalogue.ask(asked, found.id, question, at=at, options=options)
         headers = {"Dataset-Offset": str(answered.offset)}
         names = names_in(answered)
-        if _format(request) == "csv":
-            body = as_csv(asked, question, answered, names)
+        if format_of(request) == "csv":
+            body = as_csv(asked, question.by, answered, names)
             filename = f"{name}-{asked.name}-{answered.offset}.csv"
             headers["Content-Disposition"] = f'attachment; filename="{filename}"'
             return HttpResponse(body, content_type="text/csv; charset=utf-8", headers=headers)
@@ -174,9 +174,9 @@ def number_in(query: Mapping[str, str], name: str, otherwise: float, *, most: fl
     return found
 
 
-def as_csv(report: Report, question: Question, answered: Answered, names: JSON) -> str:
+def as_csv(report: Report, by: tuple[str, ...], answered: Answered, names: JSON) -> str:
     """The rows with a line of their columns, by RFC 4180; what has a name is told by that, and by its id at the end."""
-    columns = list(answered.rows[0]) if answered.rows else [*question.by, *report.columns]
+    columns = list(answered.rows[0]) if answered.rows else [*by, *report.columns]
     named = [name for name in columns if name in NAMED]
     out = io.StringIO()
     writer = csv.writer(out)
@@ -236,7 +236,8 @@ def rate_of(query: Mapping[str, str]) -> float:
     return number_in(query, "rate", 0, most=1e9)
 
 
-def _format(request: Request) -> str:
+def format_of(request: Request) -> str:
+    """json or csv."""
     value = request.query_params.get("format") or "json"
     if value not in ("json", "csv"):
         raise InvalidValue("format", "must be json or csv")

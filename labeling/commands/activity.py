@@ -28,6 +28,7 @@ from labeling.log.event import Intent
 from labeling.log.rows import Rows
 from labeling.models import Activity, ActivityVolume, LabelSet
 from labeling.queries.samples import find_sample
+from labeling.queries.saved_reports import last_kept
 from labeling.reports.reading import told_of
 from labeling.reports.signals import Told
 from labeling.reports.working import BEAT, CLOSED, OPENED
@@ -184,18 +185,19 @@ def close_day(dataset: uuid.UUID, day: dt.date) -> None:
             return
         offsets = {row.id: row.received_offset for row in found}
         told = [(told_of(row), offsets[row.id]) for row in found]
-        kept = thinned(told)
+        kept = thinned(told, whole_up_to=last_kept(dataset))
         rows.filter(id__in=offsets).delete()  # in front of the append, whose lock is held until the commit
         for start in range(0, len(kept), MOST_IN_EVENT):
             _append(dataset, closed(day, kept[start : start + MOST_IN_EVENT]))
 
 
-def thinned(told: Sequence[tuple[Told, int]]) -> list[tuple[Told, int]]:
+def thinned(told: Sequence[tuple[Told, int]], *, whole_up_to: int = 0) -> list[tuple[Told, int]]:
     """Signals of people in their order, without the heartbeats between two that are THIN_US apart or less, of the same
-    person on the same sample in the same session."""
+    person on the same sample in the same session. What was received up to an offset that a kept report is of stays
+    signal by signal, because that report counts them."""
     kept: list[tuple[Told, int]] = []
     for place, (one, offset) in enumerate(told):
-        if kept and one.kind == BEAT and place + 1 < len(told):
+        if kept and one.kind == BEAT and offset > whole_up_to and place + 1 < len(told):
             before, after = kept[-1][0], told[place + 1][0]
             same = _where(before) == _where(one) == _where(after)
             if same and after.kind == BEAT and after.at_us - before.at_us <= THIN_US:

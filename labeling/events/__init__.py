@@ -107,6 +107,7 @@ from labeling.events.labels import (
     MaskImported,
     SceneAttributesSet,
 )
+from labeling.events.reports import REPORT_EVENTS, ReportRemoved, ReportSaved
 from labeling.events.samples import (
     FRAME_EVENTS,
     SAMPLE_EVENTS,
@@ -152,6 +153,7 @@ __all__ = [
     "ISSUE_EVENTS",
     "LABEL_EVENTS",
     "ORGANIZATION_EVENTS",
+    "REPORT_EVENTS",
     "SAMPLE_EVENTS",
     "SECURITY_EVENTS",
     "SIGNING_KEY_EVENTS",
@@ -240,6 +242,8 @@ __all__ = [
     "PersonAdded",
     "PersonChanged",
     "PersonErased",
+    "ReportRemoved",
+    "ReportSaved",
     "SampleAdded",
     "SampleArchived",
     "SampleAssigned",
@@ -271,6 +275,7 @@ vocabulary.add(
         *DATASET_EVENTS,
         *ASSET_EVENTS,
         *ISSUE_EVENTS,
+        *REPORT_EVENTS,
         *ACTIVITY_EVENTS,
         *INSTALLATION_EVENTS,
         *SECURITY_EVENTS,

@@ -23,6 +23,7 @@ from labeling.rules import (
     label_state,
     organization_state,
     sample_state,
+    saved_report_state,
     signing_keys,
     webhook_state,
     work_units,
@@ -32,6 +33,7 @@ from labeling.rules.issue_state import IssueState
 from labeling.rules.label_state import LabelState
 from labeling.rules.organization_state import OrganizationState
 from labeling.rules.sample_state import SampleState
+from labeling.rules.saved_report_state import SavedReportState
 from labeling.rules.signing_keys import SigningKeyState
 from labeling.rules.webhook_state import WebhookState
 from labeling.rules.work_units import Work
@@ -58,6 +60,10 @@ def label_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
 def issue_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
     empty = IssueState(log, stream)
     return issue_state.difference(empty, issue_state.fold(empty, events))
+
+
+def saved_report_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
+    return saved_report_state.rows(saved_report_state.fold(SavedReportState(log, stream), events))
 
 
 def organization_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
@@ -90,6 +96,7 @@ STREAM_KINDS = (
     StreamKind("label", {"labeling_label": "dataset_id", "labeling_annotation": "dataset_id"}, label_rows),
     StreamKind("issue", {"labeling_issue": "dataset_id", "labeling_issuecomment": "dataset_id"}, issue_rows),
     StreamKind("webhook", {"labeling_webhook": "log"}, webhook_rows),
+    StreamKind("report", {saved_report_state.TABLE: "dataset_id"}, saved_report_rows),
     StreamKind("activity", {}, no_rows),
     StreamKind("person", {}, no_rows),
     StreamKind("organization", {"labeling_organizationmember": "log"}, organization_rows),

@@ -101,7 +101,8 @@ def test_every_type_of_a_stream_that_is_projected_is_handled_by_its_fold():
     """A type without a handler would stop a rebuild, or worse be passed over: each fold is asked for each type."""
     folds = {"label": (*e.LABEL_EVENTS, *TRACK_EVENTS),
              "sample": e.SAMPLE_EVENTS, "dataset": e.DATASET_EVENTS, "asset": e.ASSET_EVENTS,
-             "issue": e.ISSUE_EVENTS, "webhook": e.WEBHOOK_EVENTS}  # fmt: skip
+             "issue": e.ISSUE_EVENTS, "webhook": e.WEBHOOK_EVENTS,
+             "report": e.REPORT_EVENTS}  # fmt: skip
     seen: dict[str, set[str]] = {}
     for stored in STORED:
         seen.setdefault(stored["stream"].split("/")[0], set()).add(stored["type"])
@@ -113,7 +114,8 @@ def test_every_type_of_a_stream_that_is_projected_is_handled_by_its_fold():
 
 def test_a_fold_does_not_pass_over_what_it_does_not_know():
     five, six = uuid.UUID(int=5), uuid.UUID(int=6)
-    for stream in ("dataset", f"sample/{five}", f"label/{five}/{six}", f"issue/{five}", f"webhook/{five}"):
+    labels, others = ("dataset", f"sample/{five}", f"label/{five}/{six}"), ("issue", "report", "webhook")
+    for stream in (*labels, *(f"{kind}/{five}" for kind in others)):
         kind = kind_of(stream)
         assert kind is not None
         stranger = event_of(STORED[0] | {"stream": stream, "type": "KeyCreated", "data": {"key": "x"}})

@@ -11,6 +11,7 @@ from labeling.rules.telling import (  # noqa: F401 - which tell the words for ou
     issues,
     labels,
     people,
+    reports,
     samples,
     webhooks,
 )

@@ -37,6 +37,7 @@ WITHOUT: dict[str, str] = {
     "dataset_diff": "compares two places: `from` and `to`",
     "dataset_feed": "is the log while it happens: `after` is its place",
     "release_export": "a release is frozen at its own offset, and so is whatever is made of it",
+    "saved_report_run": "a report that is kept is of its own offset",
     "release_file": "bytes that never change, known by their hash",
     "export_file": "bytes that never change, known by their hash",
     "media": "bytes that never change, known by their hash",
@@ -198,6 +199,9 @@ def test_what_every_read_gave_it_gives_for_ever(make_street):
     step(watched, closed, ana.post(f"/issues/{issue}/comments/", {"text": "so it is"}))
     step(watched, ana.post(f"{label}/edits/", {"edits": [{"op": "set_status", "verb": "reject"}]}))
     step(watched, ana.patch(f"{path}/collaborators/{ben.person.username}", {"role": "manager"}))
+    kept = ana.post(f"{path}/savedreports/", {"name": "all", "report": "queue"})
+    step(watched, kept)
+    step(watched, ana.delete(f"{path}/savedreports/{kept.json['uuid']}/"))
     changed = {
         "task_attributes": {"categories": [{"id": 1, "name": "vehicle", "color": [1, 2, 3]}, {"id": 4, "name": "bus"}]}
     }

@@ -14,17 +14,20 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import transaction
 from pytest_django import DjangoDbBlocker
 
 from labeling.api.document import addresses, document, endpoints
-from labeling.commands import assets, datasets, issues, labels, organizations, people, samples, webhooks
+from labeling.commands import assets, datasets, issues, labels, organizations, people, samples, saved_reports, webhooks
 from labeling.commands.webhooks import Where
 from labeling.log import store
 from labeling.log.event import SECURITY, Intent
 from labeling.models import ApiKey, Person
+from labeling.reports.catalogue import REPORTS
+from labeling.reports.tables import Question
 from labeling.rules.access import ACTIONS, IN_PUBLIC
 from releases import builds
 from releases.commands import cut_release
@@ -141,6 +144,11 @@ ROWS: dict[tuple[str, str], Row] = {
     ("audits", ""): Row(),
     ("audit", ""): Row(at={"report": "access"}),
     ("checkpoints", ""): Row(),
+    ("saved_reports", ""): Row(),
+    ("saved_report_add", ""): Row({"name": "of time", "report": "time"}),
+    ("saved_report_add", "of all"): Row({"name": "of all", "report": "queue"}, action="work"),
+    ("saved_report_run", ""): Row(action="work"),
+    ("saved_report_remove", ""): Row(),
     ("activity_tell", ""): Row(
         {
             "session": str(uuid.UUID(int=8, version=4)),
@@ -387,13 +395,24 @@ class World:
         builds.build(cut_release(intent=olga, dataset=made, name="v1"))
         hook = {"url": "https://hooks.example.org/x"}
         webhook = webhooks.add_webhook(intent=Intent(author=olga.author), where=Where(made), fields=hook)
+        saved = saved_reports.save_report(
+            intent=olga, dataset=made, name="all", report=REPORTS["time"], at=None, options={},
+            question=Question(300, ZoneInfo("UTC")),
+        )  # fmt: skip
         jobs_of = {}
         for job, status in (("job", "PENDING"), ("ended_job", "FAILED")):
             file = assets.keep_file(io.BytesIO(b"{}"), owner=self.people["olga"].id, filename="file.json")
             begun = start_import(intent=olga, dataset=made, wish=Wish("native"), asset=file, send=False)
             ImportJob.objects.filter(id=begun.id).update(status=status)
             jobs_of[job] = str(begun.id)
-        found = {"id": made, "name": name, "sample": str(sample), "issue": str(issue), "webhook": str(webhook)}
+        found = {
+            "saved_report": str(saved),
+            "id": made,
+            "name": name,
+            "sample": str(sample),
+            "issue": str(issue),
+            "webhook": str(webhook),
+        }
         return found | jobs_of
 
     def ask(self, case: tuple[str, str], caller: str, scope: str, *, public: bool) -> Answer:
