@@ -196,6 +196,8 @@ tell(e.WebhookResumed, "let a webhook go on", "let webhooks go on {n} times")
 tell(e.WebhookSecretChanged, "changed a webhook's secret", "changed webhooks' secrets {n} times")
 tell(e.WebhookRedelivered, "had a webhook told again", "had webhooks told again {n} times")
 tell(e.WebhookRemoved, "removed a webhook", "removed {n} webhooks")
+tell(e.ReportSaved, "kept a report", "kept {n} reports")
+tell(e.ReportRemoved, "removed a report", "removed {n} reports")
 tell(e.ActivityClosed, "closed the work of a day", "closed the work of {n} days")
 
 tell(e.OrganizationMemberAdded, "added a member of the organisation", "added {n} members of the organisation")

@@ -186,6 +186,7 @@ def checkpoint(name: str, log: uuid.UUID) -> int:
 
 def _catch_up(projector: CatchUp, log: uuid.UUID, *, wait: bool = False, until_s: float | None = None) -> int:
     folded = 0
+    rest: list[Event] = []  # what a page was cut to leave over: events never change, so they need not be read again
     while until_s is None or time.monotonic() < until_s:
         with transaction.atomic(), connection.cursor() as cursor:
             if wait:
@@ -202,10 +203,11 @@ def _catch_up(projector: CatchUp, log: uuid.UUID, *, wait: bool = False, until_s
             row = cursor.fetchone()
             if row is None:
                 return folded  # another worker is at it, and will find what we were told of
-            page = next(store.pages(log, after=row[0]), None)
-            if page is None:
+            whole = rest if rest and rest[0].offset == row[0] + 1 else next(store.pages(log, after=row[0]), None)
+            if whole is None:
                 return folded
-            page = _cut(page, _most_streams(projector))
+            page = _cut(whole, _most_streams(projector))
+            rest = whole[len(page) :]
             projector.project(log, page)
             cursor.execute(
                 'UPDATE log_checkpoint SET "offset" = %s WHERE projection = %s AND log = %s',

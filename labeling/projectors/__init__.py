@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
@@ -154,6 +154,30 @@ def samples_of(log: uuid.UUID, events: Iterable[Event]) -> dict[str, str]:
     return found
 
 
+#: What the dataset's own events said, of the logs that were projected last: (the last offset that was taken in, roles,
+#: threshold). Events never change, so what is known in front of an offset only grows.
+_learned: OrderedDict[uuid.UUID, tuple[int, dict[str, str], int]] = OrderedDict()
+MOST_LEARNED = 256
+
+
+def learned(log: uuid.UUID, events: Sequence[Event]) -> Work:
+    """What the dataset's own events said in front of a page: its roles and its threshold."""
+    work = Work(log)
+    first = events[0].offset
+    assert first is not None
+    after, roles, threshold_s = _learned.get(log, (0, {}, work.threshold_s))
+    if after >= first:  # somebody folds again from an earlier page
+        after, roles, threshold_s = 0, {}, work.threshold_s
+    work.roles, work.threshold_s = dict(roles), threshold_s
+    for event in store.read_stream(log, dataset_state.STREAM, after=after, up_to=first - 1):
+        work.learn(event.fact)
+    _learned[log] = (first - 1, dict(work.roles), work.threshold_s)
+    _learned.move_to_end(log)
+    while len(_learned) > MOST_LEARNED:
+        _learned.popitem(last=False)
+    return work
+
+
 class WorkUnits:
     """Who spent how long on which save of a label; see rules.work_units for what counts.
 
@@ -179,11 +203,7 @@ class WorkUnits:
 
     def _loaded(self, log: uuid.UUID, events: Sequence[Event], signals: list[Event], samples: set[str]) -> Work:
         """What was known in front of a page, as far as the page needs it."""
-        work = Work(log)
-        first = events[0]
-        assert first.offset is not None
-        for event in store.read_stream(log, dataset_state.STREAM, up_to=first.offset - 1):
-            work.learn(event.fact)
+        work = learned(log, events)
         people = {event.intent.author for event in signals}
         for last in LastSignal.objects.filter(dataset_id=log, author__in=people):
             work.last[str(last.author)] = work_units.LastSignal(
@@ -286,11 +306,7 @@ class Ledger:
     def project(self, log: uuid.UUID, events: Sequence[Event]) -> None:
         """Put a page of events behind what is there."""
         samples = samples_of(log, events)
-        work = Work(log)
-        first = events[0].offset
-        assert first is not None
-        for event in store.read_stream(log, dataset_state.STREAM, up_to=first - 1):
-            work.learn(event.fact)
+        work = learned(log, events)
 
         def saved(event: Event) -> str | None:
             if event.stream == dataset_state.STREAM:

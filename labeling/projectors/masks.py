@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from labeling.models import Dataset, Label, LabelMasks, Mask, Sample
 from labeling.queries import labels as label_queries
 from labeling.queries import samples as sample_queries
 from labeling.queries.palettes import palette_at
+from labeling.rules import label_state
 from labeling.rules.label_state import LabelState, label_id, label_stream
 from labeling.rules.masks import KINDS, Masks
 from labeling.rules.task_types import task_type
@@ -36,6 +38,8 @@ MOST_PICTURES = 300
 MOST_PIXELS = 1 << 29
 #: So many pictures are in memory at a time.
 AT_ONCE = 16
+#: Labels whose states are kept from page to page.
+MOST_KNOWN = 256
 
 
 # Written by hand, because the ORM takes longer to make these two statements than the database to run them.
@@ -70,6 +74,10 @@ class LabelMaskRows:
     tables = {"labeling_labelmasks": "dataset_id", "labeling_mask": "dataset_id"}
     most_streams = 8
 
+    def __init__(self) -> None:
+        #: The states of labels that were folded last, by log and stream; events never change, so they stay right.
+        self._known: OrderedDict[tuple[uuid.UUID, str], LabelState] = OrderedDict()
+
     def project(self, log: uuid.UUID, events: Sequence[Event]) -> None:
         """Draw what a page of events changed."""
         up_to = events[-1].offset
@@ -77,8 +85,29 @@ class LabelMaskRows:
         dataset = Dataset.objects.filter(id=log).first()
         if dataset is None:
             return
-        for stream in sorted(self._touched(log, events)):
-            self._draw(dataset, stream, up_to)
+        touched = sorted(self._touched(log, events))
+        ids = {label_id(stream): stream for stream in touched}
+        newest = Label.objects.filter(id__in=list(ids)).values_list("id", "last_offset")
+        ahead = {ids[label] for label, last_offset in newest if last_offset > up_to}
+        own: dict[str, list[Event]] = {}
+        for event in events:
+            own.setdefault(event.stream, []).append(event)
+        for stream in touched:
+            # Where the label is past this page, its rows cannot say what it was: its events do.
+            state = self._folded(log, stream, own.get(stream, []), up_to) if stream in ahead else None
+            self._draw(dataset, stream, up_to, state)
+
+    def _folded(self, log: uuid.UUID, stream: str, events: list[Event], up_to: int) -> LabelState:
+        """The label at an offset; where the last page left it just in front of these events, nothing else is read."""
+        known = self._known.pop((log, stream), None)
+        if known is not None and events and known.version == events[0].version - 1:
+            state = label_state.fold(known, events)
+        else:
+            state = label_queries.label_at(log, stream, up_to)
+        self._known[log, stream] = state
+        while len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+        return state
 
     def before_rebuild(self, log: uuid.UUID) -> None:
         """Have files that are lost or damaged made anew."""
@@ -117,9 +146,9 @@ class LabelMaskRows:
 
     # --- one label ------------------------------------------------------------------------------------------------
 
-    def _draw(self, dataset: Dataset, stream: str, up_to: int) -> None:
+    def _draw(self, dataset: Dataset, stream: str, up_to: int, state: LabelState | None) -> None:
         label = label_id(stream)
-        wanted = wanted_at(dataset, stream, up_to)
+        wanted = wanted_at(dataset, stream, up_to, state)
         task = task_type(dataset.task_type)
         count = task.picture_count(wanted.state) if wanted is not None else None
         if wanted is None or count is None:
@@ -201,26 +230,31 @@ def row_of(dataset: uuid.UUID, label: uuid.UUID, picture: int, masks: Masks | No
     return row
 
 
-def wanted_at(dataset: Dataset, stream: str, up_to: int) -> Wanted | None:
-    """A label as it was at an offset, with its sample's attributes then; None where it was not there.
+def wanted_at(dataset: Dataset, stream: str, up_to: int, state: LabelState | None = None) -> Wanted | None:
+    """A label as it was at an offset, with its sample's attributes then; None where it was not there. `state` is the
+    label then, where somebody knows it.
 
     The rows of now are those of then where nothing happened since, and then they cost less.
     """
     _, sample, label_set = stream.split("/")
     sample_id, label_set_id = uuid.UUID(sample), uuid.UUID(label_set)
-    live = label_queries.labels_of_samples(
-        [sample_id], label_set_id, "", dataset=dataset.id, task_type=dataset.task_type, full=True, named=False
-    ).get(sample_id)
-    if live is not None and live.state.last_offset <= up_to:
-        state = live.state
-    else:
-        state = label_queries.label_at(dataset.id, stream, up_to)
-        if not state.exists:
-            return None
+    if state is None:
+        state = _state_at(dataset, stream, sample_id, label_set_id, up_to)
+    if not state.exists:
+        return None
     row = Sample.objects.filter(id=sample_id).first()
     if row is not None and row.last_offset <= up_to:
         return Wanted(state, row.attributes, dataset)
     return Wanted(state, sample_queries.sample_at(dataset.id, sample_id, up_to).attributes, dataset)
+
+
+def _state_at(dataset: Dataset, stream: str, sample_id: uuid.UUID, label_set_id: uuid.UUID, up_to: int) -> LabelState:
+    live = label_queries.labels_of_samples(
+        [sample_id], label_set_id, "", dataset=dataset.id, task_type=dataset.task_type, full=True, named=False
+    ).get(sample_id)
+    if live is not None and live.state.last_offset <= up_to:
+        return live.state
+    return label_queries.label_at(dataset.id, stream, up_to)
 
 
 def stored_pictures(label: uuid.UUID) -> list[Mask]:

@@ -43,6 +43,9 @@ class Command(BaseCommand):
             "--annotations", type=int, metavar="N", help="how many `imports` brings in; 1,000,000 unless said"
         )
         parser.add_argument(
+            "--events", type=int, metavar="N", help="of how many events `history` asks a year's report; 1,000,000"
+        )
+        parser.add_argument(
             "--full",
             action="store_true",
             help="`scale` also measures a log of 10,000,000 events: half an hour and 12 GB more",
@@ -61,6 +64,10 @@ class Command(BaseCommand):
             if options["name"] != "imports" or options["annotations"] < 100:
                 raise CommandError("--annotations is for `bench imports`, which needs 100 or more.")
             sizes = [str(options["annotations"])]
+        if options["events"] is not None:
+            if options["name"] != "history" or options["events"] < 20_000:
+                raise CommandError("--events is for `bench history`, which needs 20,000 or more.")
+            sizes = [str(options["events"])]
         if options["full"]:
             if options["name"] != "scale":
                 raise CommandError("--full is for `bench scale`.")
