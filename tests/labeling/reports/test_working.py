@@ -299,7 +299,15 @@ def test_quality_is_told_by_who_submitted_what_was_judged() -> None:
     )
     begun = measured(found, signals_of(found), Question(300, UTC, by=("person",)))
     assert tables.quality_table(begun) == [
-        {"person": str(ANA), "judged": 3, "accepted": 2, "rejected": 1, "first_judged": 2, "first_accepted": 1}
+        {
+            "person": str(ANA),
+            "judged": 3,
+            "accepted": 2,
+            "rejected": 1,
+            "reworked": 1,
+            "first_judged": 2,
+            "first_accepted": 1,
+        }
     ]
 
 
