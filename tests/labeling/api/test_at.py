@@ -51,6 +51,8 @@ WITHOUT: dict[str, str] = {
     "webhook_deliveries": "what was sent, told by times of its own",
     "organization_webhook_deliveries": "what was sent, told by times of its own",
     "installation_webhook_deliveries": "what was sent, told by times of its own",
+    "imports": "jobs, which are told as they are; what an import did is in the log",
+    "job_read": "jobs, which are told as they are; what an import did is in the log",
     "saved_report_run": "a report that is kept is of its own offset",
     "release_file": "bytes that never change, known by their hash",
     "export_file": "bytes that never change, known by their hash",
