@@ -14,6 +14,7 @@ from typing import Any
 
 from config.demo.console import Console
 from config.demo.datasets import demo_datasets
+from config.demo.differences import Check, change_label, checked_outside, show_difference
 from config.demo.editing import edit_at_once, marked, missed_events, moved, polygons_by_id, send_edits
 from config.demo.keyframes import show_keyframes
 from config.demo.loading import Loaded, load, steps
@@ -50,15 +51,22 @@ class Outcome:
     offsets: Mapping[str, int]
     release: Release
     exported: Path
+    difference: str
     seconds: float
 
 
-def run(console: Console, people: Mapping[str, Server], exports: Path, verify: Callable[[], str]) -> Outcome:
+def run(
+    console: Console,
+    people: Mapping[str, Server],
+    exports: Path,
+    verify: Callable[[], str],
+    check: Check = checked_outside,
+) -> Outcome:
     """Do the whole job, telling `console` about it; the exported file goes into the directory `exports`.
 
     Raises:
         Refused: the server refused something that the job needs.
-        DemoFailed: an edit was not rebased, a conflict not refused, or a release moved.
+        DemoFailed: an edit was not rebased, a conflict not refused, a release moved or is not what others read.
     """
     began = time.monotonic()
     loaded = show_loading(console, people[OWNER])
@@ -70,6 +78,9 @@ def run(console: Console, people: Mapping[str, Server], exports: Path, verify: C
     show_masks(console, people[OWNER], terrain, loaded[1], exports)
     show_keyframes(console, people[OWNER], loaded[-1], exports)
     release = show_release(console, people, terrain, f"demo-{number}", offset, step_px)
+    offset = change_label(people[LABELER], terrain.label_path("jeeps.png"))
+    later = cut(people[OWNER], terrain, f"{release.name}-later", offset)
+    difference = show_difference(console, people[OWNER], terrain.path, (release.name, later.name), exports, check)
     exported = save(release.data, exports / f"{OWNER}-{terrain.dataset.name}-{release.name}.json")
     console.heading("The log is verified: everything is computed again and compared")
     for said in verify().strip().splitlines():
@@ -77,7 +88,7 @@ def run(console: Console, people: Mapping[str, Server], exports: Path, verify: C
     offsets = {
         one.dataset.name: people[OWNER].call("GET", one.label_path(next(iter(one.samples)))).offset for one in loaded
     }
-    return Outcome(offsets, release, exported, time.monotonic() - began)
+    return Outcome(offsets, release, exported, difference, time.monotonic() - began)
 
 
 def is_ours(release_name: str) -> bool:

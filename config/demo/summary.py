@@ -17,6 +17,7 @@ def show_summary(console: Console, outcome: Outcome, public_url: str, password: 
     console.row("events", f"{events} in {len(outcome.offsets)} logs: {logs}")
     console.row("exported file", str(outcome.exported))
     console.row("", console.styled(outcome.release.url, "cyan"))
+    console.row("what differs", console.styled(outcome.difference, "cyan"))
     console.row("API", console.styled(f"{public_url}/api/docs/", "cyan"))
     console.row("API key", f"python3 manage.py apikey {OWNER}")
     console.row("admin", console.styled(f"{public_url}/admin/", "cyan"))

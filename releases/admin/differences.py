@@ -176,7 +176,7 @@ def _line(dataset: Dataset, change: JSON, compared: Comparison, kind: str) -> JS
         "iou": change.get("geometry", {}).get("iou"),
         "share": None if "geometry" not in change else f"{100 * change['geometry']['iou']:.1f}",
         "frames": pictures.changed_frames(change)[:30] if change["what"].startswith("track:") else [],
-        "people": change["people"],
+        "people": sorted(change["people"]),
         "events": [
             (offset, reverse("admin:labeling_storedevent_change", args=[f"{dataset.id}@{offset}"]))
             for offset in change["events"][:4]

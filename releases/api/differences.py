@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import uuid
-from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -15,8 +11,7 @@ from django.http import StreamingHttpResponse
 from django.urls import reverse
 from rest_framework.request import Request
 
-from labeling.api.answers import answer, encoded
-from labeling.api.cells import cell
+from labeling.api.answers import answer
 from labeling.api.contract import Reply, documented
 from labeling.api.requests import number_of
 from labeling.api.schemas.parameters import DATASET_OFFSET, LIMIT, query
@@ -25,17 +20,13 @@ from labeling.errors import InvalidValue
 from releases import differences
 from releases.api.schemas import DIFFERENCE
 from releases.comparing import summary
-from releases.differences import Totals
+from releases.differences import Totals, lines
 from releases.differences.asking import MOST_COUNTED, compared_sides, wanted_of
 from releases.differences.wanting import CHANGES, KINDS
 
 JSON = dict[str, Any]
 
 FORMATS = ("json", "csv", "ndjson")
-COLUMNS = (
-    "sample", "sample_name", "label_set_name", "what", "id", "category_id", "change", "kinds", "field", "before",
-    "after", "iou", "area_before_px", "area_after_px", "words", "events", "people",
-)  # fmt: skip
 
 
 class DifferenceView(View):
@@ -77,10 +68,10 @@ class DifferenceView(View):
         entries = wanted.of(compared.entries(after=request.query_params.get("after", "")))
         if form != "json":
             told = differences.named(entries, compared.categories)
-            lines = _csv(told) if form == "csv" else (encoded(entry) + b"\n" for entry in told)
+            text = lines.as_csv(told) if form == "csv" else lines.as_ndjson(told)
             media = "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson"
             headers["Content-Disposition"] = f'attachment; filename="{name}-{one}-{other}.{form}"'
-            return StreamingHttpResponse(lines, content_type=media, headers=headers)
+            return StreamingHttpResponse(text, content_type=media, headers=headers)
         limit = number_of(request, "limit", 100, least=1, most=1000)
         totals = Totals()
         counted = totals.of(entries)
@@ -111,47 +102,3 @@ def page_address(request: Request, dataset: uuid.UUID) -> str:
         said.pop(name, None)
     path = reverse("admin:releases_release_difference", args=[dataset])
     return f"{settings.PUBLIC_URL}{path}?{said.urlencode()}" if said else f"{settings.PUBLIC_URL}{path}"
-
-
-def _csv(entries: Iterable[JSON]) -> Iterator[bytes]:
-    """A line for each field that differs, and for each object that came or went; by RFC 4180."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for entry in entries:
-        for change in entry["changes"]:
-            for row in _rows(entry, change):
-                writer.writerow([_cell(row.get(name)) for name in COLUMNS])
-        if text.tell() > 1 << 16:
-            yield _taken(text)
-    yield _taken(text)
-
-
-def _taken(text: io.StringIO) -> bytes:
-    found = text.getvalue().encode()
-    text.seek(0)
-    text.truncate()
-    return found
-
-
-def _rows(entry: JSON, change: JSON) -> Iterator[JSON]:
-    row = {
-        **{name: entry[name] for name in ("sample", "sample_name", "label_set_name")},
-        **{name: change[name] for name in ("what", "id", "category_id", "change", "words")},
-        **change.get("geometry", {}),
-        "kinds": " ".join(change["kinds"]),
-        "events": " ".join(map(str, change["events"])),
-        "people": " ".join(change["people"]),
-    }
-    before, after = change["before"] or {}, change["after"] or {}
-    if change["change"] != "changed" or not {*before, *after}:
-        yield row | {"before": change["before"], "after": change["after"]}
-        return
-    for name in sorted(before.keys() | after.keys()):
-        yield row | {"field": name, "before": before.get(name), "after": after.get(name)}
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, dict | list | bool):
-        value = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return cell(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, replace
+from typing import Any
 
 from labeling.errors import InvalidValue
 from labeling.log import store
@@ -14,6 +15,7 @@ from releases import queries
 from releases.choice import EVERYTHING, Choice
 from sequences.rules.track_state import TABLE
 
+JSON = dict[str, Any]
 Mapped = dict[int, int | None]
 
 
@@ -36,16 +38,14 @@ class Side:
         mapped = self.mapped
         if not mapped:
             return label
-        held = {
-            key: item if item["category_id"] not in mapped else item | {"category_id": mapped[item["category_id"]]}
-            for key, item in label.annotations.items()
-            if mapped.get(item["category_id"], 0) is not None
-        }
-        tracks = {
-            key: item if item["category_id"] not in mapped else item | {"category_id": mapped[item["category_id"]]}
-            for key, item in label.parts.get(TABLE, {}).items()
-            if mapped.get(item["category_id"], 0) is not None
-        }
+        held, tracks = (
+            {
+                key: _read_as(item, mapped)
+                for key, item in items.items()
+                if mapped.get(item["category_id"], 0) is not None
+            }
+            for items in (label.annotations, label.parts.get(TABLE, {}))
+        )
         classes = [mapped.get(number, number) for number in label.classifications]
         return replace(
             label,
@@ -59,6 +59,21 @@ class Side:
         if not self.choice.category_map:
             return dataset
         return replace(dataset, task_attributes=self.choice.task_attributes(dataset.task_attributes))
+
+
+def _read_as(item: JSON, mapped: Mapped) -> JSON:
+    """An object under the category that it is read as; of a track also where a keyframe says another one."""
+    found = item if item["category_id"] not in mapped else item | {"category_id": mapped[item["category_id"]]}
+    entries = item.get("entries", {})
+    if not any(entry.get("category_id") in mapped for entry in entries.values()):
+        return found
+    read = {}
+    for frame, entry in entries.items():
+        category = entry.get("category_id")
+        if category in mapped:
+            entry = {"absent": True} if mapped[category] is None else entry | {"category_id": mapped[category]}
+        read[frame] = entry
+    return found | {"entries": read}
 
 
 def side_at(dataset: uuid.UUID, said: At, label_set: str = "") -> Side:

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import threading
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from config.demo.console import Console
 from config.demo.job import Outcome
 from config.demo.server import Answer, DemoFailed, Refused, Server
 from config.demo.summary import show_summary
+from releases.formats import coco
 from sequences.rules.geometries import from_wire, to_wire
 from sequences.rules.timeline import Clock, Timeline
+from tests.support.records import STREET, written
 
 ADDRESS = "http://server.test"
 Json = dict[str, Any]
@@ -195,6 +198,31 @@ class Model:
         self.releases[name][body["name"]] = release
         return reply(release, 201)
 
+    def diff(self, name: str, **_: Any) -> Answer:
+        said = dict(pair.split("=") for pair in self.query.split("&"))
+        change = {"people": ["ben"], "words": "vehicle 5: lights from nothing to “on”"}
+        same = said["from"] == said["to"] or self.faults.get("finds_no_difference")
+        entries = [] if same else [{"sample_name": "jeeps.png", "changes": [change]}]
+        if self.faults.get("differs_from_itself"):
+            entries = [{"sample_name": "jeeps.png", "changes": [change]}]
+        return reply({"entries": entries, "words": "1 object changed", "page": f"{ADDRESS}/admin/difference/"})
+
+    def archive(self, name: str, release_name: str, **_: Any) -> Answer:
+        return Answer(200, {}, b"an archive")
+
+    def export(self, name: str, release_name: str, **_: Any) -> Answer:
+        if self.faults.get("exports_nothing"):
+            return reply({"status": "FAILED", "error": "The disk is full."})
+        files, _, _ = written(coco.INSTANCES, [STREET], segmentation="rle")
+        document = json.loads(files["annotations/instances_default.json"])
+        document["annotations"] = [item for item in document["annotations"] if item["segmentation"]]
+        document["annotations"][0]["area"] += bool(self.faults.get("miscounts_pixels"))
+        sink = io.BytesIO()
+        with zipfile.ZipFile(sink, "w") as archive:
+            archive.writestr("annotations/instances_default.json", json.dumps(document))
+        self.files["/media/coco.zip"] = sink.getvalue()
+        return reply({"status": "SUCCEEDED", "url": f"{ADDRESS}/media/coco.zip"})
+
     def release(self, name: str, release_name: str, **_: Any) -> Answer:
         release = self.releases[name][release_name]
         path = f"/media/{release_name}.json"
@@ -206,7 +234,7 @@ class Model:
                 for s in self.datasets[name]["samples"]
             ]
             self.files[path] = json.dumps({"dataset": {"samples": samples}}).encode()
-            release |= {"status": "SUCCEEDED", "attributes": {"url": f"{ADDRESS}{path}"}}
+            release |= {"status": "SUCCEEDED", "attributes": {"url": f"{ADDRESS}{path}"}, "identity": "1d" * 32}
         return reply(release)
 
 
@@ -244,6 +272,9 @@ ROUTES: dict[str, Callable[..., Answer]] = {
     f"GET {DATASET}/releases/": Model.list_releases,
     f"POST {DATASET}/releases/": Model.cut,
     rf"GET {DATASET}/releases/([\w-]+)/": Model.release,
+    rf"GET {DATASET}/releases/([\w-]+)/archive/": Model.archive,
+    rf"GET {DATASET}/releases/([\w-]+)/export/": Model.export,
+    f"GET {DATASET}/diff/": Model.diff,
     r"GET (/media/.+)": Model.file,
 }
 
@@ -262,7 +293,11 @@ class Modelled(Server):
 def run(model: Model, exports: Path, verify: Callable[[], str] = lambda: "3 logs, all sound\n") -> tuple[Outcome, str]:
     stream = io.StringIO()
     people = {"ana": Modelled(model, "a"), "ben": Modelled(model, "b")}
-    return job.run(Console(stream, {}), people, exports, verify), stream.getvalue()
+
+    def check(archive: Path, identity: str) -> bool:
+        return archive.read_bytes() == b"an archive" and not model.faults.get("damages_archives")
+
+    return job.run(Console(stream, {}), people, exports, verify, check), stream.getvalue()
 
 
 def test_the_first_run_loads_edits_releases_and_verifies(tmp_path: Path) -> None:
@@ -274,6 +309,7 @@ def test_the_first_run_loads_edits_releases_and_verifies(tmp_path: Path) -> None
     assert outcome.exported == tmp_path / "ana-terrain-demo-1.json"
     assert outcome.exported.read_bytes() == outcome.release.data
     made = {"ana-bunny-frames.jpg", "ana-masks.jpg", "ana-terrain-demo-1.json", "masks"}
+    made |= {"demo-1.zip", "demo-1-later.zip", "demo-1-later-coco.json"}
     assert {path.name for path in tmp_path.iterdir()} == made
     views = {"jeeps": "instance color", "walkers": "instance color"}
     views |= dict.fromkeys(("ball-game", "riders"), "instance semantic panoptic")
@@ -287,6 +323,10 @@ def test_the_first_run_loads_edits_releases_and_verifies(tmp_path: Path) -> None
         "all sound",
         "hidden at 16 to 25",
         "2 objects, 1 class, 50.0 % of the pixels unlabeled *",
+        "demo-1-later    since demo-1 1 object changed",
+        "ben: jeeps.png, vehicle 5: lights from nothing to ?on?",
+        "demo-1          is release 1d1d1d1d1d1d1d1d~, every byte, says check_release.py without Palimpsest *",
+        "reads 6 objects (car, person, sky & <clouds>) in 1 pictures, all 2,",
     ):
         assert words in told
 
@@ -324,6 +364,11 @@ def test_an_emptied_label_is_put_back_before_the_two_people_need_it(tmp_path: Pa
         ("mistakes_classes", "the classes of jeeps.png do not have the pixels of their instances"),
         ("moves_releases", "the release moved"),
         ("builds_no_release", "The disk is full."),
+        ("finds_no_difference", "nothing differs between demo-1 and demo-1-later"),
+        ("differs_from_itself", "demo-1-later differs from itself"),
+        ("damages_archives", "the archive of demo-1 is not the release 1d1d"),
+        ("exports_nothing", "The disk is full."),
+        ("miscounts_pixels", "pixels where the release says"),
         ("computes_too_much", "a keyframe between 16 and 25 moved, and the frames [0, "),
     ],
 )
@@ -348,4 +393,5 @@ def test_the_summary_shows_a_new_password_once_and_otherwise_says_how_to_get_one
         assert words in told
         assert "http://127.0.0.1:8000/admin/" in told and "http://127.0.0.1:8000/api/docs/" in told
         assert str(outcome.exported) in told and outcome.release.url in told
+        assert "what differs    http://server.test/admin/difference/" in told
         assert f"{sum(outcome.offsets.values())} in 3 logs" in told
