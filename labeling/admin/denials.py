@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
-from labeling.admin.logins import address_of
+from labeling.admin.logins import source_of
 from labeling.admin.rights import TOOL
 from labeling.api.denials import template
 from labeling.commands import security
@@ -29,7 +29,7 @@ def tell_denial(request: HttpRequest, error: BaseException) -> None:
         person=request.user.id if isinstance(request.user, Person) else None,
         error=denied if isinstance(denied, NotPermitted) else NotPermitted(action="page"),
         path=template(match.route) if match else "",
-        address=address_of(request),
+        source=source_of(request),
         tool=TOOL,
     )
 

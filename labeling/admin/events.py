@@ -60,7 +60,9 @@ class SearchForm(forms.Form):
         logs = [(str(row.id), f"{row.owner_name}/{row.name}") for row in rows]
         if is_superuser(request):
             logs.append((str(INSTALLATION), "the installation: accounts, organisations and keys"))
-            logs.append((str(SECURITY), "security: logins, denied commands and downloads"))
+            logs.append(
+                (str(SECURITY), "security: logins, uses of keys, denied commands, downloads and reads of the audit")
+            )
         self.fields["log"].choices = [("", "all, the latest"), *logs]  # type: ignore[attr-defined]
         self.fields["type"].choices = [("", "any"), *((name, name) for name in vocabulary.names())]  # type: ignore[attr-defined]
         self.fields["stream"].widget.attrs["placeholder"] = "sample/… or label/…"

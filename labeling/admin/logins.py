@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest
 
 from labeling.commands import logins, security
+from labeling.rules.clients import client_of
 
 LOCKED = f"Too many failed logins. Try again in {logins.LOCKED_S // 60} minutes."
 
@@ -21,6 +22,12 @@ LOCKED = f"Too many failed logins. Try again in {logins.LOCKED_S // 60} minutes.
 def address_of(request: HttpRequest | None) -> str:
     """Where a request comes from, as the web server says it."""
     return request.META.get("REMOTE_ADDR", "") if request is not None else ""
+
+
+def source_of(request: HttpRequest | None) -> security.Source:
+    """The same, and with what, for the security log."""
+    agent = request.META.get("HTTP_USER_AGENT", "") if request is not None else ""
+    return security.Source(address=address_of(request), client=client_of(agent))
 
 
 class GuardedBackend(ModelBackend):
@@ -42,7 +49,7 @@ class GuardedBackend(ModelBackend):
 
 def tell_login(sender: Any, request: HttpRequest, user: Any, **others: Any) -> None:
     """Somebody came in."""
-    security.login_succeeded(person=user.pk, address=address_of(request))
+    security.login_succeeded(person=user.pk, source=source_of(request))
 
 
 def tell_logout(sender: Any, request: HttpRequest, user: Any, **others: Any) -> None:
@@ -56,7 +63,7 @@ def tell_failure(sender: Any, credentials: dict[str, Any], request: HttpRequest 
     username = str(credentials.get("username") or "")
     address = address_of(request)
     locked = logins.is_locked("login", username, address)
-    security.login_failed(username=username, address=address, locked=locked)
+    security.login_failed(username=username, source=source_of(request), locked=locked)
 
 
 class _SaysThatItIsLocked(AuthenticationForm):

@@ -208,6 +208,7 @@ tell(e.OrganizationMemberRemoved, "removed a member of the organisation", "remov
 tell(e.LoginSucceeded, "logged in", "logged in {n} times")
 tell(e.LoginFailed, "failed to log in", "failed to log in {n} times")
 tell(e.LoggedOut, "logged out", "logged out {n} times")
+tell(e.KeyUsed, "used an API key", "used API keys {n} times")
 tell(e.CommandDenied, "was denied", "was denied {n} times")
 tell(e.Downloaded, "downloaded a file", "downloaded {n} files")
 tell(e.AuditRead, "read the audit", "read the audit {n} times")

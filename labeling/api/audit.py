@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from labeling.api.answers import answer
 from labeling.api.contract import Reply, documented
-from labeling.api.requests import at_of, caller, intent_of, moment, number_of, uuid_of
+from labeling.api.requests import at_of, caller, intent_of, moment, number_of, source_of, uuid_of
 from labeling.api.restoring import person_named
 from labeling.api.schemas import audit as schemas
 from labeling.api.schemas.parameters import AT, DATASET_OFFSET
@@ -40,8 +40,8 @@ class AuditView(View):
 
     def told(self, what: str, dataset: uuid.UUID | None, form: str = "") -> None:
         """Tell the security log that the caller reads this."""
-        address = self.request.META.get("REMOTE_ADDR", "")
-        security.audit_read(intent=intent_of(self.request), what=what, dataset=dataset, form=form, address=address)
+        source = source_of(self.request)
+        security.audit_read(intent=intent_of(self.request), what=what, dataset=dataset, form=form, source=source)
 
     def for_superusers(self) -> None:
         """Check that the caller runs the installation.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import uuid
+from dataclasses import replace
 
 from django.db import DatabaseError, connection
 from django.utils import timezone
@@ -12,6 +12,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from labeling.api.requests import source_of
+from labeling.commands import security
 from labeling.commands.people import hash_of
 from labeling.log.planned import planned_cursor
 from labeling.models import ApiKey, Person
@@ -35,7 +37,7 @@ class KeyAuthentication(BaseAuthentication):
         if key is None or not key.person.is_active:
             raise AuthenticationFailed("Invalid API key.")
         if key.last_used_at is None or timezone.now() - key.last_used_at > USE_NOTED:
-            _note_use(key.id)
+            _note_use(key, request)
         return key.person, key
 
     def authenticate_header(self, request: Request) -> str:
@@ -63,8 +65,9 @@ def _key_of(secret: str) -> ApiKey | None:
     return key
 
 
-def _note_use(key: uuid.UUID) -> None:
-    """Write down that a key is in use. Waits for nobody who holds the row, and no failure reaches the request."""
+def _note_use(key: ApiKey, request: Request) -> None:
+    """Write down that a key is in use, and tell the security log. Waits for nobody who holds the row, and no failure
+    reaches the request."""
     try:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -72,7 +75,12 @@ def _note_use(key: uuid.UUID) -> None:
                 " (SELECT id FROM labeling_apikey WHERE id = %s"
                 "  AND (last_used_at IS NULL OR last_used_at < statement_timestamp() - make_interval(secs => %s))"
                 "  FOR UPDATE SKIP LOCKED)",
-                [key, USE_NOTED.total_seconds()],
+                [key.id, USE_NOTED.total_seconds()],
             )
+            is_ours = cursor.rowcount == 1
     except DatabaseError:
         logger.warning("the last use of an API key could not be written down", exc_info=True)
+        return
+    if is_ours:
+        source = replace(source_of(request), key=key.id, scope=key.scope)
+        security.key_used(person=key.person.id, origin=key.origin, source=source)

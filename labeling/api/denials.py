@@ -8,7 +8,7 @@ from functools import lru_cache
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from labeling.api.requests import plain_header
+from labeling.api.requests import plain_header, source_of
 from labeling.commands import security
 from labeling.errors import NotPermitted
 from labeling.models import ApiKey, Person
@@ -34,9 +34,8 @@ def tell_denial(request: Request, error: NotPermitted | AuthenticationFailed) ->
     security.denied(
         person=person.id if isinstance(person, Person) else None,
         kind=key.origin if isinstance(key, ApiKey) else "person",
-        key=key.id if isinstance(key, ApiKey) else None,
         error=None if isinstance(error, AuthenticationFailed) else error,
         path=template(match.route) if match else "",
-        address=request.META.get("REMOTE_ADDR", ""),
+        source=source_of(request),
         tool=plain_header(request, "X-Source"),
     )

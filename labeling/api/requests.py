@@ -17,12 +17,14 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from labeling.commands.labels import Seen
+from labeling.commands.security import Source
 from labeling.errors import InvalidValue, PageNotFound, TooLarge
 from labeling.log import values
 from labeling.log.event import Intent
 from labeling.models import ApiKey, Person
 from labeling.queries.places import At
 from labeling.references import hostless
+from labeling.rules.clients import client_of
 from labeling.texts import encrypt
 
 JSON = dict[str, Any]
@@ -153,6 +155,18 @@ def _offset_in_header(request: Request) -> int | None:
     if not _number.fullmatch(value):
         raise InvalidValue("Seen-Offset", "must be an offset of the dataset")
     return int(value)
+
+
+def source_of(request: Request) -> Source:
+    """Where the request came from, for the security log. (An authentication that failed gave no key.)"""
+    key = getattr(request, "_auth", None)
+    own = key if isinstance(key, ApiKey) else None
+    return Source(
+        address=request.META.get("REMOTE_ADDR", ""),
+        client=client_of(request.META.get("HTTP_USER_AGENT", "")),
+        key=own.id if own else None,
+        scope=own.scope if own else None,
+    )
 
 
 def plain_header(request: Request, name: str) -> str | None:

@@ -1,4 +1,5 @@
-"""The security log: logins, denied commands and downloads, told through the same append as all else.
+"""The security log: logins, uses of keys, denied commands, downloads and reads of the audit, told through the
+same append as all else.
 
 A flood cannot fill it. What happens for the first time within a minute is told at once; the same again (same event,
 same author, same source) is counted in a table, and told as one event when the minute is over. Somebody who makes every
@@ -15,6 +16,7 @@ import hashlib
 import logging
 import secrets
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -44,11 +46,29 @@ STREAMS: dict[type[Fact], str] = {
     e.LoginSucceeded: "login",
     e.LoginFailed: "login",
     e.LoggedOut: "login",
+    e.KeyUsed: "key",
     e.CommandDenied: "denied",
     e.Downloaded: "download",
     e.AuditRead: "audit",
 }
 TYPES = {fact.__name__: fact for fact in STREAMS}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a request came from: the network address, the program (`rules.clients`), and the API key, if any."""
+
+    address: str = ""
+    client: str = ""
+    key: uuid.UUID | None = None
+    scope: str | None = None
+
+    @property
+    def key_text(self) -> str | None:
+        return str(self.key) if self.key else None
+
+    def hidden(self, *, person: uuid.UUID | None = None) -> str:
+        return hidden(self.address, person=person) if self.address else ""
 
 
 def now() -> dt.datetime:
@@ -78,13 +98,13 @@ def hidden(text: str, *, person: uuid.UUID | None = None) -> str:
     return salted_hmac("palimpsest.addresses", text, secret=key, algorithm="sha256").hexdigest()[:32]
 
 
-def login_succeeded(*, person: uuid.UUID, address: str) -> None:
+def login_succeeded(*, person: uuid.UUID, source: Source) -> None:
     """Tell that a person logged in with a browser.
 
     Raises:
         Busy: it could not be told; nobody shall come in unseen.
     """
-    fact = e.LoginSucceeded(address=hidden(address, person=person))
+    fact = e.LoginSucceeded(address=source.hidden(person=person), client=source.client)
     _tell(fact, Intent(author=person, tool="browser"), str(person), instead=e.LoginSucceeded(address=""))
 
 
@@ -96,35 +116,57 @@ def logged_out(*, person: uuid.UUID) -> None:
         logger.exception("a logout could not be told in the security log")
 
 
-def login_failed(*, username: str, address: str, locked: bool) -> None:
+def login_failed(*, username: str, source: Source, locked: bool) -> None:
     """Tell that somebody gave a wrong username or password, or is locked out."""
-    fact = e.LoginFailed(username=hidden(username), address=hidden(address), locked=locked)
+    fact = e.LoginFailed(username=hidden(username), address=source.hidden(), locked=locked, client=source.client)
     try:
         _tell(fact, _stranger("browser"), "stranger", instead=e.LoginFailed(username="", address=""))
     except (Busy, DatabaseError):
         logger.exception("a failed login could not be told in the security log")
 
 
+def key_used(*, person: uuid.UUID, origin: str, source: Source) -> None:
+    """Tell that an API key is in use: when the minute is over, because who uses it waits for what they asked for."""
+    fact = e.KeyUsed(
+        key=source.key_text or "",
+        scope=source.scope or "",
+        origin=origin,
+        address=source.hidden(person=person),
+        client=source.client,
+    )
+    try:
+        _tell(
+            fact,
+            Intent(author=person, author_kind=origin),
+            str(person),
+            instead=e.KeyUsed(key="", scope=""),
+            later=True,
+        )
+    except (Busy, DatabaseError):
+        logger.exception("the use of a key could not be told in the security log")
+
+
 def denied(
     *,
     person: uuid.UUID | None,
     kind: str = "person",
-    key: uuid.UUID | None = None,
     error: NotPermitted | None,
     path: str,
-    address: str,
+    source: Source,
     tool: str | None,
 ) -> None:
     """Tell that a command was denied: with `error`, or for a bad key where that is None. `path` is a template.
 
-    `person` is who called, of the author kind `kind`, with an API key or (None) in a browser.
+    `person` is who called, of the author kind `kind`.
     """
     fact = e.CommandDenied(
         action=error.action if error else "key",
         path=path,
         dataset=str(error.dataset) if error and error.dataset else None,
-        key=str(key) if key else None,
-        address=hidden(address) if person is None else None,
+        key=source.key_text,
+        address=source.hidden(person=person),
+        scope=source.scope,
+        client=source.client,
     )
     intent = Intent(author=person, author_kind=kind, tool=tool) if person else _stranger(tool)
     try:
@@ -134,29 +176,46 @@ def denied(
 
 
 def downloaded(
-    *, what: str, id: uuid.UUID, dataset: uuid.UUID, sha256: str, address: str, person: uuid.UUID | None
+    *, what: str, id: uuid.UUID, dataset: uuid.UUID, sha256: str, source: Source, person: uuid.UUID | None
 ) -> None:
-    """Tell that a file was downloaded, by a person where one is logged in.
+    """Tell that a file was downloaded, by a person where one is logged in or came with a key.
 
     Raises:
         Busy: it could not be told; the file stays here.
     """
     fact = e.Downloaded(
-        what=what, id=str(id), dataset=str(dataset), sha256=sha256, address=hidden(address, person=person)
+        what=what,
+        id=str(id),
+        dataset=str(dataset),
+        sha256=sha256,
+        address=source.hidden(person=person),
+        key=source.key_text,
+        client=source.client,
     )
-    intent = Intent(author=person, tool="browser") if person else _stranger(None)
-    _tell(fact, intent, f"{what} {id}", instead=msgspec.structs.replace(fact, address=""))
+    intent = Intent(author=person, tool=None if source.key else "browser") if person else _stranger(None)
+    instead = msgspec.structs.replace(fact, address="", key=None, client="")
+    _tell(fact, intent, f"{what} {id}", instead=instead)
 
 
-def audit_read(*, intent: Intent, what: str, dataset: uuid.UUID | None, form: str = "", address: str = "") -> None:
+def audit_read(
+    *, intent: Intent, what: str, dataset: uuid.UUID | None, form: str = "", source: Source | None = None
+) -> None:
     """Tell that somebody reads an audit report (by its name), checkpoints or a bundle.
 
     Raises:
         Busy: it could not be told; nothing is shown.
     """
-    hashed = keyed_hash(address) if address else ""
-    fact = e.AuditRead(what=what, dataset=str(dataset) if dataset else None, form=form, address=hashed)
-    _tell(fact, intent, str(intent.author), instead=msgspec.structs.replace(fact, what="", form="", address=""))
+    source = source or Source()
+    fact = e.AuditRead(
+        what=what,
+        dataset=str(dataset) if dataset else None,
+        form=form,
+        address=source.hidden(person=intent.author),
+        key=source.key_text,
+        client=source.client,
+    )
+    instead = msgspec.structs.replace(fact, what="", form="", address="", key=None, client="")
+    _tell(fact, intent, str(intent.author), instead=instead)
 
 
 def _stranger(tool: str | None) -> Intent:
@@ -173,15 +232,17 @@ WITH chosen AS (
 INSERT INTO labeling_securitytally AS known
        (minute, source, "grouping", type, data, author, author_kind, untold, last_at)
 SELECT %(minute)s, CASE WHEN own THEN %(source)s ELSE %(others)s END, %(grouping)s, %(type)s,
-       CASE WHEN own THEN %(data)s::jsonb ELSE %(instead)s::jsonb END, %(author)s, %(author_kind)s, 0, %(now)s
+       CASE WHEN own THEN %(data)s::jsonb ELSE %(instead)s::jsonb END, %(author)s, %(author_kind)s, %(untold)s, %(now)s
   FROM chosen
     ON CONFLICT (minute, source) DO UPDATE SET untold = known.untold + 1, last_at = excluded.last_at
 RETURNING untold, source = %(source)s
 """
 
 
-def _tell(fact: Fact, intent: Intent, group: str, *, instead: Fact) -> None:
+def _tell(fact: Fact, intent: Intent, group: str, *, instead: Fact, later: bool = False) -> None:
     """Tell a fact, or count it where it was told within this minute; beyond the limit of its group as `instead`.
+
+    `later` leaves the first one to the sweeper too, which tells it when the minute is over.
 
     Raises:
         Busy: the log is held by somebody for too long; nothing was told or counted.
@@ -199,6 +260,7 @@ def _tell(fact: Fact, intent: Intent, group: str, *, instead: Fact) -> None:
         "instead": msgspec.json.encode(instead).decode(),
         "author": intent.author,
         "author_kind": intent.author_kind,
+        "untold": int(later),
     }
     with transaction.atomic(), connection.cursor() as cursor:
         # What is only counted does not wait for the disk; a crash may take the counts of its last second along.

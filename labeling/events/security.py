@@ -1,7 +1,8 @@
 """Who came in, who was refused, what left the house; in the security log.
 
 `count` is how often it happened: the first time within a minute is told at once, the rest of the minute together.
-What is not ours to remember in clear (a username that somebody tried, an address) is a keyed hash.
+What is not ours to remember in clear (a username that somebody tried, an address) is a keyed hash. `client` is the
+program that the request was made with, in few words; `key` and `scope` are those of the API key, where there was one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ class LoginSucceeded(Fact, frozen=True):
 
     address: str
     count: int = 1
+    client: str = ""
 
 
 class LoginFailed(Fact, frozen=True):
@@ -22,6 +24,18 @@ class LoginFailed(Fact, frozen=True):
     username: str
     address: str
     locked: bool = False
+    count: int = 1
+    client: str = ""
+
+
+class KeyUsed(Fact, frozen=True):
+    """An API key was used; told once an hour."""
+
+    key: str
+    scope: str
+    origin: str = "person"
+    address: str = ""
+    client: str = ""
     count: int = 1
 
 
@@ -40,6 +54,8 @@ class CommandDenied(Fact, frozen=True):
     key: str | None = None
     address: str | None = None
     count: int = 1
+    scope: str | None = None
+    client: str = ""
 
 
 class Downloaded(Fact, frozen=True):
@@ -51,6 +67,8 @@ class Downloaded(Fact, frozen=True):
     sha256: str
     address: str
     count: int = 1
+    key: str | None = None
+    client: str = ""
 
 
 class AuditRead(Fact, frozen=True):
@@ -61,12 +79,15 @@ class AuditRead(Fact, frozen=True):
     form: str = ""
     address: str = ""
     count: int = 1
+    key: str | None = None
+    client: str = ""
 
 
 SECURITY_EVENTS = (
     LoginSucceeded,
     LoginFailed,
     LoggedOut,
+    KeyUsed,
     CommandDenied,
     Downloaded,
     AuditRead,

@@ -105,6 +105,7 @@ STREAM_KINDS = (
     StreamKind("login", {}, no_rows),
     StreamKind("denied", {}, no_rows),
     StreamKind("download", {}, no_rows),
+    StreamKind("key", {}, no_rows),
     StreamKind("audit", {}, no_rows),
 )
 

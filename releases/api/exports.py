@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from labeling.api.answers import answer
 from labeling.api.contract import Reply, documented
-from labeling.api.requests import uuid_of
+from labeling.api.requests import source_of, uuid_of
 from labeling.api.schemas.forms import TEXT, UUID, listed, one_of, said
 from labeling.api.schemas.parameters import query
 from labeling.api.views import Answer, View
@@ -163,7 +163,7 @@ class ExportFileView(View):
                 id=job.id,
                 dataset=release.dataset_id,
                 sha256=job.sha256,
-                address=request.META.get("REMOTE_ADDR", ""),
+                source=source_of(request),
                 person=get_user(request._request).pk,
             )
         except Exception:

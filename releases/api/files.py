@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from labeling.api.answers import answer
 from labeling.api.contract import Reply, documented
-from labeling.api.requests import uuid_of
+from labeling.api.requests import source_of, uuid_of
 from labeling.api.schemas.forms import TEXT, UUID, said
 from labeling.api.schemas.parameters import query
 from labeling.api.views import Answer, View
@@ -82,7 +82,7 @@ class ReleaseFileView(View):
                 id=found.release.id,
                 dataset=found.release.dataset_id,
                 sha256=build.sha256,
-                address=request.META.get("REMOTE_ADDR", ""),
+                source=source_of(request),
                 # Nobody is asked who they are here; who is logged in is known.
                 person=get_user(request._request).pk,
             )
@@ -136,7 +136,7 @@ class ReleaseArchiveView(View):
             id=found.release.id,
             dataset=found.release.dataset_id,
             sha256=build.identity,
-            address=request.META.get("REMOTE_ADDR", ""),
+            source=source_of(request),
             person=self.person,
         )
         return StreamingHttpResponse(bundling.archive(found), content_type="application/zip", headers=headers)

@@ -108,7 +108,7 @@ def test_verify_without_a_dataset_goes_through_every_log(street):
 
 def test_verify_goes_through_the_security_log_and_the_installations(street):
     logins_before = stored.count(SECURITY)
-    security.login_failed(username="ana", address="192.0.2.1", locked=False)
+    security.login_failed(username="ana", source=security.Source("192.0.2.1"), locked=False)
     assert stored.count(SECURITY) > logins_before
     assert json.loads(run("verify", "--json"))["sound"] is True
     with transaction.atomic():

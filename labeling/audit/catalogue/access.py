@@ -47,7 +47,7 @@ def _rows(sources: Sources, question: Question) -> Iterator[Row]:
     seen: Counter[tuple[str, str]] = Counter()
     for event in sources.security():
         author, named = str(event.intent.author), getattr(event.fact, "dataset", None)
-        is_login = isinstance(event.fact, e.LoginSucceeded | e.LoggedOut)
+        is_login = isinstance(event.fact, e.LoginSucceeded | e.LoggedOut | e.KeyUsed)
         is_ours = named == str(sources.log) or (is_login and author in members)
         if question.holds(event) and (is_of_installation(sources) or is_ours):
             count = int(getattr(event.fact, "count", 1))
@@ -115,7 +115,7 @@ REPORT = Report(
             WHO | {"type": "What happened.", "person": "To whom.", "data": "What the event says, as canonical JSON."},
         ),
         "access": Part(
-            "Logins, refusals, reads and downloads",
+            "Logins, uses of keys, refusals, reads and downloads",
             WHO
             | {
                 "type": "What happened.",

@@ -362,5 +362,9 @@ def test_a_page_that_may_not_be_opened_is_told(root: Person) -> None:
     known = store.head(SECURITY)
     assert client.get(reverse("admin:labeling_person_change", args=[root.id])).status_code == 403
     (event,) = store.read(SECURITY, after=known)
-    assert event.fact == e.CommandDenied(action="page", path="/admin/labeling/person/{object_id}/change/")
+    assert event.fact == e.CommandDenied(
+        action="page",
+        path="/admin/labeling/person/{object_id}/change/",
+        address=hidden("127.0.0.1", person=eva.id),
+    )
     assert (event.intent.author, event.intent.tool) == (eva.id, "admin")

@@ -215,7 +215,7 @@ def test_the_installations_log_is_for_superusers(world: World) -> None:
 
 
 def test_the_security_log_is_for_who_runs_the_installation(world: World) -> None:
-    security.login_failed(username="nobody-there", address="192.0.2.1", locked=False)
+    security.login_failed(username="nobody-there", source=security.Source("192.0.2.1"), locked=False)
     page = f"{reverse('admin:labeling_storedevent_changelist')}?log={SECURITY}"
 
     shown = world.admin.get(page).content.decode()

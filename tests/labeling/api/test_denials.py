@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from typing import Any
 
@@ -45,15 +46,34 @@ def test_a_template_is_an_address_without_its_values(route, shown):
 
 
 def test_who_may_not_is_told_with_what_they_wanted(street):
-    answer = street.ben.patch(street.path, {"readme": "x"}, X_Source="python-sdk")
+    answer = street.ben.patch(street.path, {"readme": "x"}, X_Source="python-sdk", User_Agent="python-requests/2.32.3")
     assert answer.status == 403
     (event,) = told()
     key = ApiKey.objects.get(person=street.ben.person)
     assert event.fact == e.CommandDenied(
-        action="change", path="/datasets/{owner}/{name}/", dataset=str(street.id), key=str(key.id)
+        action="change",
+        path="/datasets/{owner}/{name}/",
+        dataset=str(street.id),
+        key=str(key.id),
+        scope="manage",
+        address=hidden("127.0.0.1", person=street.ben.person.id),
+        client="python-requests/2.32.3",
     )
     assert (event.intent.author, event.intent.tool) == (street.ben.person.id, "python-sdk")
     assert street.path.split("/")[-1] not in str(event)
+
+
+def test_the_use_of_a_key_is_told_once_an_hour(street, monkeypatch):
+    for _ in range(3):
+        street.ben.get(street.path, User_Agent="curl/8.5.0 (x)")
+    tomorrow = security.now() + dt.timedelta(days=1)
+    monkeypatch.setattr(security, "now", lambda: tomorrow)
+    security.tell_tallies()
+    key = ApiKey.objects.get(person=street.ben.person)
+    used = [event.fact for event in told() if event.intent.author == street.ben.person.id]
+    address = used[0].address
+    assert used == [e.KeyUsed(key=str(key.id), scope="manage", address=address, client="curl/8.5.0")]
+    assert address and "127" not in address
 
 
 @pytest.mark.parametrize("path", ["/user/", "/datasets/ana/secret-name/"])

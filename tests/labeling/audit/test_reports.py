@@ -176,7 +176,7 @@ def test_access_tells_roles_with_their_ends_and_who_was_there(history):
     datasets.change_role(intent=history.intent(history.ana), dataset=history.id, person=history.ben.id, role="reviewer")
     datasets.remove_member(intent=history.intent(history.ana), dataset=history.id, person=history.ben.id)
     people.create_key(intent=people.operator("test"), person=history.ben)
-    security.login_succeeded(person=history.ben.id, address="10.0.0.1")
+    security.login_succeeded(person=history.ben.id, source=security.Source("10.0.0.1"))
     security.audit_read(intent=history.intent(history.ana), what="access", dataset=history.id)
     roles = [row for row in history.rows("access", "roles") if row["person"] == str(history.ben.id)]
     assert [(row["role"], row["until"] is None) for row in roles] == [("labeler", False), ("reviewer", False)]
@@ -192,7 +192,7 @@ def test_another_datasets_access_is_not_told(history, dataset, person):
     other = person(f"olga-{uuid.uuid4().hex[:6]}")
     elsewhere = dataset(other)
     security.audit_read(intent=history.intent(other), what="access", dataset=elsewhere)
-    security.login_succeeded(person=other.id, address="10.0.0.2")
+    security.login_succeeded(person=other.id, source=security.Source("10.0.0.2"))
     people.create_key(intent=people.operator("test"), person=other)
     assert str(other.id) not in str(history.rows("access"))
 

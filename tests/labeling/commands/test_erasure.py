@@ -60,7 +60,7 @@ def ben(desk: Desk) -> Person:
         session=uuid.uuid4(),
         signals=[Signal(number, BEAT, desk.sample, None, number * 60_000) for number in range(3)],
     )
-    security.login_succeeded(person=ben.id, address="192.0.2.77")
+    security.login_succeeded(person=ben.id, source=security.Source("192.0.2.77"))
     return ben
 
 

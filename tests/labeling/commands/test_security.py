@@ -16,7 +16,7 @@ from labeling.commands import security
 from labeling.commands.security import MOST_A_MINUTE, NOBODY, hidden, keyed_hash
 from labeling.errors import Busy, NotPermitted
 from labeling.log import rebuild, store, verify
-from labeling.log.event import SECURITY
+from labeling.log.event import SECURITY, Intent
 from labeling.models import SecurityTally
 
 DATASET = uuid.UUID("dddddddd-dddd-4ddd-8ddd-dddddddddddd")
@@ -56,13 +56,17 @@ def told() -> list[Any]:
 
 
 def fail(username: str = "ana", address: str = HOME, locked: bool = False) -> None:
-    security.login_failed(username=username, address=address, locked=locked)
+    security.login_failed(username=username, source=security.Source(address), locked=locked)
 
 
 def deny(person: Any = None, action: str = "change", path: str = "/datasets/{owner}/{name}/", **more: Any) -> None:
     error = NotPermitted("No.", action=action, dataset=DATASET) if action != "key" else None
-    known: dict[str, Any] = {"address": HOME, "tool": "python-sdk"}
+    source = security.Source(HOME, "python-requests/2.32.3", more.pop("key", None), more.pop("scope", None))
+    known: dict[str, Any] = {"source": source, "tool": "python-sdk"}
     security.denied(person=person.id if person else None, error=error, path=path, **(known | more))
+
+
+CLIENT = "python-requests/2.32.3"
 
 
 # --- what it says --------------------------------------------------------------------------------------------------
@@ -70,7 +74,7 @@ def deny(person: Any = None, action: str = "change", path: str = "/datasets/{own
 
 def test_a_login_is_told_with_its_author(person):
     ana = person("ana")
-    security.login_succeeded(person=ana.id, address=HOME)
+    security.login_succeeded(person=ana.id, source=security.Source(HOME))
     security.logged_out(person=ana.id)
     assert told() == [e.LoginSucceeded(address=hidden(HOME, person=ana.id)), e.LoggedOut()]
     assert {(event.intent.author, event.intent.author_kind) for event in events()} == {(ana.id, "person")}
@@ -93,10 +97,16 @@ def test_a_hash_is_equal_for_equal_texts_and_depends_on_the_installations_key(se
 
 def test_a_denied_command_is_told_with_what_was_asked_for(person):
     ana, key = person("ana"), uuid.uuid4()
-    deny(ana, key=key, kind="model")
+    deny(ana, key=key, scope="label", kind="model")
     (event,) = events()
     assert event.fact == e.CommandDenied(
-        action="change", path="/datasets/{owner}/{name}/", dataset=str(DATASET), key=str(key)
+        action="change",
+        path="/datasets/{owner}/{name}/",
+        dataset=str(DATASET),
+        key=str(key),
+        scope="label",
+        address=hidden(HOME, person=ana.id),
+        client=CLIENT,
     )
     assert (event.intent.author, event.intent.author_kind, event.intent.tool) == (ana.id, "model", "python-sdk")
 
@@ -104,16 +114,65 @@ def test_a_denied_command_is_told_with_what_was_asked_for(person):
 def test_a_bad_key_is_told_of_nobody():
     deny(action="key", path="/user/")
     (event,) = events()
-    assert event.fact == e.CommandDenied(action="key", path="/user/", address=hidden(HOME))
+    assert event.fact == e.CommandDenied(action="key", path="/user/", address=hidden(HOME), client=CLIENT)
     assert event.intent.author == NOBODY
 
 
 def test_a_download_is_told():
     release = uuid.uuid4()
-    security.downloaded(what="release", id=release, dataset=DATASET, sha256="ab" * 32, address=HOME, person=None)
+    key = uuid.uuid4()
+    said: Any = {"what": "release", "id": release, "dataset": DATASET, "sha256": "ab" * 32, "person": None}
+    security.downloaded(**said, source=security.Source(HOME, CLIENT, key, "read"))
     assert told() == [
-        e.Downloaded(what="release", id=str(release), dataset=str(DATASET), sha256="ab" * 32, address=hidden(HOME))
+        e.Downloaded(
+            what="release",
+            id=str(release),
+            dataset=str(DATASET),
+            sha256="ab" * 32,
+            address=hidden(HOME),
+            key=str(key),
+            client=CLIENT,
+        )
     ]
+
+
+def test_the_use_of_a_key_is_told_with_where_and_with_what(person, clock):
+    ana, key = person("ana"), uuid.uuid4()
+    security.key_used(person=ana.id, origin="model", source=security.Source(HOME, CLIENT, key, "label"))
+    assert events() == []
+    clock.next_minute()
+    security.tell_tallies()
+    (event,) = events()
+    assert event.fact == e.KeyUsed(
+        key=str(key), scope="label", origin="model", address=hidden(HOME, person=ana.id), client=CLIENT
+    )
+    assert (event.intent.author, event.intent.author_kind) == (ana.id, "model")
+    assert HOME not in str(event)
+
+
+def test_a_read_of_the_audit_is_told_with_where_and_with_what(person):
+    ana, key = person("ana"), uuid.uuid4()
+    intent = Intent(author=ana.id)
+    security.audit_read(intent=intent, what="access", dataset=DATASET, source=security.Source(HOME, CLIENT, key))
+    assert told() == [
+        e.AuditRead(
+            what="access",
+            dataset=str(DATASET),
+            address=hidden(HOME, person=ana.id),
+            key=str(key),
+            client=CLIENT,
+        )
+    ]
+
+
+def test_many_keys_at_once_are_few_events(person, clock):
+    ana = person("ana")
+    for _ in range(100):
+        security.key_used(person=ana.id, origin="person", source=security.Source(HOME, CLIENT, uuid.uuid4(), "read"))
+    clock.next_minute()
+    security.tell_tallies()
+    assert len(told()) == MOST_A_MINUTE + 1
+    assert sum(fact.count for fact in told()) == 100
 
 
 # --- what bounds it ------------------------------------------------------------------------------------------------
@@ -176,9 +235,15 @@ def test_one_persons_flood_hides_nobody_else(person):
     for number in range(50):
         fail(f"user{number}")
     deny(ben)
-    security.login_succeeded(person=ben.id, address=HOME)
+    security.login_succeeded(person=ben.id, source=security.Source(HOME))
     assert told()[-2:] == [
-        e.CommandDenied(action="change", path="/datasets/{owner}/{name}/", dataset=str(DATASET)),
+        e.CommandDenied(
+            action="change",
+            path="/datasets/{owner}/{name}/",
+            dataset=str(DATASET),
+            address=hidden(HOME, person=ben.id),
+            client=CLIENT,
+        ),
         e.LoginSucceeded(address=hidden(HOME, person=ben.id)),
     ]
     assert len(told()) == 2 * (MOST_A_MINUTE + 1) + 2
@@ -229,9 +294,11 @@ def test_a_log_that_is_held_stops_a_login_and_a_download_but_no_refusal(person, 
 
     monkeypatch.setattr(store, "append", busy)
     with pytest.raises(Busy):
-        security.login_succeeded(person=person("ana").id, address=HOME)
+        security.login_succeeded(person=person("ana").id, source=security.Source(HOME))
     with pytest.raises(Busy):
-        security.downloaded(what="release", id=uuid.uuid4(), dataset=DATASET, sha256="", address=HOME, person=None)
+        security.downloaded(
+            what="release", id=uuid.uuid4(), dataset=DATASET, sha256="", source=security.Source(HOME), person=None
+        )
     fail()
     deny()
     security.logged_out(person=NOBODY)

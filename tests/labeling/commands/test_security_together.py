@@ -44,7 +44,7 @@ def test_a_flood_of_failures_from_many_threads(committed_db, monkeypatch, caplog
     def flood(number: int) -> None:
         for turn in range(TIMES):
             name = f"user-{number}-{turn}" if different else "ana"
-            security.login_failed(username=name, address="192.0.2.1", locked=False)
+            security.login_failed(username=name, source=security.Source("192.0.2.1"), locked=False)
 
     at_once(flood)
     told = [event.fact for event in store.read(SECURITY, after=known)]
