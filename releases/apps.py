@@ -12,11 +12,13 @@ class ReleasesConfig(AppConfig):
 
     def ready(self) -> None:
         import labeling.actors
+        from labeling.audit import catalogue
         from labeling.log import projector, verify
         from labeling.queries import places
         from labeling.rules import reasons
         from labeling.webhooks import payloads
         from releases import actors, checks, events, projectors, queries, webhooks
+        from releases.audit import changes, dossier, lineage
 
         for kind in projectors.STREAM_KINDS:
             projector.register_kind(kind)
@@ -25,4 +27,6 @@ class ReleasesConfig(AppConfig):
         verify.register_check(checks.findings)
         payloads.register("release", webhooks.release)
         places.register(queries.offset_named)
+        for each in (dossier, changes, lineage):
+            catalogue.register(each.REPORT)
         reasons.plug(events.ReleaseWithdrawn, "withdraw")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from labeling.api.urls import both
+from releases.api.audit import BundleView
 from releases.api.differences import DifferenceView
 from releases.api.exports import ExportFileView, FormatsView, ReleaseExportView
 from releases.api.files import ReleaseArchiveView, ReleaseFileView
@@ -12,6 +13,7 @@ from releases.api.imports import ImportsView, JobCancelView, JobRetryView, JobUn
 from releases.api.releases import ManifestView, ReleasesView, ReleaseView
 
 urlpatterns: list[URLPattern] = [
+    both("datasets/<owner>/<name>/bundle", BundleView, "dataset-bundle"),
     both("datasets/<owner>/<name>/diff", DifferenceView, "diff"),
     both("datasets/<owner>/<name>/releases", ReleasesView, "releases"),
     both("datasets/<owner>/<name>/releases/<release>", ReleaseView, "release"),

@@ -141,6 +141,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("dataset_audits", ""): Row(),
     ("dataset_audit", ""): Row(at={"report": "duties"}),
     ("dataset_checkpoints", ""): Row(),
+    ("dataset_bundle", ""): Row(),
     ("audits", ""): Row(),
     ("audit", ""): Row(at={"report": "access"}),
     ("checkpoints", ""): Row(),
