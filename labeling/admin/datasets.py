@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from labeling.admin import attributes, categories, display, reports, uploads
+from labeling.admin import attributes, audit, categories, display, reports, uploads
 from labeling.admin.fields import (
     Fieldsets,
     JSONTextField,
@@ -231,6 +231,7 @@ class DatasetAdmin(RecordedAdmin):
             "categories": ("", partial(categories.view, self)),
             "attributes": ("<str:category>/", partial(attributes.view, self)),
             "reports": ("", partial(reports.view, self)),
+            "audit": ("", partial(audit.dataset_view, self)),
         }
         return [
             path(f"<uuid:dataset>/{name}/{rest}", self.admin_site.admin_view(page), name=f"labeling_dataset_{name}")
@@ -240,6 +241,11 @@ class DatasetAdmin(RecordedAdmin):
                 "<uuid:dataset>/reports/<str:report>/",
                 self.admin_site.admin_view(partial(reports.view, self)),
                 name="labeling_dataset_report",
+            ),
+            path(
+                "<uuid:dataset>/audit/<str:report>/",
+                self.admin_site.admin_view(partial(audit.dataset_view, self)),
+                name="labeling_dataset_audited",
             ),
             *super().get_urls(),
         ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import path, reverse
 
 JSON = dict[str, Any]
 
@@ -57,6 +58,17 @@ class PalimpsestSite(admin.AdminSite):
                 address = reverse("admin:index", current_app=self.name)
                 menu.append({"name": heading, "app_label": heading.lower(), "app_url": address, "models": models})
         return menu
+
+    def get_urls(self) -> list[Any]:
+        """The audit of the installation has pages of its own."""
+        from labeling.admin.audit import installation_view
+
+        view = self.admin_view(partial(installation_view, self))
+        return [
+            path("audit/", view, name="audits"),
+            path("audit/<str:report>/", view, name="audited"),
+            *super().get_urls(),
+        ]
 
     def index(self, request: HttpRequest, extra_context: JSON | None = None) -> HttpResponse:  # type: ignore[override]
         """How far each dataset is, what happened last, and how the queue does."""

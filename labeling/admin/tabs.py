@@ -56,6 +56,8 @@ def tabs_of(request: HttpRequest, dataset: Dataset, current: str) -> list[JSON]:
     ]
     if may(request, "history", dataset.id):
         found.append(("events", "Events", listed("storedevent", "log")))
+    if may(request, "audit", dataset.id):
+        found.append(("audit", "Audit", below("audit")))
     return [{"words": words, "url": url, "current": key == current} for key, words, url in found]
 
 

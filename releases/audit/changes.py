@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 from labeling.audit.report import ABOUT, Option, Part, Question, Report, Row, Sources, about, text
-from releases import differences
 from releases.audit.cuts import releases_in
+from releases.differences import Comparison, Side
 from releases.rules import ReleaseState
 
 
-def _pair(sources: Sources, question: Question) -> tuple[tuple[str, int], tuple[str, int]] | None:
-    """((name, offset) of the one, of the other); the newest and the one before it unless said."""
+def _pair(sources: Sources, question: Question) -> tuple[Side, Side] | None:
+    """The one release and the other; the newest and the one before it unless said."""
     known = [item for item in releases_in(sources) if item.exists]
 
     def find(said: str) -> ReleaseState | None:
@@ -23,18 +23,22 @@ def _pair(sources: Sources, question: Question) -> tuple[tuple[str, int], tuple[
         return None
     before = [item for item in known if item.cut_offset < last.cut_offset]
     first = find(question.options["base"]) if question.options["base"] else (before[-1] if before else None)
-    one = ("", 0) if first is None else (first.name, first.at_offset)
-    return (one, (last.name, last.at_offset)) if one[1] <= last.at_offset else ((last.name, last.at_offset), one)
+    return (Side(0) if first is None else _side(first)), _side(last)
+
+
+def _side(release: ReleaseState) -> Side:
+    return Side(release.at_offset, release.choice, release=release.name)
 
 
 def _rows(sources: Sources, question: Question) -> Iterator[Row]:
     pair = _pair(sources, question)
     if pair is None:
         return
-    (base, first), (release, last) = pair
-    yield "compared", {"base": base, "base_offset": first, "release": release, "release_offset": last}
+    one, other = pair
+    said = {"base": one.release, "base_offset": one.offset, "release": other.release, "release_offset": other.offset}
+    yield "compared", said
     counts: Counter[tuple[str, str]] = Counter()
-    for entry in differences.entries(sources.log, first, last):
+    for entry in Comparison(sources.log, one, other).entries():
         for change in entry["changes"]:
             kind = change["what"].partition(":")[0] if ":" in change["what"] else entry["stream"].split("/")[0]
             counts[kind, change["change"]] += 1
@@ -48,8 +52,8 @@ def _rows(sources: Sources, question: Question) -> Iterator[Row]:
                     "before": None if change["before"] is None else text(change["before"]),
                     "after": None if change["after"] is None else text(change["after"]),
                     "iou": (change.get("geometry") or {}).get("iou"),
-                    "events": text(entry["events"]),
-                    "people": text(entry["authors"]),
+                    "events": text(change["events"]),
+                    "people": text(change["authors"]),
                 },
             )
     for (kind, change), number in sorted(counts.items()):
@@ -81,7 +85,7 @@ REPORT = Report(
                 "before": "The fields that differ, in the one.",
                 "after": "The same, in the other.",
                 "iou": "How much of a changed outline overlaps, from 0 to 1.",
-                "events": "The offsets of the events of that label or sample in between, at most 100.",
+                "events": "The offsets of the events behind it, at most 100.",
                 "people": "Who caused them.",
             },
         ),

@@ -1,0 +1,319 @@
+"""The audit's pages: the reports of a dataset, and of the installation, as tables with charts where one helps.
+
+They ask the same reports as the API and show the first rows of each table, with the names of today; the files beside
+them hold all of it. That somebody read one is told in the security log, as over the API.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from labeling.admin import charts
+from labeling.admin.charts import Bar
+from labeling.admin.logins import address_of
+from labeling.admin.rights import intent_of, is_superuser, may
+from labeling.admin.tabs import dataset_here, shown
+from labeling.api.audit import question_of
+from labeling.audit.asking import OTHERS, ask
+from labeling.audit.catalogue import reports
+from labeling.audit.report import Cells, Digest, Report, Written
+from labeling.audit.writing import PEOPLE
+from labeling.commands import security
+from labeling.errors import InvalidValue
+from labeling.log import store
+from labeling.log.event import INSTALLATION
+from labeling.log.values import BadValue
+from labeling.models import LabelSet, Person, Sample
+from labeling.queries import checkpoints
+from labeling.queries.labels import names_of
+from labeling.texts import decrypt_all
+
+if TYPE_CHECKING:
+    from django.contrib.admin import AdminSite
+
+    from labeling.admin.datasets import DatasetAdmin
+
+JSON = dict[str, Any]
+
+MOST_ROWS = 200
+LONG = 90
+#: What only the files have: it would leave no room for the rest.
+QUIET = frozenset(
+    {
+        "schema_version", "version", "work_session", "gesture", "command", "event_id", "seen_offset", "data_hash",
+        "chain", "on_behalf_of", "occurred_at", "log",
+    }
+)  # fmt: skip
+KEPT = {"integrity": frozenset({"log", "chain"}), "dossier": frozenset({"chain"})}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A chart of one part of a report: what a bar is called, and the columns that it is made of, by their colours."""
+
+    part: str
+    label: Callable[[Cells], str]
+    series: dict[str, str] = field(default_factory=dict)
+    title: str = ""
+
+
+def _maker(row: Cells) -> str:
+    return " ".join(str(row[name]) for name in ("made_by", "model", "version") if row.get(name))
+
+
+LOOKS = {
+    "deletions": Look("totals", lambda row: row["what"], {"count": "removed"}, "How often"),
+    "duties": Look(
+        "reviewers",
+        lambda row: row["person"],
+        {"accepted": "first_accepted", "rejected": "first_rejected"},
+        "Reviews by person",
+    ),
+    "involvement": Look(
+        "makers",
+        _maker,
+        {"unchanged": "as_they_came", "corrected": "corrected", "removed": "removed"},
+        "What became of the objects of each maker",
+    ),
+    "balance": Look(
+        "classes",
+        lambda row: row["category_name"] or ("no category" if row["category"] is None else str(row["category"])),
+        {"objects": "label"},
+        "Objects by class",
+    ),
+    "dossier": Look("statuses", lambda row: row["status"].lower(), {"labels": "label"}, "Labels by status"),
+    "lineage": Look("edits", lambda row: f"{row['author_kind']} {row['tool']}".strip(), {"events": "label"}, "Edits"),
+    "changes": Look("versions", lambda row: row["app_version"], {"events": "label"}, "Events by version"),
+    "process": Look(
+        "annotators",
+        lambda row: row["person"],
+        {"accepted": "first_accepted", "rejected": "first_rejected"},
+        "How submissions fared",
+    ),
+}
+
+
+def dataset_view(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID, report: str = "") -> HttpResponseBase:
+    """The catalogue of a dataset, or one report."""
+    found = dataset_here(request, dataset)
+    if not may(request, "audit", dataset):
+        raise PermissionDenied
+    known = reports("dataset")
+    owner = Person.objects.filter(id=found.owner_id).values_list("username", flat=True).first()
+    api = f"/datasets/{owner}/{found.name}"
+    links = {name: reverse("admin:labeling_dataset_audited", args=[dataset, name]) for name in known}
+    if report and report not in known:
+        raise Http404
+    if not report:
+        context = {
+            "catalogue": _catalogue(known, links),
+            "checkpoint": _checkpoint(dataset),
+            "bundle": f"{api}/bundle/",
+        }
+        return shown(
+            page, request, found, "admin/labeling/dataset/audits.html", f"Audit: {found.name}", "audit", context
+        )
+    context, status = _asked(request, known[report], dataset, f"{api}/audit/{report}/")
+    context["others"] = _others(known, links, report)
+    title = f"{known[report].title}: {found.name}"
+    return shown(page, request, found, "admin/labeling/dataset/audit.html", title, "audit", context, status=status)
+
+
+def installation_view(site: AdminSite, request: HttpRequest, report: str = "") -> HttpResponseBase:
+    """The catalogue of the installation, or one report, for who runs it."""
+    if not is_superuser(request):
+        raise PermissionDenied
+    known = reports("installation")
+    links = {name: reverse("admin:audited", args=[name]) for name in known}
+    if report and report not in known:
+        raise Http404
+    names: JSON = {
+        **site.each_context(request),
+        "title": known[report].title if report else "Audit of the installation",
+    }
+    status = 200
+    if report:
+        context, status = _asked(request, known[report], INSTALLATION, f"/audit/{report}/")
+        names |= context | {"others": _others(known, links, report)}
+    else:
+        names |= {"catalogue": _catalogue(known, links), "checkpoint": _checkpoint(INSTALLATION)}
+    request.current_app = site.name
+    return TemplateResponse(
+        request, "admin/audit/report.html" if report else "admin/audit/list.html", names, status=status
+    )
+
+
+def _catalogue(known: dict[str, Report], links: dict[str, str]) -> list[JSON]:
+    return [
+        {"code": item.code, "title": item.title, "answers": item.answers, "url": links[name]}
+        for name, item in known.items()
+    ]
+
+
+def _others(known: dict[str, Report], links: dict[str, str], current: str) -> list[tuple[str, str, str, bool]]:
+    return [(item.code, item.title, links[name], name == current) for name, item in known.items()]
+
+
+def _checkpoint(log: uuid.UUID) -> JSON:
+    """The last checkpoint, and how far the log has gone since."""
+    last, head = checkpoints.last_of(log), store.head(log)
+    if last is None:
+        return {"head": head}
+    return {
+        "head": head,
+        "number": last.number,
+        "offset": last.offset,
+        "behind": head - last.offset,
+        "chain": last.chain,
+    }
+
+
+def _asked(request: HttpRequest, report: Report, log: uuid.UUID, api: str) -> tuple[JSON, int]:
+    """What the page of a report shows, and its status."""
+    query = {key: value for key, value in request.GET.items() if value}
+    context: JSON = {
+        "report": report,
+        "question": query,
+        "options": [
+            (name, option.says, query.get(name, ""), option.default) for name, option in report.options.items()
+        ],
+        "files": [],
+    }
+    try:
+        question = question_of(query, report, log)
+        at = _number(query, "at")
+        others = {name: place for name in OTHERS if (place := _number(query, f"{name}_at")) is not None}
+    except (InvalidValue, BadValue) as error:
+        return context | {"problem": str(error)}, 400
+    asked = ask(report, log, question, at=at, others=others)
+    dataset = None if log == INSTALLATION else log
+    security.audit_read(
+        intent=intent_of(request), what=report.name, dataset=dataset, form="page", address=address_of(request)
+    )
+    digest = Digest(asked.definition)
+    kept: dict[str, list[Cells]] = {part: [] for part in report.parts}
+    counts = dict.fromkeys(report.parts, 0)
+    for part, cells in asked.rows:
+        digest.add(part, cells)
+        counts[part] += 1
+        if counts[part] <= MOST_ROWS:
+            kept[part].append(cells)
+    names = _names(kept)
+    parts = [_part(report, part, rows, counts[part], names) for part, rows in kept.items()]
+    offsets = asked.definition["offsets"]
+    own = "installation" if log == INSTALLATION else "dataset"
+    pinned = query | {"at" if name == own else f"{name}_at": place for name, place in offsets.items()}
+    files = [
+        (form.upper(), f"{api}?{urlencode(pinned | {'format': form})}") for form in ("csv", "ndjson", "json", "html")
+    ]
+    look = LOOKS.get(report.name)
+    return context | {
+        "parts": [part for part in parts if part["count"]],
+        "chart": _chart(look, kept[look.part], names) if look and kept[look.part] else None,
+        "digest": digest.hex,
+        "count": digest.rows,
+        "offsets": ", ".join(f"{name} log at offset {offset}" for name, offset in offsets.items()),
+        "files": files,
+    }, 200
+
+
+def _number(query: JSON, name: str) -> int | None:
+    text = query.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise InvalidValue(name, "must be an offset of the log")
+    return int(text)
+
+
+def _names(kept: dict[str, list[Cells]]) -> dict[str, str]:
+    """What ids are called today: people, samples and label sets."""
+    held: dict[str, set[uuid.UUID]] = {"people": set(), "sample": set(), "label_set": set()}
+    for cells in (row for rows in kept.values() for row in rows):
+        for name, value in cells.items():
+            kind = "people" if name in PEOPLE else name
+            if kind in held and isinstance(value, str) and (key := _uuid(value)) is not None:
+                held[kind].add(key)
+    found: dict[uuid.UUID, str] = names_of({*held["people"]})
+    found |= dict(Sample.objects.filter(id__in=held["sample"]).values_list("id", "name"))
+    found |= dict(LabelSet.objects.filter(id__in=held["label_set"]).values_list("id", "name"))
+    return {str(key): name for key, name in found.items()}
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _part(report: Report, part: str, rows: list[Cells], count: int, names: dict[str, str]) -> JSON:
+    hidden = QUIET - KEPT.get(report.name, frozenset())
+    used = {name for row in rows for name, value in row.items() if value not in (None, "")}
+    columns = [name for name in report.parts[part].columns if name in used and name not in hidden]
+    texts = [value for row in rows for value in row.values() if isinstance(value, Written)]
+    plain = dict(zip(texts, decrypt_all([item.stored for item in texts]), strict=True))
+    return {
+        "title": report.parts[part].title,
+        "heads": [(name.replace("_", " "), report.parts[part].columns[name].replace("`", "")) for name in columns],
+        "rows": [[_cell(name, row.get(name), names, plain) for name in columns] for row in rows],
+        "count": count,
+        "more": max(0, count - len(rows)),
+    }
+
+
+def _cell(name: str, value: Any, names: dict[str, str], texts: dict[Written, str | None]) -> SafeString | str:
+    """A cell for people: names for ids, short times, yes and no."""
+    if isinstance(value, Written):
+        return texts[value] or ""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return (
+            f"{value:.1%}"
+            if name.endswith("share") or name == "share_of_all"
+            else f"{value:,.3f}".rstrip("0").rstrip(".")
+        )
+    if isinstance(value, int):
+        return f"{value:,}" if "offset" not in name else str(value)
+    if value in names:
+        return format_html('<span title="{}">{}</span>', value, names[value])
+    if _uuid(value) is not None or (len(value) in (32, 64) and set(value) <= set("0123456789abcdef")):
+        return format_html('<code title="{}">{}…</code>', value, value[:8])
+    if value.endswith("Z") and value[10:11] == "T":
+        return format_html('<span class="when" title="{}">{} {}</span>', value, value[:10], value[11:19])
+    if len(value) > LONG:
+        return format_html('<span title="{}">{}…</span>', value[:2000], value[:LONG])
+    return str(value)
+
+
+def _chart(look: Look, rows: Iterable[Cells], names: dict[str, str]) -> JSON:
+    sums: dict[str, dict[str, float]] = {}
+    for row in rows:
+        label = look.label(row)
+        parts = sums.setdefault(names.get(label, label), {})
+        for column, series in look.series.items():
+            parts[series] = parts.get(series, 0) + row[column]
+    bars = [Bar(label, list(parts.items())) for label, parts in sums.items()]
+    bars.sort(key=lambda bar: (-bar.whole, bar.label))
+    legend = SafeString("")
+    if len(look.series) > 1:
+        legend = charts.legend([series for column, series in look.series.items()])
+    return {
+        "title": look.title,
+        "svg": charts.bars(bars, worded=lambda value: f"{value:,.0f}", what=look.title),
+        "legend": legend,
+    }
