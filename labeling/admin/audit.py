@@ -29,11 +29,12 @@ from labeling.audit.asking import OTHERS, ask
 from labeling.audit.catalogue import reports
 from labeling.audit.report import Cells, Digest, Report, Written
 from labeling.audit.writing import PEOPLE
-from labeling.commands import security
+from labeling.commands import people, security
 from labeling.errors import InvalidValue
 from labeling.log import store
 from labeling.log.event import INSTALLATION
 from labeling.log.values import BadValue
+from labeling.management.logs import names_of_logs
 from labeling.models import LabelSet, Person, Sample
 from labeling.queries import checkpoints
 from labeling.queries.labels import names_of
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 
 MOST_ROWS = 200
-LONG = 90
+LONG = 60
 #: What only the files have: it would leave no room for the rest.
 QUIET = frozenset(
     {
@@ -73,32 +74,32 @@ def _maker(row: Cells) -> str:
 
 
 LOOKS = {
-    "deletions": Look("totals", lambda row: row["what"], {"count": "removed"}, "How often"),
+    "deletions": Look("totals", lambda row: row["what"], {"count": "count"}, "How often"),
     "duties": Look(
         "reviewers",
         lambda row: row["person"],
-        {"accepted": "first_accepted", "rejected": "first_rejected"},
+        {"accepted": "accepted", "rejected": "rejected"},
         "Reviews by person",
     ),
     "involvement": Look(
         "makers",
         _maker,
-        {"unchanged": "as_they_came", "corrected": "corrected", "removed": "removed"},
+        {"unchanged": "unchanged", "corrected": "corrected", "removed": "removed"},
         "What became of the objects of each maker",
     ),
     "balance": Look(
         "classes",
         lambda row: row["category_name"] or ("no category" if row["category"] is None else str(row["category"])),
-        {"objects": "label"},
+        {"objects": "objects"},
         "Objects by class",
     ),
-    "dossier": Look("statuses", lambda row: row["status"].lower(), {"labels": "label"}, "Labels by status"),
-    "lineage": Look("edits", lambda row: f"{row['author_kind']} {row['tool']}".strip(), {"events": "label"}, "Edits"),
-    "changes": Look("versions", lambda row: row["app_version"], {"events": "label"}, "Events by version"),
+    "dossier": Look("statuses", lambda row: row["status"].lower(), {"labels": "labels"}, "Labels by status"),
+    "lineage": Look("edits", lambda row: f"{row['author_kind']} {row['tool']}".strip(), {"events": "events"}, "Edits"),
+    "changes": Look("versions", lambda row: row["app_version"], {"events": "events"}, "Events by version"),
     "process": Look(
         "annotators",
         lambda row: row["person"],
-        {"accepted": "first_accepted", "rejected": "first_rejected"},
+        {"accepted": "accepted", "rejected": "rejected"},
         "How submissions fared",
     ),
 }
@@ -116,7 +117,7 @@ def dataset_view(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID, r
     if report and report not in known:
         raise Http404
     if not report:
-        context = {
+        context: JSON = {
             "catalogue": _catalogue(known, links),
             "checkpoint": _checkpoint(dataset),
             "bundle": f"{api}/bundle/",
@@ -181,12 +182,13 @@ def _checkpoint(log: uuid.UUID) -> JSON:
 
 def _asked(request: HttpRequest, report: Report, log: uuid.UUID, api: str) -> tuple[JSON, int]:
     """What the page of a report shows, and its status."""
-    query = {key: value for key, value in request.GET.items() if value}
+    query = {key: value for key, value in request.GET.dict().items() if value}
     context: JSON = {
         "report": report,
         "question": query,
         "options": [
-            (name, option.says, query.get(name, ""), option.default) for name, option in report.options.items()
+            (name, name.replace("_", " "), option.says, query.get(name, ""), option.default)
+            for name, option in report.options.items()
         ],
         "files": [],
     }
@@ -209,7 +211,7 @@ def _asked(request: HttpRequest, report: Report, log: uuid.UUID, api: str) -> tu
         counts[part] += 1
         if counts[part] <= MOST_ROWS:
             kept[part].append(cells)
-    names = _names(kept)
+    names = _names(kept, log)
     parts = [_part(report, part, rows, counts[part], names) for part, rows in kept.items()]
     offsets = asked.definition["offsets"]
     own = "installation" if log == INSTALLATION else "dataset"
@@ -237,7 +239,7 @@ def _number(query: JSON, name: str) -> int | None:
     return int(text)
 
 
-def _names(kept: dict[str, list[Cells]]) -> dict[str, str]:
+def _names(kept: dict[str, list[Cells]], log: uuid.UUID) -> dict[str, str]:
     """What ids are called today: people, samples and label sets."""
     held: dict[str, set[uuid.UUID]] = {"people": set(), "sample": set(), "label_set": set()}
     for cells in (row for rows in kept.values() for row in rows):
@@ -248,6 +250,9 @@ def _names(kept: dict[str, list[Cells]]) -> dict[str, str]:
     found: dict[uuid.UUID, str] = names_of({*held["people"]})
     found |= dict(Sample.objects.filter(id__in=held["sample"]).values_list("id", "name"))
     found |= dict(LabelSet.objects.filter(id__in=held["label_set"]).values_list("id", "name"))
+    found |= {people.OPERATOR: "the operator", security.NOBODY: "nobody known"}
+    known = names_of_logs()
+    found |= known if log == INSTALLATION else {log: known.get(log, "")}
     return {str(key): name for key, name in found.items()}
 
 
@@ -261,6 +266,10 @@ def _uuid(text: str) -> uuid.UUID | None:
 def _part(report: Report, part: str, rows: list[Cells], count: int, names: dict[str, str]) -> JSON:
     hidden = QUIET - KEPT.get(report.name, frozenset())
     used = {name for row in rows for name, value in row.items() if value not in (None, "")}
+    if not {row.get("author_kind") for row in rows} - {"person"}:
+        used.discard("author_kind")
+    if "what" in used and report.name in ("deletions", "privacy"):
+        used.discard("type")
     columns = [name for name in report.parts[part].columns if name in used and name not in hidden]
     texts = [value for row in rows for value in row.values() if isinstance(value, Written)]
     plain = dict(zip(texts, decrypt_all([item.stored for item in texts]), strict=True))
