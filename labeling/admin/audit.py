@@ -6,6 +6,7 @@ them hold all of it. That somebody read one is told in the security log, as over
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -56,6 +57,12 @@ QUIET = frozenset(
         "chain", "on_behalf_of", "occurred_at", "log",
     }
 )  # fmt: skip
+#: Where what people look for first does not stand first, or not all columns have room.
+SHOWN = {
+    "events": ("offset", "recorded_at", "author", "author_kind", "tool", "reason", "type", "stream", "data"),
+    "record": ("offset", "recorded_at", "author", "author_kind", "sentence", "before", "after", "reason", "sample"),
+}
+_ids = re.compile(r"([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 KEPT = {"integrity": frozenset({"log", "chain"}), "dossier": frozenset({"chain"})}
 
 
@@ -270,7 +277,8 @@ def _part(report: Report, part: str, rows: list[Cells], count: int, names: dict[
         used.discard("author_kind")
     if "what" in used and report.name in ("deletions", "privacy"):
         used.discard("type")
-    columns = [name for name in report.parts[part].columns if name in used and name not in hidden]
+    listed = SHOWN.get(report.name, tuple(report.parts[part].columns))
+    columns = [name for name in listed if name in used and name not in hidden]
     texts = [value for row in rows for value in row.values() if isinstance(value, Written)]
     plain = dict(zip(texts, decrypt_all([item.stored for item in texts]), strict=True))
     return {
@@ -304,8 +312,10 @@ def _cell(name: str, value: Any, names: dict[str, str], texts: dict[Written, str
         return format_html('<code title="{}">{}…</code>', value, value[:8])
     if value.endswith("Z") and value[10:11] == "T":
         return format_html('<span class="when" title="{}">{} {}</span>', value, value[:10], value[11:19])
-    if len(value) > LONG:
-        return format_html('<span title="{}">{}…</span>', value[:2000], value[:LONG])
+    short = _ids.sub(r"\1…", value)
+    if short != value or len(short) > LONG:
+        shown_text = short if len(short) <= LONG else short[:LONG] + "…"
+        return format_html('<span title="{}">{}</span>', value[:2000], shown_text)
     return str(value)
 
 
