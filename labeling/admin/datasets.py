@@ -18,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from labeling.admin import attributes, audit, categories, display, reports, uploads
+from labeling.admin import attributes, categories, display, guidelines, reports, uploads
 from labeling.admin.fields import (
     Fieldsets,
     JSONTextField,
@@ -96,13 +97,13 @@ class ChangeDatasetForm(RecordForm):
     public = forms.BooleanField(required=False, help_text="Everybody with an account may see it.")
     archived = forms.BooleanField(required=False, help_text="Set aside; everything can still be read.")
     task_attributes = JSONTextField(label="Categories", empty={}, help_text=CATEGORIES_HELP)
-    readme = LongTextField(required=False, rows=10, help_text="The guideline for those who label, in Markdown.")
+    readme = LongTextField(required=False, rows=10, help_text="What the dataset is, in Markdown.")
     metadata = JSONTextField(empty={})
 
     fieldsets: ClassVar[Fieldsets] = [
         (None, {"fields": ["name", "description", "category", "public", "archived"]}),
         ("Categories as JSON", {"fields": ["task_attributes"], "classes": ["collapse"]}),
-        ("Guideline and metadata", {"fields": ["readme", "metadata"], "classes": ["collapse"]}),
+        ("Readme and metadata", {"fields": ["readme", "metadata"], "classes": ["collapse"]}),
         ("Settings", {"fields": list(SETTINGS), "classes": ["collapse", "settings"]}),
     ]
 
@@ -232,6 +233,7 @@ class DatasetAdmin(RecordedAdmin):
             "attributes": ("<str:category>/", partial(attributes.view, self)),
             "reports": ("", partial(reports.view, self)),
             "audit": ("", partial(audit.dataset_view, self)),
+            "guideline": ("", partial(guidelines.view, self)),
         }
         return [
             path(f"<uuid:dataset>/{name}/{rest}", self.admin_site.admin_view(page), name=f"labeling_dataset_{name}")

@@ -181,6 +181,7 @@ tell(e.LabelSetArchived, "deleted a label set", "deleted {n} label sets")
 tell(e.MemberAdded, "added a member:", "added {n} members", _member)
 tell(e.MemberRoleChanged, "changed a role:", "changed the role of {n} members", _member)
 tell(e.MemberRemoved, "removed a member:", "removed {n} members", lambda data: str(data.get("person_name", "")))
+tell(e.GuidelineSet, "set the guideline:", "set the guideline {n} times", _number("version", "version {}"))
 tell(e.DatasetDeleted, "deleted the dataset")
 
 tell(e.IssueOpened, "opened an issue", "opened {n} issues")

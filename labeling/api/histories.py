@@ -28,6 +28,7 @@ from labeling.events import CATEGORY_EVENTS
 from labeling.log import search
 from labeling.log.event import vocabulary
 from labeling.log.search import Wanted
+from labeling.queries.guidelines import guidelines_of, span_of
 from labeling.queries.history import Historian, Told, entries, is_about
 from labeling.queries.samples import find_sample, sample_at
 from labeling.rules import access
@@ -57,6 +58,9 @@ FILTERS = (
     query("tool", "Only what was done with this tool.", example="pencil"),
     query("work_session", "Only what was done in this work session.", example="6c1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10"),
     query("gesture", "Only this gesture, bulk action or command.", example="6c1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10"),
+    query(
+        "guideline", "Only what was done by who saw this version of the guideline; 0: before the first.", example="1"
+    ),
     query(
         "category",
         "The id of a category: what happened to its objects; in a dataset, to itself and to what was given it.",
@@ -132,6 +136,15 @@ def wanted_of(
         if said.get(key) and ids[key] is None:
             raise InvalidValue(key, "must be a uuid")
     category = category_of(request)
+    said_version = said.get("guideline") or None
+    if said_version is not None and not (said_version.isascii() and said_version.isdigit() and len(said_version) < 10):
+        raise InvalidValue("guideline", "must be the number of a version of the guideline")
+    seen = None
+    if said_version is not None:
+        try:
+            seen = span_of(guidelines_of(dataset), int(said_version))
+        except NotFound:
+            return None
     is_folded = stream is not None or bool(prefixes)  # there it is told by the states of the objects
     if category is not None and not is_folded:
         types = [name for name in types or OF_CATEGORIES if name in OF_CATEGORIES]
@@ -150,6 +163,7 @@ def wanted_of(
         else (("", "category_id", category), ("Categor", "id", category), ("Categor", "into", category)),
         first=max(1, _place(request, dataset, "since", first=True) or 1),
         last=_place(request, dataset, "until"),
+        seen=seen,
     )
 
 
@@ -201,7 +215,8 @@ def told(
 
 COLUMNS = (
     "offset", "recorded_at", "occurred_at", "author", "author_kind", "on_behalf_of", "tool", "work_session", "gesture",
-    "command", "event_id", "type", "stream", "version", "sample", "label_set", "sentence", "reason", "changes",
+    "command", "event_id", "type", "stream", "version", "sample", "label_set", "sentence", "reason", "guideline",
+    "changes",
 )  # fmt: skip
 
 

@@ -232,6 +232,11 @@ def tokens_in(value: Any) -> set[str]:
     return found
 
 
+def is_pinned(dataset: uuid.UUID, url: str) -> bool:
+    """Whether a dataset refers to the file of this address already."""
+    return DatasetAsset.objects.filter(dataset_id=dataset, token__in=tokens_in(url)).exists()
+
+
 def pin_assets(dataset: uuid.UUID, tokens: Iterable[str]) -> list[tuple[str, int, Fact]]:
     """The AssetAdded facts for those files that the dataset does not know yet; unknown tokens are left alone."""
     wanted = set(tokens)

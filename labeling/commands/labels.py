@@ -424,6 +424,8 @@ def append_to_label(
     if not facts and not intent.replayable:
         return saved
     require_reason(intent, facts, settings=found.state.settings, status=state.status)
+    if intent.seen_offset is not None and intent.seen_offset > found.head:
+        raise InvalidValue("seen_offset", "must be an offset that the dataset has reached")
     triples: list[tuple[str, int, Fact]] = [(state.stream, state.version, fact) for fact in facts]
     refers = {"urls": [{"url": url} for url in known_urls], "document": document.verbatim if document else None}
     triples = assets.pin_assets(found.dataset, assets.tokens_in(refers)) + triples

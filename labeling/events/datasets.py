@@ -69,6 +69,17 @@ class MemberRemoved(Fact, frozen=True):
     person: str
 
 
+class GuidelineSet(Fact, frozen=True):
+    """What those who label are told to do was set anew: as Markdown, or as a file of ours (its address without a host).
+
+    `version` counts from 1; a version is in force from its event on.
+    """
+
+    version: int
+    text: str = ""
+    url: str | None = None
+
+
 class DatasetDeleted(Fact, frozen=True):
     """The dataset was deleted: its name is free, its log stays."""
 
@@ -104,6 +115,7 @@ DATASET_EVENTS = (
     MemberAdded,
     MemberRoleChanged,
     MemberRemoved,
+    GuidelineSet,
     DatasetDeleted,
     *CATEGORY_EVENTS,
 )

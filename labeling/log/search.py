@@ -37,6 +37,8 @@ class Wanted:
     numbers: Sequence[tuple[str, str, int]] = ()
     first: int = 1
     last: int | None = None
+    #: (first, last or None) of the dataset offset that the author saw: where no client said it, the event's own.
+    seen: tuple[int, int | None] | None = None
 
     def up_to(self, offset: int) -> Wanted:
         """The same, and nothing behind an offset."""
@@ -111,6 +113,12 @@ def _conditions(wanted: Wanted, after: int) -> tuple[str, list[Any]]:
     if wanted.gesture is not None:
         where.append("(correlation = %s OR command = %s)")
         parameters += [wanted.gesture, wanted.gesture]
+    if wanted.seen is not None:
+        where.append('coalesce(seen_offset, "offset") >= %s')
+        parameters.append(wanted.seen[0])
+        if wanted.seen[1] is not None:
+            where.append('coalesce(seen_offset, "offset") <= %s')
+            parameters.append(wanted.seen[1])
     if wanted.types:
         where.append("log_event.type = ANY(%s)")
         parameters.append(list(wanted.types))

@@ -12,6 +12,7 @@ from typing import Any
 from labeling import events as e
 from labeling.log import store
 from labeling.log.event import Event
+from labeling.queries.guidelines import Guideline, guidelines_of, version_seen
 from labeling.queries.labels import label_before, names_of
 from labeling.rules import dataset_state, label_state, sample_state
 from labeling.rules.dataset_state import DatasetState
@@ -146,11 +147,13 @@ def is_about(told: Told, *, objects: set[str] | None = None, category: int | Non
 def entries(dataset: uuid.UUID, events: Iterable[Told]) -> Iterator[JSON]:
     """What is said of each: who, when, with what, why, a sentence, and before and after; people by today's names."""
     stream = iter(events)
+    versions: list[Guideline] | None = None
     while batch := list(islice(stream, BATCH)):
-        yield from _batch(batch)
+        versions = guidelines_of(dataset) if versions is None else versions
+        yield from _batch(batch, versions)
 
 
-def _batch(batch: list[Told]) -> list[JSON]:
+def _batch(batch: list[Told], versions: list[Guideline]) -> list[JSON]:
     facts = [told.event.fact for told in batch]
     mentioned = {_uuid(value) for fact in facts for value in _people(fact)}
     authors = {person for told in batch for person in (told.event.intent.author, told.event.intent.on_behalf_of)}
@@ -190,6 +193,7 @@ def _batch(batch: list[Told]) -> list[JSON]:
                 "label_set": about[2] if about[0] == "label" else None,
                 "sentence": f"{who} {sentence(telling)}" + (f" {text}" if text else ""),
                 "reason": reason,
+                "guideline": version_seen(versions, event),
                 "changes": told.changes,
             }
         )

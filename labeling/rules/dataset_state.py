@@ -137,6 +137,8 @@ def evolve(state: DatasetState, fact: Fact, place: Place) -> None:
             state.members[fact.person] = replace(had, role=fact.role, last_offset=place.offset)
         case e.MemberRemoved():
             state.members.pop(fact.person, None)
+        case e.GuidelineSet():
+            pass  # its versions are read from the log (queries.guidelines)
         case e.DatasetDeleted():
             state.exists = False
         case _:

@@ -41,6 +41,7 @@ CHANGED_ENTRY = component(
             "label_set": said(nullable(UUID), "The label set that it is about."),
             "sentence": said(TEXT, "Who did what, in words."),
             "reason": nullable(TEXT),
+            "guideline": said(nullable(WHOLE), "The version that the author saw; null before the first."),
             "changes": listed(
                 closed(
                     {
@@ -72,6 +73,7 @@ CHANGED_ENTRY = component(
         "label_set": "8d1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10",
         "sentence": "ben changed car 3 from car to lorry",
         "reason": None,
+        "guideline": 2,
         "changes": [
             {
                 "what": "annotation:0b0a4a6a-6b7e-4f0e-9a50-2d0f3a4b5c6d",

@@ -28,6 +28,7 @@ DATASETS: tuple[tuple[type[Fact], Teller], ...] = (
     (e.MemberAdded, _member("added {} as {}")),
     (e.MemberRoleChanged, _member("made {} a {}")),
     (e.MemberRemoved, _member("removed {} from the dataset")),
+    (e.GuidelineSet, lambda told: f"put version {told.fact.version} of the guideline in force"),
     (e.ActivityClosed, said("closed a day of work: its signals are deleted")),
 )
 for _type, _teller in DATASETS:
