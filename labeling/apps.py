@@ -27,6 +27,7 @@ class LabelingConfig(AppConfig):
         from labeling.log import projector, verify
         from labeling.management import mask_checks
         from labeling.queries import checkpoints
+        from labeling.queries import signatures
 
         signals.user_logged_in.connect(logins.tell_login)
         signals.user_logged_out.connect(logins.tell_logout)
@@ -37,6 +38,7 @@ class LabelingConfig(AppConfig):
             projector.register_catch_up(catch_up)
         verify.register_check(mask_checks.findings)
         verify.register_anchors(checkpoints.anchors)
+        verify.register_check(signatures.findings)
         for counts in projectors.COUNTS:
             projector.register_counts(counts)
         # The functions that write projected rows are made from the tables, so they follow every migration.

@@ -37,7 +37,7 @@ from labeling.log.event import Intent
 from labeling.models import Dataset, LabelSet, Person
 from labeling.queries import datasets as queries
 from labeling.queries.progress import progress_of_label_sets
-from labeling.rules import reasons
+from labeling.rules import reasons, signatures
 from labeling.rules.access import ON_ACCEPTED
 from labeling.rules.colours import colours_of
 from labeling.rules.dataset_state import DATASET_CATEGORIES, SETTINGS, STREAM
@@ -130,6 +130,8 @@ class ChangeDatasetForm(RecordForm):
 
 
 def _setting_field(key: str, default: Any) -> forms.Field:
+    if key == "enable_four_eyes":
+        return forms.BooleanField(label="Four eyes: nobody reviews a label that they changed", required=False)
     label = key.removeprefix("enable_").replace("_", " ").capitalize()
     if isinstance(default, bool):
         return forms.BooleanField(label=label, required=False)
@@ -147,6 +149,13 @@ def _setting_field(key: str, default: Any) -> forms.Field:
         return forms.MultipleChoiceField(
             label="A reason is needed",
             choices=list(reasons.CLASSES.items()),
+            widget=forms.CheckboxSelectMultiple,
+            required=False,
+        )
+    if key == signatures.SETTING:
+        return forms.MultipleChoiceField(
+            label="A signature is needed",
+            choices=[("review", "to accept a label"), ("release", "to hand out a release")],
             widget=forms.CheckboxSelectMultiple,
             required=False,
         )

@@ -147,6 +147,8 @@ tell(e.AnnotationRasterized, "turned an object into a bitmap", "turned {n} objec
 tell(e.AnnotationPolygonized, "turned a bitmap into polygons", "turned {n} bitmaps into polygons")
 tell(e.AnnotationFitted, "fitted an object into the image", "fitted {n} objects into the image")
 
+tell(e.LabelSigned, "signed the label as", "signed {n} labels", lambda data: str(data.get("meaning", "")))
+
 tell(e.SampleAdded, "added the sample", "added {n} samples")
 tell(e.SampleChanged, "changed the sample's", "changed the sample {n} times", _names("changes"))
 tell(e.SamplePrioritySet, "set the sample's priority")

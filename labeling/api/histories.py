@@ -7,6 +7,7 @@ import datetime as dt
 import io
 import uuid
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -32,6 +33,7 @@ from labeling.queries.guidelines import guidelines_of, span_of
 from labeling.queries.history import Historian, Told, entries, is_about
 from labeling.queries.samples import find_sample, sample_at
 from labeling.rules import access
+from labeling.rules.signatures import signature_stream
 
 JSON = dict[str, Any]
 
@@ -83,6 +85,8 @@ class LabelHistoryView(View):
         if named and key is None:
             raise InvalidValue("object", "must be the uuid of an object")
         wanted = wanted_of(request, found.dataset, stream=found.state.stream)
+        if wanted is not None:
+            wanted = replace(wanted, beside=signature_stream(found.sample, found.label_set))
         return told(request, found.dataset, wanted, found.head, objects={str(key)} if key else None)
 
 
@@ -97,7 +101,7 @@ class SampleHistoryView(View):
         at = asked_offset(request, dataset=found.dataset, role=found.role, public=found.public, head=found.head)
         if at is not None and not sample_at(found.dataset, found.sample.id, at).exists:
             raise NotFound("The sample")
-        streams = [f"sample/{sample_id(sample)}", f"label/{sample_id(sample)}/"]
+        streams = [f"sample/{sample_id(sample)}", f"label/{sample_id(sample)}/", f"signature/{sample_id(sample)}/"]
         wanted = wanted_of(request, found.dataset, prefixes=streams)
         return told(request, found.dataset, wanted, found.head if at is None else at)
 

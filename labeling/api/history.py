@@ -15,7 +15,7 @@ from labeling.api.schemas.history import EVENT
 from labeling.api.schemas.parameters import AFTER, AT, DATASET_OFFSET, LIMIT, query
 from labeling.api.views import Answer, View
 from labeling.errors import InvalidValue
-from labeling.events import IssueCommented, IssueOpened
+from labeling.events import IssueCommented, IssueOpened, LabelSigned
 from labeling.log import search
 from labeling.log.event import Event, Fact, vocabulary
 from labeling.log.search import Wanted
@@ -67,6 +67,8 @@ def event_list(events: list[Event]) -> list[JSON]:
 
 def _text(fact: Fact) -> str | None:
     """What somebody wrote in an event, as it is stored."""
+    if isinstance(fact, LabelSigned):
+        return fact.name
     return fact.text if isinstance(fact, IssueOpened | IssueCommented) else None
 
 

@@ -99,7 +99,7 @@ class LabelView(View):
         body=schemas.LABEL_UPLOAD,
         parameters=(IF_MATCH, IF_NONE_MATCH),
         appends=True,
-        refusals=("storage_unavailable", "stale_bitmap"),
+        refusals=("storage_unavailable", "stale_bitmap", "refused"),
     )
     def put(self, request: Request, sample: str, label_set: str) -> Answer:
         """Set the whole label. Without If-Match it replaces what is there; what of others it removed is named in
@@ -113,7 +113,7 @@ class LabelView(View):
         body=schemas.LABEL_CHANGE,
         parameters=(IF_MATCH, IF_NONE_MATCH),
         appends=True,
-        refusals=("storage_unavailable", "stale_bitmap"),
+        refusals=("storage_unavailable", "stale_bitmap", "refused"),
     )
     def patch(self, request: Request, sample: str, label_set: str) -> Answer:
         """Change the document, the status or the score of a label."""

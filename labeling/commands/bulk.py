@@ -14,13 +14,13 @@ from functools import partial
 from typing import Any
 
 from labeling import events as e
-from labeling.commands.safeguards import require_reason_in
+from labeling.commands.safeguards import check_review, require_reason_in
 from labeling.commands.writing import decide, earlier, hint
 from labeling.errors import InvalidValue, NotFound, NotPermitted
 from labeling.log import store
 from labeling.log.event import Event, Fact, Intent
 from labeling.log.rows import Rows
-from labeling.models import Person, Sample
+from labeling.models import Dataset, Person, Sample
 from labeling.queries import bulk as queries
 from labeling.queries import samples as sample_queries
 from labeling.queries.bulk import Listed
@@ -184,12 +184,14 @@ def _append(
     labels: dict[str, LabelState] = {}
     own: dict[str, SampleState] = {}
     if change.what == "status":
+        settings = Dataset.objects.values_list("settings", flat=True).get(id=dataset)
         for state in queries.headers_of(dataset, queries.ground_truth(dataset), samples).values():
             before = state.status if state.exists else None
             if (before or "UNLABELED") != expected[uuid.UUID(state.sample)]:
                 raise store.Stale  # between the two reads
             labels[state.stream] = state
             fact = e.LabelStatusChanged(before=before, after=change.value, verb=change.verb)
+            check_review(intent, state, [fact], settings=settings)
             triples.append((state.stream, state.version, fact))
     else:
         for row in Sample.objects.filter(id__in=samples, archived=False).order_by("id"):

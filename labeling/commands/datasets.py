@@ -26,7 +26,7 @@ from labeling.log.rows import Rows
 from labeling.models import Person
 from labeling.queries import datasets as queries
 from labeling.queries.organizations import role_in
-from labeling.rules import access, dataset_state
+from labeling.rules import access, dataset_state, signatures
 from labeling.rules import task_attributes as task_attributes_rule
 from labeling.rules.access import ON_ACCEPTED
 from labeling.rules.dataset_state import DATASET_CATEGORIES, GROUND_TRUTH, ROLES, SETTINGS, STREAM, DatasetState
@@ -101,6 +101,10 @@ def checked_changes(changes: JSON) -> JSON:
         elif key == "reasons_required":
             if not isinstance(value, list) or any(not isinstance(item, str) or item not in CLASSES for item in value):
                 raise InvalidValue(key, f"must be a list of {', '.join(CLASSES)}")
+            found[key] = sorted(set(value))
+        elif key == signatures.SETTING:
+            if not isinstance(value, list) or any(item not in signatures.REQUIRED for item in value):
+                raise InvalidValue(key, f"must be a list of {', '.join(signatures.REQUIRED)}")
             found[key] = sorted(set(value))
         elif key == "labels_outside_image":
             if value not in OUTSIDE:

@@ -14,6 +14,7 @@ from django.db import IntegrityError
 from labeling import events as e
 from labeling.commands import assets
 from labeling.commands.painting import mask_change, sent_mask
+from labeling.commands.safeguards import check_review
 from labeling.commands.writing import decide, earlier, hint
 from labeling.errors import (
     AnnotationNotFound,
@@ -424,6 +425,7 @@ def append_to_label(
     if not facts and not intent.replayable:
         return saved
     require_reason(intent, facts, settings=found.state.settings, status=state.status)
+    check_review(intent, state, facts, settings=found.state.settings)
     if intent.seen_offset is not None and intent.seen_offset > found.head:
         raise InvalidValue("seen_offset", "must be an offset that the dataset has reached")
     triples: list[tuple[str, int, Fact]] = [(state.stream, state.version, fact) for fact in facts]

@@ -142,6 +142,7 @@ from labeling.events.webhooks import (
     WebhookResumed,
     WebhookSecretChanged,
 )
+from labeling.events.signatures import SIGNATURE_EVENTS, LabelSigned
 from labeling.log.event import vocabulary
 
 __all__ = [
@@ -158,6 +159,7 @@ __all__ = [
     "REPORT_EVENTS",
     "SAMPLE_EVENTS",
     "SECURITY_EVENTS",
+    "SIGNATURE_EVENTS",
     "SIGNING_KEY_EVENTS",
     "WEBHOOK_EVENTS",
     "ActivityClosed",
@@ -231,6 +233,7 @@ __all__ = [
     "LabelScoreSet",
     "LabelSetArchived",
     "LabelSetCreated",
+    "LabelSigned",
     "LabelStatusChanged",
     "LogCheckpointSigned",
     "LoggedOut",
@@ -281,6 +284,7 @@ vocabulary.add(
         *ISSUE_EVENTS,
         *REPORT_EVENTS,
         *ACTIVITY_EVENTS,
+        *SIGNATURE_EVENTS,
         *INSTALLATION_EVENTS,
         *SECURITY_EVENTS,
         *WEBHOOK_EVENTS,

@@ -28,6 +28,7 @@ class Wanted:
     """
 
     stream: str | None = None
+    beside: str | None = None  #: another stream, told together with `stream`
     prefixes: Sequence[str] = ()
     types: Sequence[str] = ()
     author: uuid.UUID | None = None
@@ -84,7 +85,7 @@ def _offsets(log: uuid.UUID, wanted: Wanted, after: int, limit: int) -> tuple[st
     conditions, parameters = _conditions(wanted, after)
     # Within one stream there is an index of its own, and others lead to few events only.
     if not wanted.types or wanted.stream is not None or wanted.gesture or wanted.work_session:
-        order = "version" if wanted.stream is not None else '"offset"'
+        order = "version" if wanted.stream is not None and not wanted.beside else '"offset"'
         return (
             f'SELECT "offset" FROM log_event WHERE log = %s AND {conditions} ORDER BY {order} LIMIT %s',
             [log, *parameters, limit],
@@ -102,7 +103,8 @@ def _conditions(wanted: Wanted, after: int) -> tuple[str, list[Any]]:
     parameters: list[Any] = [max(after + 1, wanted.first)]
     for condition, value in (
         ('"offset" <= %s', wanted.last),
-        ("stream = %s", wanted.stream),
+        ("stream = ANY(%s)", [wanted.stream, wanted.beside] if wanted.beside else None),
+        ("stream = %s", None if wanted.beside else wanted.stream),
         ("author = %s", wanted.author),
         ("tool = %s", wanted.tool),
         ("work_session = %s", wanted.work_session),

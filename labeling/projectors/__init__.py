@@ -81,7 +81,7 @@ def webhook_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
 
 def no_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
     """Accounts are tables of their own, because names and hashes are not in the log. What is kept of people at work,
-    logins, denials and downloads is only the log."""
+    signatures, logins, denials and downloads is only the log."""
     return Rows()
 
 
@@ -98,6 +98,7 @@ STREAM_KINDS = (
     StreamKind("webhook", {"labeling_webhook": "log"}, webhook_rows),
     StreamKind("report", {saved_report_state.TABLE: "dataset_id"}, saved_report_rows),
     StreamKind("activity", {}, no_rows),
+    StreamKind("signature", {}, no_rows),
     StreamKind("person", {}, no_rows),
     StreamKind("organization", {"labeling_organizationmember": "log"}, organization_rows),
     StreamKind("signing-key", {"labeling_signingkey": "log"}, signing_key_rows),

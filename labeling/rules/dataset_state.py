@@ -42,6 +42,8 @@ SETTINGS: JSON = {
     "undo_limit": 100,
     "labels_outside_image": "allow",
     "reasons_required": ["override"],
+    "signatures_required": [],
+    "enable_four_eyes": False,
 }
 FIELDS = ("name", "description", "category", "readme", "metadata", "public", "archived", "task_type")
 

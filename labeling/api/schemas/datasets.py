@@ -28,6 +28,7 @@ from labeling.rules.dataset_state import DATASET_CATEGORIES, ROLES, SETTINGS
 from labeling.rules.edits.placement import OUTSIDE
 from labeling.rules.label_state import STATUSES
 from labeling.rules.reasons import CLASSES
+from labeling.rules.signatures import REQUIRED
 from labeling.rules.task_types import task_type_names
 
 JSON = dict[str, Any]
@@ -44,6 +45,10 @@ SETTING: JSON = dict.fromkeys(SETTINGS, FLAG) | {
     "reasons_required": said(
         listed(one_of(*CLASSES)), "What nobody does without a reason (`reason` in the body, or the header X-Reason)."
     ),
+    "signatures_required": said(
+        listed(one_of(*REQUIRED)), "What takes an electronic signature: accepting a label, handing out a release."
+    ),
+    "enable_four_eyes": said(FLAG, "Nobody accepts, rejects or verifies a label that they changed themselves."),
     "labels_outside_image": said(one_of(*OUTSIDE), "Whether shapes may be drawn that reach out of the image."),
 }
 _CHANGEABLE: JSON = {

@@ -14,6 +14,7 @@ from labeling.rules.telling import (  # noqa: F401 - which tell the words for ou
     reports,
     samples,
     webhooks,
+    signatures,
 )
 from labeling.rules.telling.changes import changes_of
 from labeling.rules.telling.labels import differing

@@ -87,7 +87,8 @@ def test_a_history_is_filtered_by_the_version(guided: Any) -> None:
 
 def test_pages_of_objects_go_on_where_they_ended(guided: Any) -> None:
     assert guided.edit(BOX, BOX).status == guided.edit(BOX).status == 200
-    found, after = [], 0
+    found: list[Any] = []
+    after: int | None = 0
     while after is not None:
         page = guided.ana.get(f"{guided.path}/guidelines/2/objects/?limit=1&after={after}").json
         found += page["objects"]

@@ -210,6 +210,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("sample_history", ""): Row(),
     ("dataset_history", ""): Row(),
     ("dataset_history", "as lines"): Row(query="format=csv"),
+    ("label_signatures", ""): Row(),
+    ("label_sign", ""): Row({"meaning": "reviewed", "version": 1, "password": "x"}, status=409),  # they have none
     ("label_undo", ""): Row({"count": 1}, status=409),  # nobody of them made a gesture
     ("label_redo", ""): Row({}, status=409),
     ("label_restore", ""): Row({"of": {"kind": "gesture", "gesture": str(uuid.UUID(int=7, version=4))}}, status=404),

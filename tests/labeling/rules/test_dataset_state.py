@@ -70,6 +70,7 @@ CASES: list[tuple[Fact, JSON]] = [
         {"settings": SETTINGS | {"enable_ratings": True, "region_of_interest": {"x": 1}}},
     ),
     (e.DatasetDeleted(), {"exists": False}),
+    (e.GuidelineSet(version=1, text="# Cars"), {}),
     (e.TaskAttributesSet(document={}), {"task_attributes": {}}),
     (
         e.TaskAttributesChanged(changes={"x": 1}, removed=["categories"]),
