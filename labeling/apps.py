@@ -26,8 +26,7 @@ class LabelingConfig(AppConfig):
         from labeling.admin import logins
         from labeling.log import projector, verify
         from labeling.management import mask_checks
-        from labeling.queries import checkpoints
-        from labeling.queries import signatures
+        from labeling.queries import checkpoints, signatures
 
         signals.user_logged_in.connect(logins.tell_login)
         signals.user_logged_out.connect(logins.tell_logout)

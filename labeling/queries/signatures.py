@@ -75,7 +75,7 @@ def findings(log: uuid.UUID) -> Iterator[Finding]:
     for event in search.find_all(log, Wanted(types=(LabelSigned.__name__,))):
         assert isinstance(event.fact, LabelSigned)
         _, sample, label_set = event.stream.split("/")
-        state = label_at_version(log, label_stream(sample, label_set), event.fact.label_version)
+        state = label_at_version(log, label_stream(uuid.UUID(sample), uuid.UUID(label_set)), event.fact.label_version)
         if state.version != event.fact.label_version or content_hash(state) != event.fact.content:
             problem = "A signature is not under what its label said at the version that it names."
             yield Finding(log, "signature", event.offset, problem)

@@ -166,9 +166,7 @@ def test_a_dataset_may_have_labels_accepted_only_signed(office: Any) -> None:
     sign(office)
     assert office.edit(BOX, ACCEPT).status == 409
     assert office.edit(ACCEPT).status == 200
-    assert (
-        office.edit({"op": "set_status", "verb": "verify"}).status == 409
-    )  # at another version
+    assert office.edit({"op": "set_status", "verb": "verify"}).status == 409  # at another version
     for bad in ("review", ["x"], [1], None):
         assert office.ana.patch(f"{office.path}/", {"signatures_required": bad}).json["field"] == "signatures_required"
 
