@@ -19,6 +19,7 @@ class ReleasesConfig(AppConfig):
         from labeling.webhooks import payloads
         from releases import actors, checks, events, projectors, queries, webhooks
         from releases.audit import changes, dossier, lineage
+        from releases import telling as telling  # which tells the sentences of our events
 
         for kind in projectors.STREAM_KINDS:
             projector.register_kind(kind)
@@ -26,6 +27,7 @@ class ReleasesConfig(AppConfig):
         verify.register_anchors(checks.anchors)
         verify.register_check(checks.findings)
         payloads.register("release", webhooks.release)
+        verify.register_check(checks.signatures)
         places.register(queries.offset_named)
         for each in (dossier, changes, lineage):
             catalogue.register(each.REPORT)

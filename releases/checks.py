@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from labeling import signing
+from labeling.log import search
+from labeling.log.search import Wanted
 from labeling.log.verify import Anchor, Finding
 from labeling.management import stored_files
 from labeling.queries.signing_keys import signing_key
 from releases import files, queries, snapshots
+from releases.events import ReleaseSigned
 from releases.models import ReleaseBuild
 from releases.queries import Found
 from releases.serving import PIECE_BYTES
@@ -36,6 +39,16 @@ def findings(log: uuid.UUID) -> Iterator[Finding]:
             if problem is not None:
                 name = f"release {found.release.name}"
                 yield Finding(log, name, found.release.cut_offset, f"R{name[1:]}: {problem}")
+
+
+def signatures(log: uuid.UUID) -> Iterator[Finding]:
+    """Signatures under another identity than that of their release."""
+    for event in search.find_all(log, Wanted(types=(ReleaseSigned.__name__,))):
+        assert isinstance(event.fact, ReleaseSigned)
+        release = uuid.UUID(event.stream.removeprefix("release/"))
+        build = ReleaseBuild.objects.filter(release_id=release).first()
+        if build is not None and build.identity and build.identity != event.fact.content:
+            yield Finding(log, "signature", event.offset, "A signature is not under the identity of its release.")
 
 
 def problem_with(

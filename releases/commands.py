@@ -10,16 +10,20 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from labeling.commands.safeguards import require_reason_in
+from labeling.commands.signatures import printed_name, unnamed
 from labeling.commands.writing import decide, earlier, hint
 from labeling.errors import AlreadyExists, InvalidValue, NotFound, Refused
 from labeling.log import store
 from labeling.log.event import Fact, Intent
 from labeling.queries import datasets
 from labeling.queries.labels import as_offset
+from labeling.queries.signatures import Signature, signatures_of
 from labeling.rules import access
 from labeling.rules.dataset_state import GROUND_TRUTH
+from labeling.rules.signatures import OF_RELEASE
 from releases import actors, builds, exports, queries, rules
 from releases.choice import EVERYTHING, Choice, checked_choice
+from releases.events import ReleaseSigned
 from releases.models import ExportBuild, Release
 from releases.rules import ReleaseState, release_stream
 from releases.terms import IMAGES, MOST_BASES, Named, Terms
@@ -104,6 +108,38 @@ def cancel_build(*, release: uuid.UUID) -> bool:
 def cancel_export(*, export: uuid.UUID) -> bool:
     """Stop making an export; False where that is over already."""
     return exports.cancel(export)
+def sign_release(
+    *, intent: Intent, dataset: uuid.UUID, name: str, meaning: Any, password: Any, address: str = ""
+) -> Signature:
+    """Sign a release whose file is made: the signature is under its identity, which is the hash of its manifest. The
+    same signature again is the one that there is.
+
+    Raises:
+        NotFound: there is none of that name.
+        NotPermitted: the author may not, is no person, or the password is wrong.
+        InvalidValue: the meaning is none, or there is no password.
+        Refused: the file is not made yet, or the author has no password.
+    """
+    if meaning not in OF_RELEASE:
+        raise InvalidValue("meaning", f"must be one of {', '.join(OF_RELEASE)}")
+    _require(dataset, intent)
+    queries.find_release(dataset, name)
+    printed = printed_name(intent, password, address)
+    intent = unnamed(intent)
+
+    def attempt() -> Signature:
+        _require(dataset, intent)
+        found = queries.find_release(dataset, name)
+        if found.build is None or not found.is_built or not found.build.identity:
+            raise Refused("The release is not made yet, so there is nothing to sign; try again when it is.")
+        content, stream = found.build.identity, release_stream(found.release.id)
+        for item in signatures_of(dataset, stream):
+            if (item.person, item.meaning, item.content) == (intent.author, meaning, content):
+                return item
+        _append(queries.state_of(found.release), [ReleaseSigned(meaning, content, printed)], intent)
+        return signatures_of(dataset, stream)[-1]
+
+    return decide(attempt)
 
 
 def build_again(*, release: uuid.UUID) -> None:
@@ -124,7 +160,9 @@ def export_release(
 
     Raises:
         InvalidValue: no such format, option or label set; the error lists those that there are.
+        Refused: its dataset hands out signed releases only.
     """
+    queries.refuse_withheld(release)
     kind, parsed = exports.checked(format_name, options or {})
     job, is_new = exports.asked(release, label_set, kind, parsed)
     if is_new:

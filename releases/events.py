@@ -67,7 +67,16 @@ class ImportUndone(Fact, frozen=True):
     counts: JSON = {}
 
 
-RELEASE_EVENTS = (ReleaseCut, ReleaseWithdrawn)
+class ReleaseSigned(Fact, frozen=True):
+    """A person signed a release after giving their password again: `content` is its identity, the hash of its manifest,
+    and `name` their printed name, encrypted with their key."""
+
+    meaning: str  #: reviewed, approved, released
+    content: str
+    name: str
+
+
+RELEASE_EVENTS = (ReleaseCut, ReleaseWithdrawn, ReleaseSigned)
 IMPORT_EVENTS = (ImportStarted, ImportResumed, ImportFinished, ImportUndone)
 
 vocabulary.add(RELEASE_EVENTS)

@@ -10,11 +10,14 @@ from typing import Any
 
 from django.db.models import Count
 
-from labeling.errors import NotFound
+from labeling.errors import NotFound, Refused
 from labeling.log import store
+from labeling.models import Dataset
+from labeling.rules import signatures
 from labeling.rules.sample_state import asset_stream
 from labeling.texts import decrypt_all
 from releases import files, rules
+from releases.events import ReleaseSigned
 from releases.models import ExportBuild, Release, ReleaseBuild
 from releases.rules import ReleaseState, release_stream
 
@@ -48,10 +51,32 @@ class Found:
         return store.chain_at(self.release.dataset_id, self.release.at_offset).hex()
 
     def url(self, dataset_name: str) -> str | None:
-        """The address of the file; None until it is made, and once the release was taken back."""
+        """The address of the file; None until it is made (and signed, where the dataset asks for that), and once the
+        release was taken back."""
         if self.build is None or not self.is_built or not self.build.path or self.release.withdrawn:
             return None
+        if is_withheld(self.release):
+            return None
         return files.address(self.release.id, self.build.sha256, f"{dataset_name}-{self.release.name}.json")
+
+
+def is_withheld(release: Release) -> bool:
+    """Whether nobody gets the release yet, because its dataset hands out signed ones only and nobody released it."""
+    settings = Dataset.objects.filter(id=release.dataset_id).values_list("settings", flat=True).first() or {}
+    if "release" not in settings.get(signatures.SETTING, ()):
+        return False
+    events = store.read_stream(release.dataset_id, release_stream(release.id))
+    return not any(isinstance(event.fact, ReleaseSigned) and event.fact.meaning == "released" for event in events)
+
+
+def refuse_withheld(release: Release) -> None:
+    """Check that a release may be handed out.
+
+    Raises:
+        Refused: its dataset asks for a signature first.
+    """
+    if is_withheld(release):
+        raise Refused("Releases of this dataset are handed out signed: somebody has to sign this one as released.")
 
 
 def releases_of(dataset: uuid.UUID, *, withdrawn: bool = False) -> list[Found]:

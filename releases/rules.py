@@ -12,7 +12,7 @@ from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
 from labeling.rules.fold import NOW, Moment, Place, place_of
 from releases.choice import EVERYTHING, Choice
-from releases.events import ReleaseCut, ReleaseWithdrawn
+from releases.events import ReleaseCut, ReleaseSigned, ReleaseWithdrawn
 from releases.terms import FIRST, NEWEST, Named, Terms
 
 TABLE = "releases_release"
@@ -124,6 +124,8 @@ def evolve(state: ReleaseState, fact: Fact, place: Place) -> None:
             state.terms = Terms(fact.manifest, fact.images, Named.of(fact.base), Named.of(fact.supersedes))
         case ReleaseWithdrawn():
             state.exists = False
+        case ReleaseSigned():
+            pass  # signatures are read from the log
         case _:
             raise TypeError(f"{type(fact).__name__} is no event of a release")
     state.version, state.last_offset = place.version, place.offset

@@ -10,20 +10,27 @@ from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from labeling.admin import display, panels, stories, thumbnails
+from labeling.admin import display, panels, signing, stories, thumbnails
 from labeling.admin.datasets import DatasetFilter
 from labeling.admin.fields import pretty
+from labeling.admin.logins import address_of
 from labeling.admin.recorded import ReadAdmin
+from labeling.admin.rights import intent_of, may, person_of
+from labeling.commands.signatures import sign_label
 from labeling.models import Annotation, Dataset, Label, LabelMasks, LabelSet, Sample
+from labeling.queries.labels import find_label
+from labeling.queries.signatures import Signature, signatures_of
 from labeling.rules.colours import colours_of
-from labeling.rules.label_state import STATUSES, label_stream
+from labeling.rules.content import content_hash
+from labeling.rules.label_state import STATUSES, LabelState, label_stream
 from labeling.rules.masks import KINDS
+from labeling.rules.signatures import OF_LABEL, signature_stream
 
 JSON = dict[str, Any]
 
@@ -89,6 +96,46 @@ class LabelAdmin(ReadAdmin):
             return super().get_search_results(request, queryset, search_term)
         return queryset.filter(id=wanted) | queryset.filter(sample_id=wanted), False
 
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.sign_view)
+        return [path("<uuid:label>/sign/", page, name="labeling_label_sign"), *super().get_urls()]
+
+    def sign_view(self, request: HttpRequest, label: uuid.UUID) -> HttpResponse:
+        """Sign a label."""
+        found: Any = self.get_object(request, str(label))
+        if found is None:
+            raise Http404
+        if not may(request, "review", found.dataset_id):
+            raise PermissionDenied
+        state = state_of(found, request)
+
+        def sign(said: JSON) -> Signature:
+            return sign_label(
+                intent=intent_of(request),
+                sample=found.sample_id,
+                label_set=found.set_name,
+                meaning=said["meaning"],
+                version=said["version"],
+                password=said["password"],
+                address=address_of(request),
+            )
+
+        return signing.page(
+            self,
+            request,
+            title=f"{found.sample_name} · {found.set_name}",
+            facts=[
+                ("Status", display.status_badge(found.status)),
+                ("Version", state.version),
+                ("Objects", len(state.annotations)),
+                ("Hash of what it says", content_hash(state)[:32]),
+            ],
+            meanings=OF_LABEL,
+            version=state.version,
+            back_url=reverse("admin:labeling_label_change", args=[label]),
+            sign=sign,
+        )
+
     def stream_of(self, obj: Any) -> tuple[uuid.UUID, str] | None:
         return obj.dataset_id, label_stream(obj.sample_id, obj.label_set_id)
 
@@ -134,6 +181,21 @@ class LabelAdmin(ReadAdmin):
     @admin.display(description="Changed", ordering="updated_at")
     def changed(self, obj: Any) -> Any:
         return display.when(obj.updated_at)
+
+
+def state_of(label: Any, request: HttpRequest) -> LabelState:
+    """The whole state of a label."""
+    return find_label(label.sample_id, label.set_name, person=person_of(request).id).state
+
+
+def _signatures(label: Any, request: HttpRequest) -> JSON:
+    signed = signatures_of(label.dataset_id, signature_stream(label.sample_id, label.label_set_id))
+    may_sign = bool(label.set_name) and may(request, "review", label.dataset_id)
+    content = content_hash(state_of(label, request)) if signed and label.set_name else ""
+    return {
+        "signatures": signing.shown(signed, content),
+        "sign_url": reverse("admin:labeling_label_sign", args=[label.id]) if may_sign else "",
+    }
 
 
 def page_of(label: Any, request: HttpRequest) -> JSON:
@@ -186,6 +248,7 @@ def page_of(label: Any, request: HttpRequest) -> JSON:
         "document": display.json_block(label.document) if label.document is not None and panel is None else "",
         "mask": label.mask,
         "story": stories.story_of(label, request),
+        **_signatures(label, request),
         "sample_url": reverse("admin:labeling_sample_change", args=[label.sample_id]),
         "dataset_url": reverse("admin:labeling_dataset_change", args=[dataset.id]),
         "events_url": f"{reverse('admin:labeling_storedevent_changelist')}?log={dataset.id}&stream={stream}",

@@ -132,6 +132,7 @@ from labeling.events.security import (
     LoginFailed,
     LoginSucceeded,
 )
+from labeling.events.signatures import SIGNATURE_EVENTS, LabelSigned
 from labeling.events.webhooks import (
     WEBHOOK_EVENTS,
     WebhookAdded,
@@ -142,7 +143,6 @@ from labeling.events.webhooks import (
     WebhookResumed,
     WebhookSecretChanged,
 )
-from labeling.events.signatures import SIGNATURE_EVENTS, LabelSigned
 from labeling.log.event import vocabulary
 
 __all__ = [

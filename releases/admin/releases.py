@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin import AdminSite
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.loader import render_to_string
@@ -18,14 +18,17 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from labeling.admin import display, places, site, tabs, words
+from labeling.admin import display, places, signing, site, tabs, words
 from labeling.admin.datasets import OWNER_NAME, DatasetFilter
 from labeling.admin.fields import Fieldsets, LongTextField, RecordForm, TextField
+from labeling.admin.logins import address_of
 from labeling.admin.recorded import RecordedAdmin
-from labeling.admin.rights import may, visible_datasets
-from labeling.errors import InvalidValue
+from labeling.admin.rights import intent_of, may, visible_datasets
+from labeling.errors import InvalidValue, Refused
 from labeling.log.event import Intent
 from labeling.models import Dataset
+from labeling.queries.signatures import Signature, signatures_of
+from labeling.rules.signatures import OF_RELEASE
 from releases import commands, events, queries
 from releases.admin import differences
 from releases.formats import registry
@@ -76,7 +79,19 @@ class ShownReleaseForm(RecordForm):
         dataset = Dataset.objects.get(id=release.dataset_id)
         found = Found(release, ReleaseBuild.objects.filter(release_id=release.id).first())
         names = display.usernames([release.created_by, dataset.owner_id])
-        return self._summary(found, dataset, names) + self._exports(release, dataset)
+        return self._summary(found, dataset, names) + self._signatures(found) + self._exports(release, dataset)
+
+    def _signatures(self, found: Found) -> SafeString:
+        release = found.release
+        signed = signatures_of(release.dataset_id, release_stream(release.id))
+        may_sign = found.is_built and may(self.request, "release", release.dataset_id)
+        return render_to_string(
+            "admin/signatures.html",
+            {
+                "signatures": signing.shown(signed, found.build.identity if found.build else ""),
+                "sign_url": reverse("admin:releases_release_sign", args=[release.id]) if may_sign else "",
+            },
+        )
 
     def _exports(self, release: Release, dataset: Dataset) -> SafeString:
         """The exports that were asked for, and a form to ask for another."""
@@ -161,6 +176,7 @@ class ReleaseAdmin(RecordedAdmin):
         page = self.admin_site.admin_view
         return [
             path("<uuid:release>/export/", page(self.export_view), name="releases_release_export"),
+            path("<uuid:release>/sign/", page(self.sign_view), name="releases_release_sign"),
             path("difference/<uuid:dataset>/", page(self.difference_view), name="releases_release_difference"),
             *super().get_urls(),
         ]
@@ -168,6 +184,41 @@ class ReleaseAdmin(RecordedAdmin):
     def difference_view(self, request: HttpRequest, dataset: uuid.UUID) -> HttpResponse:
         """What differs between two releases, moments or label sets of a dataset."""
         return differences.view(self, request, dataset)
+
+    def sign_view(self, request: HttpRequest, release: uuid.UUID) -> HttpResponse:
+        """Sign a release."""
+        row = self.get_queryset(request).filter(id=release).first()
+        if row is None:
+            raise Http404
+        if not may(request, "release", row.dataset_id):
+            raise PermissionDenied
+        found = queries.release_by_id(row.id)
+
+        def sign(said: JSON) -> Signature:
+            return commands.sign_release(
+                intent=intent_of(request),
+                dataset=row.dataset_id,
+                name=row.name,
+                meaning=said["meaning"],
+                password=said["password"],
+                address=address_of(request),
+            )
+
+        return signing.page(
+            self,
+            request,
+            title=row.name,
+            facts=[
+                ("Status", status_badge(found)),
+                ("Frozen at offset", row.at_offset),
+                ("Samples", found.build.samples_count if found.build and found.is_built else display.NOTHING),
+                ("Identity", (found.build.identity if found.build else "") or display.NOTHING),
+            ],
+            meanings=OF_RELEASE,
+            version=None,
+            back_url=reverse("admin:releases_release_change", args=[release]),
+            sign=sign,
+        )
 
     def export_view(self, request: HttpRequest, release: uuid.UUID) -> HttpResponse:
         """Have the release written in the format that was chosen; the page then says how far it is."""
@@ -178,8 +229,8 @@ class ReleaseAdmin(RecordedAdmin):
             return HttpResponseNotAllowed(["POST"])
         try:
             job = commands.export_release(release=found, format_name=request.POST.get("format"))
-        except InvalidValue as error:
-            self.message_user(request, str(error), messages.ERROR)
+        except (InvalidValue, Refused) as error:
+            self.message_user(request, error.message, messages.ERROR)
         else:
             if job.status == ExportBuild.Status.FAILED:
                 commands.export_again(export=job.id)
@@ -293,5 +344,8 @@ def register(admin_site: AdminSite) -> None:
     site.plug("Datasets", "releases.Release")
     tabs.plug("difference", "Compare", "admin:releases_release_difference", "history")
     words.tell(events.ReleaseCut, "cut the release", "cut {n} releases")
+    words.tell(
+        events.ReleaseSigned, "signed the release as", "signed {n} releases", lambda data: str(data.get("meaning", ""))
+    )
     words.tell(events.ReleaseWithdrawn, "withdrew the release", "withdrew {n} releases")
     places.KINDS["release"] = _place

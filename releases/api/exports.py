@@ -132,7 +132,7 @@ class ExportFileView(View):
             "token": (said(TEXT, "What cannot be guessed."), "x"),
             "filename": (said(TEXT, "Any name."), "cars-v1-coco-instances.zip"),
         },
-        refusals=("unavailable",),
+        refusals=("unavailable", "refused"),
     )
     def get(self, request: Request, export: str, token: str, filename: str) -> Answer:
         """The archive: the files of the format, `losses.json` with what it could not carry, and `export.json`."""
@@ -141,6 +141,7 @@ class ExportFileView(View):
         if job is None or not files.is_token(token, job.id, job.sha256):
             raise NotFound
         release = queries.release_by_id(job.release_id).release
+        queries.refuse_withheld(release)
         try:
             file = files.read(job.path) if job.status == ExportBuild.Status.SUCCEEDED else None
         except FileNotFoundError:

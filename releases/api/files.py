@@ -48,7 +48,7 @@ class ReleaseFileView(View):
             "token": (said(TEXT, "What cannot be guessed."), "x"),
             "filename": (said(TEXT, "Any name."), "cars-v1.json"),
         },
-        refusals=("unavailable",),
+        refusals=("unavailable", "refused"),
     )
     def get(self, request: Request, release: str, token: str, filename: str) -> Answer:
         """The file, with the public address and usernames put in; of a difference the whole that it gives."""
@@ -59,6 +59,7 @@ class ReleaseFileView(View):
         build = found.build
         if build is None or not files.is_token(token, found_id, build.sha256):
             raise NotFound
+        queries.refuse_withheld(found.release)
         stored = request.query_params.get("stored")
         is_whole = stored is None or stored == "whole"
         file: File[Any] | Whole | None = None
@@ -115,7 +116,7 @@ class ReleaseArchiveView(View):
         "release_archive",
         "read",
         {200: Reply(ARCHIVE, (ETAG_OF_HASH,), media=("application/zip",))},
-        refusals=("unavailable",),
+        refusals=("unavailable", "refused"),
     )
     def get(self, request: Request, owner: str, name: str, release: str) -> Answer:
         """Manifest, signature, files, and the pictures if the release was cut to include them, as one ZIP archive;
@@ -124,6 +125,7 @@ class ReleaseArchiveView(View):
         build = found.build
         if build is None or not found.is_built:
             raise NotFound("The archive")
+        queries.refuse_withheld(found.release)
         if not bundling.is_whole(build):
             commands.build_again(release=found.release.id)
             body = {"detail": "The file is being made again. Try again in a moment.", "code": "unavailable"}

@@ -11,6 +11,7 @@ from releases.api.exports import ExportFileView, FormatsView, ReleaseExportView
 from releases.api.files import ReleaseArchiveView, ReleaseFileView
 from releases.api.imports import ImportsView, JobCancelView, JobRetryView, JobUndoView, JobView
 from releases.api.releases import ManifestView, ReleasesView, ReleaseView
+from releases.api.signatures import ReleaseSignaturesView
 
 urlpatterns: list[URLPattern] = [
     both("datasets/<owner>/<name>/bundle", BundleView, "dataset-bundle"),
@@ -18,6 +19,7 @@ urlpatterns: list[URLPattern] = [
     both("datasets/<owner>/<name>/releases", ReleasesView, "releases"),
     both("datasets/<owner>/<name>/releases/<release>", ReleaseView, "release"),
     both("datasets/<owner>/<name>/releases/<release>/manifest", ManifestView, "release-manifest"),
+    both("datasets/<owner>/<name>/releases/<release>/signatures", ReleaseSignaturesView, "release-signatures"),
     both("datasets/<owner>/<name>/releases/<release>/archive", ReleaseArchiveView, "release-archive"),
     both("datasets/<owner>/<name>/releases/<release>/export", ReleaseExportView, "release-export"),
     both("datasets/<owner>/<name>/imports", ImportsView, "imports"),

@@ -13,8 +13,8 @@ from labeling.rules.telling import (  # noqa: F401 - which tell the words for ou
     people,
     reports,
     samples,
-    webhooks,
     signatures,
+    webhooks,
 )
 from labeling.rules.telling.changes import changes_of
 from labeling.rules.telling.labels import differing

@@ -21,11 +21,11 @@ ROOTS = ("dataset_add", "asset_add", "key_add", "organization_add")
 #: What is refused even then: nothing was uploaded for the planned file; of pictures of other servers are no masks;
 #: nothing was undone; no worker made the release's file, nor ended the import; the sample is no sequence; and some ask
 #: for a query.
-#: for a query.
 REFUSED = (
     {"asset_complete": 409, "sample_frames_edit": 409, "dataset_diff": 400, "release_export": 400}
     | dict.fromkeys(("label_mask", "label_mask_report", "label_overlay", "label_pixel"), 404)
     | dict.fromkeys(("webhook_redeliver", "organization_webhook_redeliver"), 400)
+    | dict.fromkeys(("label_sign", "release_sign"), 409)  # who calls has no password
     | dict.fromkeys(("label_redo", "release_archive", "release_manifest"), 404)
     | {"job_undo": 409}
 )

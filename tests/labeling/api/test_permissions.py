@@ -161,6 +161,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("release_read", ""): Row(),
     ("release_manifest", ""): Row(),
     ("release_archive", ""): Row(),
+    ("release_signatures", ""): Row(),
+    ("release_sign", ""): Row({"meaning": "released", "password": "x"}, status=409),  # they have none
     ("dataset_diff", ""): Row(query="from=1"),
     ("release_delete", ""): Row(),
     ("release_export", ""): Row(query="format=coco-instances"),
