@@ -2,8 +2,8 @@
 
 Signals are small and many: they go to a table of their own, a client's hundred at a time, at most one heartbeat of a
 session in LEAST_BETWEEN_S, and `settings.ACTIVITY_SIGNALS_A_DAY` of a person a day. After
-`settings.ACTIVITY_KEPT_DAYS` the sweeper (or `manage.py close_activity`) closes a day: what its signals add to working
-time goes into the log as one event, and the signals are deleted, in one transaction.
+`settings.ACTIVITY_KEPT_DAYS`, or what the retention says, the sweeper (or `manage.py close_activity`) closes a day:
+what its signals add to working time goes into the log as one event, and the signals are deleted, in one transaction.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from labeling.log import store
 from labeling.log.event import Intent
 from labeling.log.rows import Rows
 from labeling.models import Activity, ActivityVolume, LabelSet
+from labeling.queries.retention import retention
 from labeling.queries.samples import find_sample
 from labeling.queries.saved_reports import last_kept
 from labeling.reports.reading import told_of
@@ -154,13 +155,23 @@ CLOSED_AT_ONCE = 100
 def days_to_close(
     *, kept_days: int | None = None, most: int | None = CLOSED_AT_ONCE
 ) -> list[tuple[uuid.UUID, dt.date]]:
-    """(dataset, day) whose signals were kept for long enough, the oldest first."""
-    kept = settings.ACTIVITY_KEPT_DAYS if kept_days is None else kept_days
+    """(dataset, day) whose signals were kept for long enough, the oldest first; none of a dataset that is held, nor a
+    day on which somebody worked who is held (commands.retention)."""
+    now = retention()
+    kept = now.kept_days("activity") if kept_days is None else kept_days
+    if kept is None:
+        return []
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT dataset_id, (at AT TIME ZONE 'UTC')::date FROM labeling_activity"
-            " WHERE at < %s::date AT TIME ZONE 'UTC' ORDER BY 2, 1 LIMIT %s",
-            [(timezone.now() - dt.timedelta(days=kept)).date(), most],
+            "SELECT dataset_id, (at AT TIME ZONE 'UTC')::date FROM labeling_activity"
+            " WHERE at < %s::date AT TIME ZONE 'UTC' AND NOT dataset_id = ANY(%s::uuid[])"
+            " GROUP BY 1, 2 HAVING NOT bool_or(person = ANY(%s::uuid[])) ORDER BY 2, 1 LIMIT %s",
+            [
+                (timezone.now() - dt.timedelta(days=kept)).date(),
+                sorted(now.held("dataset")),
+                sorted(now.held("person")),
+                most,
+            ],
         )
         return list(cursor.fetchall())
 

@@ -23,6 +23,7 @@ from labeling.errors import NotFound, NotPermitted, ReasonRequired, Refused
 from labeling.log.event import Intent
 from labeling.models import (
     Activity,
+    ActivityVolume,
     ApiKey,
     Asset,
     Contribution,
@@ -33,6 +34,7 @@ from labeling.models import (
     OrganizationMember,
     Person,
 )
+from labeling.queries.retention import is_held
 
 #: How often another number is tried when somebody else took it meanwhile.
 TRIES = 5
@@ -51,9 +53,11 @@ def plan_erasure(person: Person) -> Erasure:
     """What `erase_person` would do, counted now; nothing is changed.
 
     Raises:
-        Refused: it is no person, or was erased before.
+        Refused: it is no person, is held, or was erased before.
     """
     _check(person)
+    if is_held("person", person.id):
+        raise Refused("This person is under a legal hold, so nothing of theirs is erased until it is lifted.")
     keys, signals = ApiKey.objects.filter(person=person), Activity.objects.filter(person=person.id)
     issues, comments = Issue.objects.filter(created_by=person.id), IssueComment.objects.filter(created_by=person.id)
     written = issues.count() + comments.count()
@@ -103,7 +107,7 @@ def erase_person(*, intent: Intent, person: Person) -> int:
     Raises:
         NotPermitted: the author does not run the installation.
         ReasonRequired: no reason is given.
-        Refused: it is the author, no person, or was erased before.
+        Refused: it is the author, no person, held, or was erased before.
     """
     _check_author(intent, person)
     for _ in range(TRIES):
@@ -119,12 +123,15 @@ def erase_person(*, intent: Intent, person: Person) -> int:
 def _erase(intent: Intent, key: uuid.UUID) -> int:
     person = Person.objects.select_for_update().get(id=key)
     _check(person)
+    if is_held("person", key):
+        raise Refused("This person is under a legal hold, so nothing of theirs is erased until it is lifted.")
     number = _next_number()
     texts.destroy_key(person=key)
     api_keys, _ = ApiKey.objects.filter(person_id=key).delete()
     sessions = list(sessions_of(key))
     Session.objects.filter(session_key__in=[session.session_key for session in sessions]).delete()
     signals, _ = Activity.objects.filter(person=key).delete()
+    ActivityVolume.objects.filter(person=key).delete()
     person.username = f"erased-{number:04d}"
     person.email = person.first_name = person.last_name = ""
     person.is_active = person.is_staff = person.is_superuser = False

@@ -109,6 +109,7 @@ from labeling.events.labels import (
     SceneAttributesSet,
 )
 from labeling.events.reports import REPORT_EVENTS, ReportRemoved, ReportSaved
+from labeling.events.retention import RETENTION_EVENTS, DataPurged, HoldLifted, HoldPlaced, RetentionSet
 from labeling.events.samples import (
     FRAME_EVENTS,
     SAMPLE_EVENTS,
@@ -157,6 +158,7 @@ __all__ = [
     "LABEL_EVENTS",
     "ORGANIZATION_EVENTS",
     "REPORT_EVENTS",
+    "RETENTION_EVENTS",
     "SAMPLE_EVENTS",
     "SECURITY_EVENTS",
     "SIGNATURE_EVENTS",
@@ -209,6 +211,7 @@ __all__ = [
     "ClassificationAssigned",
     "ClassificationRemoved",
     "CommandDenied",
+    "DataPurged",
     "DatasetCreated",
     "DatasetDeleted",
     "DatasetSettingsChanged",
@@ -217,6 +220,8 @@ __all__ = [
     "GestureRedone",
     "GestureUndone",
     "GuidelineSet",
+    "HoldLifted",
+    "HoldPlaced",
     "IssueAnchorSet",
     "IssueArchived",
     "IssueCommented",
@@ -251,6 +256,7 @@ __all__ = [
     "PersonErased",
     "ReportRemoved",
     "ReportSaved",
+    "RetentionSet",
     "SampleAdded",
     "SampleArchived",
     "SampleAssigned",
@@ -286,6 +292,7 @@ vocabulary.add(
         *ACTIVITY_EVENTS,
         *SIGNATURE_EVENTS,
         *INSTALLATION_EVENTS,
+        *RETENTION_EVENTS,
         *SECURITY_EVENTS,
         *WEBHOOK_EVENTS,
     )

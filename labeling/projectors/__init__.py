@@ -99,6 +99,7 @@ STREAM_KINDS = (
     StreamKind("report", {saved_report_state.TABLE: "dataset_id"}, saved_report_rows),
     StreamKind("activity", {}, no_rows),
     StreamKind("signature", {}, no_rows),
+    StreamKind("retention", {}, no_rows),
     StreamKind("person", {}, no_rows),
     StreamKind("organization", {"labeling_organizationmember": "log"}, organization_rows),
     StreamKind("signing-key", {"labeling_signingkey": "log"}, signing_key_rows),

@@ -42,7 +42,6 @@ LEASE_S = 60
 ASKED_S = 20
 #: How soon to look again whether what a message is about is made.
 NOT_YET_S = 2
-KEPT_DAYS = 7
 FORGET_EVERY_S = 600.0
 
 #: Cursors that are behind and may go on; those of a dataset's own webhooks and those of webhooks above it.
@@ -107,9 +106,10 @@ def forget_old_now_and_then() -> int:
 
 
 def forget_old() -> int:
-    """Forget deliveries of long ago; returns how many."""
-    before = timezone.now() - dt.timedelta(days=KEPT_DAYS)
-    return WebhookDelivery.objects.filter(last_at__lt=before).delete()[0]
+    """Forget deliveries of long ago, and whatever else the retention says; returns how many pieces."""
+    from labeling.commands import retention  # which knows of the deliveries
+
+    return sum(retention.purge().values())
 
 
 # --- a turn --------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from labeling.log.store.appending import (
     append,
     decide,
     earlier_answer,
+    forget_answers,
     new_events,
     observers,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "chain_at",
     "decide",
     "earlier_answer",
+    "forget_answers",
     "head",
     "head_and_chain",
     "logs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 import random
 import time
@@ -277,3 +278,19 @@ def earlier_answer(log: uuid.UUID, intent: Intent) -> Appended | None:
     if settings.COMMIT_BARRIER:
         _flush()  # who did it may still be waiting, and this answer says that it is done
     return Appended(row[1], row[2], row[3], True, False, values.load_stored(row[4]))
+
+
+def forget_answers(before: dt.datetime, *, but: Sequence[uuid.UUID] = ()) -> tuple[int, str]:
+    """Forget what retries of commands from before a moment would be answered, except of some logs: (how many, the
+    SHA-256 in hex of what they were). Such a command that comes again is a new one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM log_command WHERE recorded_at < %s AND NOT log = ANY(%s::uuid[])"
+            " RETURNING log, command, request_hash",
+            [before, list(but)],
+        )
+        digest = hashlib.sha256()
+        rows = sorted((log.bytes, command.bytes, bytes(hash)) for log, command, hash in cursor.fetchall())
+        for row in rows:
+            digest.update(b"".join(row))
+    return len(rows), digest.hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from labeling.commands import activity
@@ -18,7 +17,9 @@ class Command(DataCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
-        parser.add_argument("--days", type=int, metavar="N", help="keep the signals of the last N days (the setting's)")
+        parser.add_argument(
+            "--days", type=int, metavar="N", help="keep the signals of the last N days (as the retention says)"
+        )
         parser.add_argument("--dry-run", action="store_true", help="only say what would be closed")
 
     def handle(self, **options: Any) -> None:
@@ -27,8 +28,8 @@ class Command(DataCommand):
         Raises:
             CommandError: less than a day was asked for: a day that is not over cannot be closed.
         """
-        days = settings.ACTIVITY_KEPT_DAYS if options["days"] is None else options["days"]
-        if not 1 <= days <= 36_500:
+        days = options["days"]
+        if days is not None and not 1 <= days <= 36_500:
             raise CommandError("--days must be from 1 to 36500; a day that is not over cannot be closed.")
         found = activity.days_to_close(kept_days=days, most=None)
         if options["dry_run"]:

@@ -1,12 +1,21 @@
-"""What happens to people."""
+"""What happens to people, and to what is kept of them."""
 
 from __future__ import annotations
 
 from labeling import events as e
 from labeling.log.event import Fact
-from labeling.rules.telling.told import Teller, tell
+from labeling.rules.telling.told import Teller, said, tell
 
 PEOPLE: tuple[tuple[type[Fact], Teller], ...] = (
+    (
+        e.RetentionSet,
+        lambda told: (
+            f"had {told.fact.kind} kept {'for ever' if told.fact.days is None else f'for {told.fact.days} days'}"
+        ),
+    ),
+    (e.HoldPlaced, said("placed a legal hold on a {}", "what")),
+    (e.HoldLifted, said("lifted the legal hold on a {}", "what")),
+    (e.DataPurged, lambda told: f"purged {told.fact.count} of {told.fact.kind} from before {told.fact.before}"),
     (e.PersonErased, lambda told: f"erased a person's data, who is erased-{told.fact.number:04d} from here on"),
 )
 for _type, _teller in PEOPLE:
