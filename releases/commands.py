@@ -108,6 +108,8 @@ def cancel_build(*, release: uuid.UUID) -> bool:
 def cancel_export(*, export: uuid.UUID) -> bool:
     """Stop making an export; False where that is over already."""
     return exports.cancel(export)
+
+
 def sign_release(
     *, intent: Intent, dataset: uuid.UUID, name: str, meaning: Any, password: Any, address: str = ""
 ) -> Signature:
