@@ -28,6 +28,8 @@ from config.backup.files import Placing
 from config.backup.reading import Progress
 from config.backup.verifying import Verified
 from config.home import give_to_owner
+from labeling.commands.people import append_of_person, operator
+from labeling.events import SystemRestored
 
 OURS = "palimpsest"
 
@@ -45,9 +47,14 @@ class Unsound(RestoreFailed):
 
 
 def restore(
-    source: Source, *, despite_faults: bool = False, progress: Progress = lambda what, done: None
+    source: Source,
+    *,
+    despite_faults: bool = False,
+    tells: bool = True,
+    progress: Progress = lambda what, done: None,
 ) -> tuple[Manifest, Verified]:
-    """Put an archive into the empty installation of the settings, and return what it was and what was verified.
+    """Put an archive into the empty installation of the settings, and return what it was and what was verified. That it
+    was put back is an event of the installation's log (`tells`), behind all that came back.
 
     Raises:
         BadArchive: it is damaged, or of somebody else.
@@ -58,7 +65,7 @@ def restore(
     try:
         with _alone(), transaction.atomic(), ExitStack() as stack:
             placing = Placing()
-            restoring = _Restoring(placing, stack, progress, despite_faults=despite_faults)
+            restoring = _Restoring(placing, stack, progress, despite_faults=despite_faults, tells=tells)
             manifest = reading.read(source, restoring, progress)
             assert restoring.verified is not None
             return manifest, restoring.verified
@@ -90,7 +97,10 @@ def _alone() -> Iterator[None]:
 class _Restoring:
     """Receives an archive inside of a transaction."""
 
-    def __init__(self, placing: Placing, stack: ExitStack, progress: Progress, *, despite_faults: bool) -> None:
+    def __init__(
+        self, placing: Placing, stack: ExitStack, progress: Progress, *, despite_faults: bool, tells: bool
+    ) -> None:
+        self.tells = tells
         self.placing = placing
         self.stack = stack
         self.progress = progress
@@ -136,8 +146,22 @@ class _Restoring:
         self.verified = verifying.verify_all(manifest, self.progress)
         if self.verified.findings and not self.despite_faults:
             raise Unsound(self.verified)
+        if self.tells:
+            self._tell(manifest)
         if secret_key is not None and not os.environ.get("SECRET_KEY"):
             _keep_secret_key(secret_key)
+
+    def _tell(self, manifest: Manifest) -> None:
+        """Say in the installation's log that it was put back, and from what: behind everything that came back."""
+        assert self.verified is not None
+        restored = SystemRestored(
+            backup=manifest.sha256,
+            made_at=manifest.opening.made_at,
+            logs=len(manifest.logs),
+            events=sum(log.head for log in manifest.logs),
+            faults=len(self.verified.findings),
+        )
+        append_of_person(operator("restore"), "system", restored)
 
 
 def _refuse_if_in_use() -> None:

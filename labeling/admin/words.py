@@ -223,6 +223,7 @@ tell(e.RetentionSet, "set how long is kept:", "set the retention {n} times", lam
 tell(e.HoldPlaced, "placed a legal hold on a", "placed {n} legal holds", lambda data: str(data.get("what", "")))
 tell(e.HoldLifted, "lifted the legal hold on a", "lifted {n} legal holds", lambda data: str(data.get("what", "")))
 tell(e.DataPurged, "purged", "purged {n} times", lambda data: f"{data.get('count', '')} {data.get('kind', '')}")
+tell(e.SystemRestored, "restored the installation from a backup")
 tell(e.PersonErased, "erased a person's data", "erased the data of {n} people", _number("number", "(erased-{:04d})"))
 tell(e.KeyCreated, "made an API key", "made {n} API keys")
 tell(e.KeyRevoked, "revoked an API key", "revoked {n} API keys")

@@ -53,6 +53,7 @@ from labeling.events.installation import (
     PersonErased,
     SigningKeyAdded,
     SigningKeyRetired,
+    SystemRestored,
 )
 from labeling.events.issues import (
     ISSUE_EVENTS,
@@ -270,6 +271,7 @@ __all__ = [
     "SigningKeyAdded",
     "SigningKeyRetired",
     "SkeletonDefined",
+    "SystemRestored",
     "TaskAttributesChanged",
     "TaskAttributesSet",
     "WebhookAdded",

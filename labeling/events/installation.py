@@ -33,6 +33,17 @@ class PersonErased(Fact, frozen=True):
     signals: int = 0
 
 
+class SystemRestored(Fact, frozen=True):
+    """The whole installation was put back from a backup: `backup` is the hash of its manifest, `made_at` when it was
+    made, and `logs` how many logs came back with so many `events` in all."""
+
+    backup: str
+    made_at: str
+    logs: int
+    events: int
+    faults: int = 0  #: what did not verify, and was put back all the same
+
+
 class KeyCreated(Fact, frozen=True):
     """An API key was made; only its hash is kept, and not in the log."""
 
@@ -101,6 +112,7 @@ INSTALLATION_EVENTS = (
     PersonAdded,
     PersonChanged,
     PersonErased,
+    SystemRestored,
     KeyCreated,
     KeyRevoked,
     LogCheckpointSigned,

@@ -100,6 +100,7 @@ STREAM_KINDS = (
     StreamKind("activity", {}, no_rows),
     StreamKind("signature", {}, no_rows),
     StreamKind("retention", {}, no_rows),
+    StreamKind("system", {}, no_rows),
     StreamKind("person", {}, no_rows),
     StreamKind("organization", {"labeling_organizationmember": "log"}, organization_rows),
     StreamKind("signing-key", {"labeling_signingkey": "log"}, signing_key_rows),

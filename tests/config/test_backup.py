@@ -24,6 +24,7 @@ from config.backup.making import BackupFailed
 from config.backup.restoring import RestoreFailed, Unsound
 from labeling import storage
 from labeling.commands.people import hash_of
+from labeling.events import SystemRestored
 from labeling.log import store, stored
 from labeling.log.event import INSTALLATION
 from labeling.models import ApiKey, Dataset, Issue, Person
@@ -38,8 +39,8 @@ NewHome = Callable[..., Home]
 
 
 def restored(data: bytes, **options: Any) -> Manifest:
-    """Restore into the installation that this process is led to."""
-    manifest, verified = restoring.restore(io.BytesIO(data), **options)
+    """Restore into the installation that this process is led to, so that it is the same to the last row."""
+    manifest, verified = restoring.restore(io.BytesIO(data), **{"tells": False} | options)
     assert verified.findings == () or options
     return manifest
 
@@ -533,3 +534,21 @@ def test_a_large_table_is_cut_into_parts(
         )
     with new_home(like=blank).inside():
         assert restored(in_parts.data) == in_parts.manifest
+
+
+def test_that_it_was_restored_is_an_event_behind_all_that_came_back(
+    origin: Origin, archive: Archive, new_home: NewHome, blank: Home
+) -> None:
+    with new_home(like=blank).inside():
+        restored(archive.data, tells=True)
+        event = store.read(INSTALLATION)[-1]
+        heads = {each.log: each.head for each in archive.manifest.logs}
+        assert event.offset == heads[INSTALLATION] + 1
+        assert event.fact == SystemRestored(
+            backup=archive.manifest.sha256,
+            made_at=archive.manifest.opening.made_at,
+            logs=len(heads),
+            events=sum(heads.values()),
+        )
+        assert all(store.head(log) == head for log, head in heads.items() if log != INSTALLATION)
+        call_command("verify", stdout=io.StringIO())

@@ -1,4 +1,4 @@
-"""What happens to people, and to what is kept of them."""
+"""What happens to people, to what is kept of them, and to the whole installation."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ PEOPLE: tuple[tuple[type[Fact], Teller], ...] = (
     (e.HoldPlaced, said("placed a legal hold on a {}", "what")),
     (e.HoldLifted, said("lifted the legal hold on a {}", "what")),
     (e.DataPurged, lambda told: f"purged {told.fact.count} of {told.fact.kind} from before {told.fact.before}"),
+    (
+        e.SystemRestored,
+        lambda told: f"put the installation back from the backup of {told.fact.made_at}",
+    ),
     (e.PersonErased, lambda told: f"erased a person's data, who is erased-{told.fact.number:04d} from here on"),
 )
 for _type, _teller in PEOPLE:
