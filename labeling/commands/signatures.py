@@ -95,7 +95,7 @@ def printed_name(intent: Intent, password: Any, address: str) -> str:
         minutes = logins.LOCKED_S // 60
         raise NotPermitted(f"Too many wrong passwords. Try again in {minutes} minutes.", action="sign")
     if not person.check_password(password):
-        security.login_failed(username=person.username, address=address, locked=False)
+        security.login_failed(username=person.username, source=security.Source(address=address), locked=False)
         raise NotPermitted("The password is not right.", action="sign")
     logins.forget("sign", person.username, address)
     return encrypt(person.get_full_name() or person.username, person=person.id)

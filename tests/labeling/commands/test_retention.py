@@ -105,7 +105,7 @@ def test_only_who_runs_the_installation_and_says_why(root: Person, desk: Desk) -
 def old_month(monkeypatch: pytest.MonkeyPatch) -> str:
     """A month of long ago, in which somebody failed to log in."""
     monkeypatch.setattr(security, "now", lambda: dt.datetime(2020, 5, 17, tzinfo=dt.UTC))
-    security.login_failed(username="x", address="192.0.2.9", locked=False)
+    security.login_failed(username="x", source=security.Source(address="192.0.2.9"), locked=False)
     return "2020-05"
 
 
