@@ -18,8 +18,8 @@ class ReleasesConfig(AppConfig):
         from labeling.rules import reasons
         from labeling.webhooks import payloads
         from releases import actors, checks, events, projectors, queries, webhooks
-        from releases.audit import changes, dossier, lineage
         from releases import telling as telling  # which tells the sentences of our events
+        from releases.audit import changes, dossier, lineage
 
         for kind in projectors.STREAM_KINDS:
             projector.register_kind(kind)

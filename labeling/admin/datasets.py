@@ -17,8 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from labeling.admin import attributes, audit, categories, display, reports, uploads
-from labeling.admin import attributes, categories, display, guidelines, reports, uploads
+from labeling.admin import attributes, audit, categories, display, guidelines, reports, uploads
 from labeling.admin.fields import (
     Fieldsets,
     JSONTextField,
