@@ -22,7 +22,7 @@ from django.utils.safestring import SafeString
 
 from labeling.admin import charts
 from labeling.admin.charts import Bar
-from labeling.admin.logins import address_of
+from labeling.admin.logins import source_of
 from labeling.admin.rights import intent_of, is_superuser, may
 from labeling.admin.tabs import dataset_here, shown
 from labeling.api.audit import question_of
@@ -208,7 +208,7 @@ def _asked(request: HttpRequest, report: Report, log: uuid.UUID, api: str) -> tu
     asked = ask(report, log, question, at=at, others=others)
     dataset = None if log == INSTALLATION else log
     security.audit_read(
-        intent=intent_of(request), what=report.name, dataset=dataset, form="page", address=address_of(request)
+        intent=intent_of(request), what=report.name, dataset=dataset, form="page", source=source_of(request)
     )
     digest = Digest(asked.definition)
     kept: dict[str, list[Cells]] = {part: [] for part in report.parts}

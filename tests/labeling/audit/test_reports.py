@@ -205,7 +205,7 @@ def test_duties_find_self_reviews_four_eyes_and_what_was_accepted_by_hand(histor
     history.edit(history.ben, say("submit"), sample=history.night)
     (mixed,) = history.edit(history.rita, say("accept"), sample=history.night)
     (clean,) = history.edit(history.ana, say("reject"), sample=history.night)
-    (forced,) = history.edit(history.ana, say("override", status="REVIEWED"), sample=history.night)
+    (forced,) = history.edit(history.ana, say("override", status="REVIEWED"), sample=history.night, why="no time")
     rows = history.rows("duties", "violations", fast_s=0)
     assert [(row["offset"], row["violation"]) for row in rows] == [
         (own, "self-review"), (mixed, "four eyes"), (forced, "accepted by hand"),
@@ -347,20 +347,18 @@ def pinned(asked: Any) -> JSON:
     return {"at": places["dataset"], "others": {name: at for name, at in places.items() if name != "dataset"}}
 
 
-@pytest.mark.parametrize("form", writing.FORMS)
 @pytest.mark.parametrize("name", reports("dataset"))
-def test_asked_again_with_its_offsets_it_has_the_same_bytes_whatever_happened_since(busy, name, form):
+def test_asked_again_with_its_offsets_it_has_the_same_bytes_whatever_happened_since(busy, name):
     before = ask(reports("dataset")[name], busy.id, Question())
-    bytes_before = told(busy, name, form)
+    bytes_before = {form: told(busy, name, form) for form in writing.FORMS}
     busy.edit(busy.ben, box(1, 50.0), sample=busy.night)
-    datasets.change_dataset(
-        intent=busy.intent(busy.ana), dataset=busy.id, changes={"name": f"other-{uuid.uuid4().hex[:6]}"}
-    )
+    busy.change(name=f"other-{uuid.uuid4().hex[:6]}")
     Person.objects.filter(id=busy.ben.id).update(username=f"benjamin-{uuid.uuid4().hex[:6]}")
     people.create_key(intent=people.operator("test"), person=busy.ben)
     security.audit_read(intent=busy.intent(busy.ana), what=name, dataset=busy.id)
-    assert told(busy, name, form, **pinned(before)) == bytes_before
-    assert told(busy, name, form) != bytes_before
+    for form, known in bytes_before.items():
+        assert told(busy, name, form, **pinned(before)) == known
+        assert told(busy, name, form) != known
 
 
 @pytest.mark.parametrize("name", reports("dataset"))
