@@ -78,10 +78,17 @@ def test_the_lineage_leads_from_sources_over_models_to_who_took_it_away(story, r
     story.add(story.ben)
     built = release(story.id, story.ana, "v1")
     security.downloaded(
-        what="release", id=built.row.id, dataset=story.id, sha256="00", address="10.0.0.1", person=story.ben.id
+        what="release",
+        id=built.row.id,
+        dataset=story.id,
+        sha256="00",
+        source=security.Source("10.0.0.1"),
+        person=story.ben.id,
     )
     elsewhere = uuid.uuid4()
-    security.downloaded(what="release", id=elsewhere, dataset=elsewhere, sha256="00", address="1", person=story.ben.id)
+    security.downloaded(
+        what="release", id=elsewhere, dataset=elsewhere, sha256="00", source=security.Source("1"), person=story.ben.id
+    )
     (added,) = rows(story, "lineage", "samples")
     assert (added["author"], added["samples"]) == (str(story.ana.id), 2)
     (model,) = rows(story, "lineage", "models")
