@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from labeling.rules.sample_state import SampleState
 from labeling.rules.task_types import task_type
 from labeling.storage import open_at
 from releases import snapshots
-from releases.formats import pngs
+from releases.formats import histories, pngs
 from releases.formats.records import Annotation, Dataset, Frame, Sample, Track, categories_of
 from releases.rules import ReleaseState
 from releases.snapshots import SnapshotFailed
@@ -91,9 +91,22 @@ def read(
             "release": str(release.id),
             "name": release.name,
         },
+        # Of a part of a dataset the events would tell the rest.
+        events=History(release) if not release.choice.filter and not release.choice.category_map else None,
     )
     mapped = release.choice.read_as(state.task_attributes)
     return found, _samples(release, state, found, uuid.UUID(sets[label_set].id), mapped, (after, up_to), progress)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The events that a release was folded from, a page in memory at a time."""
+
+    release: ReleaseState
+
+    def __iter__(self) -> Iterator[JSON]:
+        for page in store.pages(self.release.dataset, up_to=self.release.at_offset):
+            yield from map(histories.record, page)
 
 
 def _samples(

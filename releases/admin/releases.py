@@ -99,7 +99,11 @@ class ShownReleaseForm(RecordForm):
         return render_to_string(
             "admin/releases/release/exports.html",
             {
-                "exports": [_export_row(job, dataset.name, release.name) for job in queries.exports_of(release.id)],
+                "exports": [
+                    _export_row(job, dataset.name, release.name)
+                    for job in queries.exports_of(release.id)
+                    if job.options.get("events") != "yes" or may(self.request, "history", dataset.id)
+                ],
                 "formats": sorted(formats, key=lambda item: item[1].lower()),
                 "action": reverse("admin:releases_release_export", args=[release.id]),
             },

@@ -73,11 +73,13 @@ class ReleaseExportView(View):
             query("label_set", f"The name of a label set; {GROUND_TRUTH} unless said.", TEXT, GROUND_TRUTH),
             *_options(),
         ),
+        refusals=("not_permitted",),
     )
     def get(self, request: Request, owner: str, name: str, release: str) -> Answer:
         """The release in a format: asked for the first time it is begun, in the background; `url` is there once
         `status` is SUCCEEDED. The same question gives the same archive for ever."""
-        seen = self.dataset(owner, name)
+        # What happened is for members, even of a public dataset.
+        seen = self.dataset(owner, name, "history" if request.query_params.get("events") == "yes" else "read")
         found = queries.find_release(seen.id, release)
         said_options = request.query_params.dict()
         if "format" not in said_options:

@@ -1,4 +1,5 @@
-"""Our own archive, with everything that a label holds: `dataset.json`, and a line a sample in `samples.jsonl`. Pure.
+"""Our own archive, with everything that a label holds: `dataset.json`, and a line a sample in `samples.jsonl`; if asked
+for also `events.jsonl`, the events that all of it was folded from (`histories`). Pure.
 
 The lines are canonical JSON in the order in which the samples were added. A sample says what it is; its annotations, or
 its frames and tracks with their keyframes, remove-keyframes and what was set between them; holes, parts, named points,
@@ -9,23 +10,37 @@ gives the records that were written. What the fields are called is here, in `_FI
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import orjson
 
 from labeling.log import values
-from releases.formats import jsons
+from releases.formats import histories, jsons
 from releases.formats.files import Output, Source, opened, put_bytes
-from releases.formats.format import FEATURES, GEOMETRIES, Findings, Format, Losses, Options, UnreadableFile, carrying
+from releases.formats.format import (
+    FEATURES,
+    GEOMETRIES,
+    LEFT_OUT,
+    ExportStopped,
+    Findings,
+    Format,
+    Losses,
+    Option,
+    Options,
+    UnreadableFile,
+    carrying,
+)
 from releases.formats.records import Annotation, Category, Dataset, Frame, Imported, Sample, Track
 from sequences.rules.timeline import Clock
 
 JSON = dict[str, Any]
 
 FORMAT, VERSION = "palimpsest", 1
-_DATASET, _SAMPLES = "dataset.json", "samples.jsonl"
+_DATASET, _SAMPLES, _EVENTS = "dataset.json", "samples.jsonl", "events.jsonl"
+EVENTS = Option("events", ("no", "yes"), "The events that led there, too; for members, and of whole datasets only.")
 #: Fields of a sample that are written as they are.
 _FIELDS = (
     "name", "uuid", "width", "height", "url", "split", "status", "score", "scene", "classifications",
@@ -34,7 +49,7 @@ _FIELDS = (
 
 
 def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """The two files."""
+    """The files."""
     head = {
         "format": FORMAT,
         "version": VERSION,
@@ -51,6 +66,16 @@ def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Opt
     with opened(out, _SAMPLES) as file:
         for sample in samples:
             file.write(values.canonical(_sample(sample)) + b"\n")
+    if options["events"] == "no":
+        return
+    if dataset.events is None:
+        if losses.stop:
+            raise ExportStopped("The events would be left out, because the release holds a part of its dataset.")
+        losses.add("events", LEFT_OUT, sample="", said="the release holds a part of its dataset")
+        return
+    with opened(out, _EVENTS) as file:
+        for event in dataset.events:
+            file.write(histories.line(event))
 
 
 def _sample(sample: Sample) -> JSON:
@@ -137,8 +162,30 @@ def read(source: Source, findings: Findings, options: Options) -> Imported:
         categories=tuple(_category(item) for item in head.get("categories") or ()),
         label_set=str(head.get("label_set")),
         stands=head.get("stands") or {},
+        events=_History(source, head.get("stands") or {}) if _EVENTS in source.paths() else None,
     )
+    if dataset.events is not None:
+        try:
+            for _ in dataset.events:
+                pass
+        except histories.BrokenHistory as error:
+            findings.add(_EVENTS, f"cannot be relied on: {error}")
     return Imported(dataset, _read(lines, findings))
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """The events of an archive, checked each time that they are gone through."""
+
+    source: Source
+    stands: JSON
+
+    def __iter__(self) -> Iterator[JSON]:
+        try:
+            log, chain = uuid.UUID(str(self.stands.get("dataset"))), str(self.stands.get("chain"))
+        except ValueError:
+            raise histories.BrokenHistory("nothing says of which dataset they are") from None
+        yield from histories.read(self.source.read(_EVENTS), log, chain)
 
 
 def _category(item: JSON) -> Category:
@@ -179,9 +226,10 @@ def _by_frame(entries: JSON) -> list[tuple[str, JSON]]:
 
 NATIVE = Format(
     "native",
-    VERSION,
+    2,  # of what writes it; what is written is still of the first version
     "Palimpsest's own archive",
     carrying(*GEOMETRIES, *FEATURES),
     write=write,
     read=read,
+    options=(EVENTS,),
 )

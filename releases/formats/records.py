@@ -151,6 +151,8 @@ class Dataset:
     task_attributes: JSON = field(default_factory=dict)  #: as they were sent
     label_set: str = "ground-truth"
     stands: JSON = field(default_factory=dict)  #: where in the log: dataset, release, offset, chain
+    #: What happened up to there, as `histories` has it; None where the release holds less than its dataset.
+    events: Iterable[JSON] | None = field(default=None, compare=False, repr=False)
 
     @property
     def by_id(self) -> dict[int, Category]:
