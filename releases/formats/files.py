@@ -64,7 +64,7 @@ class InMemory:
         self.files[path] = data.read()
 
     def spool(self) -> IO[bytes]:
-        return spool()
+        return io.BytesIO()
 
 
 class Paths:

@@ -305,3 +305,14 @@ def test_two_names_of_one_id_in_two_files_are_two_categories() -> None:
     imported = read(Given(files), Findings())
     assert [(item.id, item.name) for item in imported.dataset.categories] == [(1, "car"), (2, "tree")]
     assert [sample.annotations[0].category_id for sample in imported.samples] == [1, 2]
+
+
+def test_datumaro_reads_the_keypoints(tmp_path: Path) -> None:
+    files, _, _ = written(coco.KEYPOINTS, [STREET])
+    put(tmp_path, files | {"images/default/streets/a b.jpg": dummy(100, 60)})
+    [item] = read_by_datumaro(tmp_path, "coco_person_keypoints")
+    points = [one for one in item.annotations if one.type.name == "points"]
+    body, keyed = sorted(points, key=lambda one: one.points[0])
+    assert body.points[:4] == [20, 20.5, 24, 18] and [int(each) for each in body.visibility] == [2, 1, 0]
+    assert keyed.points[:2] == [21, 22]
+    assert [15, 15, 15, 25] in [list(one.get_bbox()) for one in item.annotations if one.type.name == "bbox"]
