@@ -11,6 +11,8 @@ from typing import Any
 #: Events of the logs that `scale` measures, and of one more that it measures when asked.
 LENGTHS = (10_000, 100_000, 1_000_000)
 FULL = 10_000_000
+#: Labels that `release` exports when asked for all.
+FULL_LABELS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,14 +101,21 @@ def _annotation_line(said: JSON, category: int | None, number: int, image: int) 
         numbers(said["area"]),
         head,
         numbers(said["bbox"]),
-        canonical_of_stored(category),
+        b"null" if category is None else b"%d" % category,
         number,
         image,
         said["iscrowd"],
         b"" if "score" not in said else b'"score":%b,' % numbers(said["score"]),
-        numbers(outline) if isinstance(outline, list) else canonical_of_stored(outline),
+        _flat(outline) if isinstance(outline, list) else canonical_of_stored(outline),
         tail,
     )
+
+
+def _flat(rings: list[Any]) -> bytes:
+    """Rings of points as lists of numbers: in the text, where that is a matter of brackets."""
+    if not rings:
+        return b"[]"
+    return b"[[%b]]" % b"],[".join(numbers(ring)[2:-2].replace(b"],[", b",") for ring in rings)
 
 
 def join_instances(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
@@ -154,6 +161,8 @@ def write_keypoints(dataset: Dataset, samples: Iterable[Sample], out: Output, op
         kept = [item for item in picture.annotations if _has_points(item, picture, losses)]
         for item, said in _said(kept, picture, options, losses, {}):
             annotations += 1
+            if isinstance(said["segmentation"], list):
+                said["segmentation"] = [list(chain.from_iterable(ring)) for ring in said["segmentation"]]
             found = {"id": annotations, "image_id": images, "category_id": item.category_id} | said
             file.add("annotations", found | names.said(item, picture, losses))
     for split, file in files.items() or [(_WHOLE, Lists(out, "images", "annotations"))]:
@@ -213,7 +222,8 @@ def _areas(block: list[Picture], options: Options) -> dict[int, float]:
 def _said(
     items: list[Annotation], picture: Picture, options: Options, losses: Losses, known: dict[int, float]
 ) -> Iterable[tuple[Annotation, JSON]]:
-    """What every annotation says of its outline and of itself; `known` are areas, by the geometries' ids."""
+    """What every annotation says of its outline and of itself; `known` are areas, by the geometries' ids. Outlines are
+    still rings of points, not of numbers."""
     height, width = picture.height, picture.width
     solid = [
         item.geometry
@@ -239,7 +249,7 @@ def _said(
             segmentation = outlines.runs_of(geometry, height, width)
             box = [float(side) for side in rle.box_of_runs(segmentation, max_pixels=rle.MAX_PIXELS) or (0, 0, 0, 0)]
         elif area is not None:
-            segmentation = [list(chain.from_iterable(ring)) for ring in outlines.outer_rings(geometry)]
+            segmentation = outlines.outer_rings(geometry)
         x0, y0, x1, y1 = box or (0.0, 0.0, 0.0, 0.0)
         said: JSON = {
             "segmentation": segmentation,

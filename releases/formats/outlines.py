@@ -89,6 +89,8 @@ def parts_with_rings(geometry: Geometry) -> list[list[Points]]:
 
 def outer_rings(geometry: Geometry) -> list[Points]:
     """The outer ring of each part."""
+    if geometry["type"] == "polygon":
+        return [part[0] for part in geometry["parts"] if part and len(part[0]) >= 3]
     return [part[0] for part in parts_with_rings(geometry) if part and len(part[0]) >= 3]
 
 
@@ -111,7 +113,16 @@ def runs_of(geometry: Geometry, height: int, width: int) -> dict[str, Any]:
 
 def areas_of(geometries: Sequence[Geometry], height: int, width: int) -> Numbers:
     """How many pixels of the picture each covers."""
-    spans = united(spans_of(geometries, height, width), height * width)
+    if any(map(has_parts, geometries)):
+        whole = [number for number, geometry in enumerate(geometries) if not has_parts(geometry)]
+        some = [number for number, geometry in enumerate(geometries) if has_parts(geometry)]
+        areas = np.zeros(len(geometries), dtype=np.int64)
+        areas[whole] = areas_of([geometries[number] for number in whole], height, width) if whole else 0
+        spans = united(spans_of([geometries[number] for number in some], height, width), height * width)
+        lengths = (spans.stop - spans.start).astype(np.float64)
+        areas[some] = np.bincount(spans.owner, weights=lengths, minlength=len(some)).astype(np.int64)
+        return areas
+    spans = spans_of(geometries, height, width)  # of one part, whose runs do not overlap
     lengths = (spans.stop - spans.start).astype(np.float64)
     return np.bincount(spans.owner, weights=lengths, minlength=len(geometries)).astype(np.int64)
 

@@ -82,7 +82,9 @@ def test_the_bare_view_reads_a_sample_for_who_has_a_key_in_two_statements(
 
 
 @pytest.mark.parametrize(
-    "arguments", [("edit", "--samples", "100"), ("api", "--samples", "99"), ("append", "--full")], ids=" ".join
+    "arguments",
+    [("edit", "--samples", "100"), ("api", "--samples", "99"), ("append", "--full"), ("release", "--labels", "10")],
+    ids=" ".join,
 )
 def test_a_bench_is_told_only_what_it_asks_for(arguments):
     with pytest.raises(CommandError, match=f"{arguments[1]} is for"):

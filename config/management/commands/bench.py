@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config.bench import FULL, LENGTHS
+from config.bench import FULL, FULL_LABELS, LENGTHS
 from config.home import CHECKOUT
 
 BENCHES = Path(__file__).parents[2] / "bench"
@@ -46,9 +46,13 @@ class Command(BaseCommand):
             "--events", type=int, metavar="N", help="of how many events `history` asks a year's report; 1,000,000"
         )
         parser.add_argument(
+            "--labels", type=int, metavar="N", help="how many labels `release` exports; 100,000 unless said"
+        )
+        parser.add_argument(
             "--full",
             action="store_true",
-            help="`scale` also measures a log of 10,000,000 events: half an hour and 12 GB more",
+            help="`scale` also measures a log of 10,000,000 events: half an hour and 12 GB more; `release` exports"
+            " 1,000,000 labels",
         )
 
     def handle(self, **options: Any) -> None:
@@ -68,10 +72,15 @@ class Command(BaseCommand):
             if options["name"] != "history" or options["events"] < 20_000:
                 raise CommandError("--events is for `bench history`, which needs 20,000 or more.")
             sizes = [str(options["events"])]
+        if options["labels"] is not None:
+            if options["name"] != "release" or options["labels"] < 1000:
+                raise CommandError("--labels is for `bench release`, which needs 1,000 or more.")
+            sizes = [str(options["labels"])]
         if options["full"]:
-            if options["name"] != "scale":
-                raise CommandError("--full is for `bench scale`.")
-            sizes = [str(length) for length in (*LENGTHS, FULL)]
+            if options["name"] not in ("scale", "release"):
+                raise CommandError("--full is for `bench scale` and `bench release`.")
+            whole = (*LENGTHS, FULL) if options["name"] == "scale" else (FULL_LABELS,)
+            sizes = [str(length) for length in whole]
         with tempfile.TemporaryDirectory(prefix="palimpsest-bench-") as folder:
             home = Path(folder) / "home"
             environment = {name: value for name, value in os.environ.items() if name not in ("PALIMPSEST_DATABASE",)}
