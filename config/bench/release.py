@@ -287,7 +287,7 @@ def measured(labels: int) -> list[Row]:
         dataset = filled(person, count)
         _settle()
         print(f"{count:,} labels stored in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-        actors.build_release.send = actors.build_export.send = lambda *arguments: None  # type: ignore[method-assign]
+        actors.build_release.send = actors.build_export.send = lambda *arguments: None  # type: ignore[method-assign,assignment]
         release = commands.cut_release(intent=Intent(author=person), dataset=dataset, name="v1")
         costs["Segments", count] = made(builds.build, (builds, "KIND"), release)
         job = commands.export_release(release=Release.objects.get(id=release), format_name="coco-instances")
