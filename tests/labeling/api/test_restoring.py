@@ -60,7 +60,7 @@ def test_one_object_is_made_what_it_was(worked):
 
 
 def test_an_object_that_was_removed_comes_back_with_its_uuid(worked):
-    """cvat#6816: bring back what somebody deleted."""
+    """cvat#5169: bring back what is gone."""
     key, before = uuid_of(worked, 3), worked.head
     worked.edit({"op": "remove", "annotation": 3}, by=worked.ben)
     worked.edit(add(4))
@@ -174,7 +174,7 @@ def count(street: Any, sample: Any) -> int:
 
 
 def test_what_somebody_did_in_a_dataset_is_taken_back_and_all_of_that_again(streets):
-    """cvat#5169, cvat#4392: undo a bulk operation, over many images."""
+    """cvat#4392: undo a bulk operation, over many images."""
     of = {"kind": "author", "author": streets.ben.person.username}
     dry = restore(streets, of, path=streets.path, dry_run=True)
     assert len(dry.json["labels"]) == 3 and dry.json["next"] is None

@@ -39,7 +39,7 @@ def lived(dataset, person, sample, monkeypatch) -> Any:
     dice = random.Random(7)
     states: dict[int, LabelState] = {}
     here: JSON = {"sample": target, "label_set": "ground-truth"}
-    for turn in range(150 if is_full() else 40):
+    for turn in range(600 if is_full() else 40):
         state = queries.find_label(target, "ground-truth", person=ana.id).state
         numbers = [item["id"] for item in state.annotations.values()]
         box = {"type": "bbox", "points": [[turn, 2.5], [turn + dice.random(), 1e22]]}
