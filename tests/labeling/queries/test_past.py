@@ -24,7 +24,7 @@ from tests.support.installation import is_full
 JSON = dict[str, Any]
 
 #: Commands; each makes an offset or more.
-COMMANDS = 2000 if is_full() else 150
+COMMANDS = 2000 if is_full() else 80
 PAGE = 5
 SHOWN = ("id", "name", "metadata", "priority", "assigned_labeler", "version", "last_offset", "created_offset")
 
@@ -94,7 +94,8 @@ class Lived:
     # --- what is read ---------------------------------------------------------------------------------------------
 
     def wanted(self, kind: JSON, truth: uuid.UUID) -> Wanted:
-        return Wanted(**({"label_set": truth, "ground_truth": truth} | kind))
+        said: JSON = {"label_set": truth, "ground_truth": truth} | kind
+        return Wanted(**said)
 
     def record(self) -> None:
         """Read all of it from today's rows."""
