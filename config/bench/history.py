@@ -6,8 +6,8 @@ lower quartile; the peer is the same label as it is now. The feed is one answer 
 
 The report is asked of a log of 1,000,000 events of twenty people (or `--events N`), whose ledger was brought up first.
 The server's clock cannot be set, so the times in the ledger are then spread over a year, and the report is by person
-and day in a zone with a summer time. To compute all of the ledger again is measured by processor time, this process's
-and its backend's, at a tenth of the length and at all of it.
+and day in a zone with a summer time. It, and computing all of the ledger again (at a tenth of the length and at all of
+it), is measured by processor time, this process's and its backend's: whoever else is at work makes no difference.
 """
 
 from __future__ import annotations
@@ -252,10 +252,15 @@ class _Bench:
         days = {row["day"] for row in report().rows}
         if len(days) < 360:
             raise SystemExit(f"The year has {len(days)} days.")
-        ours = min(timed([report] * 5))
+        used = []
+        for _ in range(5):
+            before = processor_ms(self.pids)
+            report()
+            used.append(processor_ms(self.pids) - before)
+        ours = min(used)
         shorter, longer = costs.values()
         return [
-            Row(f"a year's report over {head:,} events by person and day", "ms", ours, None, 2000),
+            Row(f"a year's report over {head:,} events by person and day", "ms CPU", ours, None, 2000),
             Row(f"computing the ledger of {head:,} events, beside a tenth of them", "µs CPU an event", longer, shorter,
                 MOST_OF_SHORTER * shorter),
         ]  # fmt: skip
