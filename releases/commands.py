@@ -14,19 +14,22 @@ from labeling.commands.signatures import printed_name, unnamed
 from labeling.commands.writing import decide, earlier, hint
 from labeling.errors import AlreadyExists, InvalidValue, NotFound, Refused
 from labeling.log import store
-from labeling.log.event import Fact, Intent
+from labeling.log.event import Event, Fact, Intent
+from labeling.log.rows import Rows
 from labeling.queries import datasets
 from labeling.queries.labels import as_offset
 from labeling.queries.signatures import Signature, signatures_of
 from labeling.rules import access
 from labeling.rules.dataset_state import GROUND_TRUTH
 from labeling.rules.signatures import OF_RELEASE
-from releases import actors, builds, exports, queries, rules
+from releases import actors, builds, exports, queries, rules, trainings
 from releases.choice import EVERYTHING, Choice, checked_choice
-from releases.events import ReleaseSigned
+from releases.events import ReleaseSigned, TrainingRegistered
 from releases.models import ExportBuild, Release
 from releases.rules import ReleaseState, release_stream
 from releases.terms import IMAGES, MOST_BASES, Named, Terms
+
+JSON = dict[str, Any]
 
 
 def cut_release(
@@ -97,6 +100,36 @@ def withdraw_release(*, intent: Intent, dataset: uuid.UUID, name: str) -> None:
         transaction.on_commit(lambda: exports.forget(release.id), robust=True)
 
     decide(attempt)
+
+
+def register_training(*, intent: Intent, release: Release, said: JSON) -> uuid.UUID:
+    """Tell that a model was trained on a release, withdrawn or not; returns the training's id. What may be said:
+    releases.trainings.
+
+    Raises:
+        NotFound, NotPermitted: the author may not.
+        InvalidValue: a field does not fit.
+        Refused: the release's file is not made yet, so nobody can have used it.
+    """
+    checked = trainings.checked_training(said)
+
+    def attempt() -> uuid.UUID:
+        _require(release.dataset_id, intent, "train")
+        replay = earlier(release.dataset_id, intent)
+        if replay is not None and replay.answer is not None:
+            return uuid.UUID(replay.answer["training"])
+        found = queries.any_release(release.dataset_id, str(release.id))
+        if found.build is None or not found.build.identity:
+            raise Refused("The file of this release is not made yet; wait until its status is SUCCEEDED.")
+        training = uuid.uuid4()
+        stream = trainings.training_stream(training)
+        fact = TrainingRegistered(release=str(release.id), identity=found.build.identity, **checked)
+        events = store.new_events(release.dataset_id, intent, [(stream, 0, fact)])
+        rows = trainings.rows(release.dataset_id, stream, events)
+        _store(release.dataset_id, intent, events, rows, {"training": str(training)})
+        return training
+
+    return decide(attempt)
 
 
 def cancel_build(*, release: uuid.UUID) -> bool:
@@ -226,24 +259,27 @@ def _named(dataset: uuid.UUID, field: str, name: Any) -> Named | None:
     return Named(found.release.id, found.build.identity)
 
 
-def _require(dataset: uuid.UUID, intent: Intent) -> None:
+def _require(dataset: uuid.UUID, intent: Intent, action: str = "release") -> None:
     seen = datasets.dataset_by_id(dataset, person=intent.on_behalf_of or intent.author)
-    access.require("release", role=seen.role, public=seen.dataset.public, dataset=seen.id)
+    access.require(action, role=seen.role, public=seen.dataset.public, dataset=seen.id)
 
 
 def _append(state: ReleaseState, facts: list[Fact], intent: Intent, *, answer: Any = None) -> None:
     require_reason_in(state.dataset, intent, facts)
     events = store.new_events(state.dataset, intent, [(state.stream, state.version, fact) for fact in facts])
     try:
-        appended = store.append(
-            state.dataset, intent=intent, events=events, rows=rules.rows(rules.fold(state, events)), answer=answer
-        )
+        _store(state.dataset, intent, events, rules.rows(rules.fold(state, events)), answer)
     except IntegrityError as error:
         if "release_name_taken" in str(error):
             raise AlreadyExists("Release") from error
         raise
+
+
+def _store(dataset: uuid.UUID, intent: Intent, events: list[Event], rows: Rows, answer: Any) -> None:
+    try:
+        appended = store.append(dataset, intent=intent, events=events, rows=rows, answer=answer)
     except LookupError as error:
         raise NotFound("The dataset") from error
     if appended.replayed:
         raise store.Stale  # a twin of this request was faster; the next turn answers from what it did
-    hint(state.dataset, appended)
+    hint(dataset, appended)

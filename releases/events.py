@@ -34,6 +34,19 @@ class ReleaseWithdrawn(Fact, frozen=True):
     """A release was taken back: its name is free; what it froze can still be read from the log."""
 
 
+class TrainingRegistered(Fact, frozen=True):
+    """A model was trained on a release, known by its identity: with which code, and what came of it."""
+
+    release: str
+    identity: str
+    name: str
+    model: str
+    version: str = ""
+    code: str = ""
+    metrics: JSON = {}
+    link: str = ""
+
+
 class ImportStarted(Fact, frozen=True):
     """A file was given to be imported; the events of what it brought have `import_id` as their correlation.
 
@@ -77,7 +90,9 @@ class ReleaseSigned(Fact, frozen=True):
 
 
 RELEASE_EVENTS = (ReleaseCut, ReleaseWithdrawn, ReleaseSigned)
+TRAINING_EVENTS = (TrainingRegistered,)
 IMPORT_EVENTS = (ImportStarted, ImportResumed, ImportFinished, ImportUndone)
 
 vocabulary.add(RELEASE_EVENTS)
+vocabulary.add(TRAINING_EVENTS)
 vocabulary.add(IMPORT_EVENTS)

@@ -64,6 +64,24 @@ class Build(models.Model):
         abstract = True
 
 
+class Training(Projected):
+    """A training that used a release. Projected from its stream."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    release_id = models.UUIDField(db_index=True)
+    name = models.TextField()
+    model = models.TextField()
+    model_version = models.TextField()
+    code = models.TextField()
+    metrics = StoredJSON()
+    link = models.TextField()
+    created_by = models.UUIDField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ReleaseBuild(Build):
     """The job that makes a release's file. A release without a row here was not begun yet.
 

@@ -7,7 +7,7 @@ import uuid
 from labeling.log.event import Event
 from labeling.log.projector import StreamKind
 from labeling.log.rows import Rows
-from releases import rules
+from releases import rules, trainings
 from releases.imports import state as imports
 from releases.imports.state import ImportState
 from releases.rules import TABLE, ReleaseState
@@ -23,5 +23,6 @@ def import_rows(log: uuid.UUID, stream: str, events: list[Event]) -> Rows:
 
 STREAM_KINDS = (
     StreamKind("release", {TABLE: "dataset_id"}, release_rows),
+    StreamKind("training", {trainings.TABLE: "dataset_id"}, trainings.rows),
     StreamKind("import", {imports.TABLE: "dataset_id"}, import_rows),
 )

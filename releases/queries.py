@@ -17,8 +17,8 @@ from labeling.rules import signatures
 from labeling.rules.sample_state import asset_stream
 from labeling.texts import decrypt_all
 from releases import files, rules
-from releases.events import ReleaseSigned
-from releases.models import ExportBuild, Release, ReleaseBuild
+from releases.events import ReleaseSigned, ReleaseWithdrawn
+from releases.models import ExportBuild, Release, ReleaseBuild, Training
 from releases.rules import ReleaseState, release_stream
 
 JSON = dict[str, Any]
@@ -184,7 +184,8 @@ def withdrawal_of(row: Release, *, at: int | None = None) -> Withdrawal | None:
     """What the log has of a release's withdrawal; None for one that stands, or stood at an offset."""
     if not row.withdrawn or (at is not None and row.last_offset > at):
         return None
-    *_, event = store.read_stream(row.dataset_id, release_stream(row.id))
+    events = store.read_stream(row.dataset_id, release_stream(row.id))
+    *_, event = (item for item in events if isinstance(item.fact, ReleaseWithdrawn))
     assert event.recorded_at is not None
     [reason] = decrypt_all([event.intent.reason])
     return Withdrawal(event.recorded_at, event.intent.author, reason)
@@ -207,6 +208,16 @@ def erasures_of(found: Found) -> list[JSON]:
                 at = event.recorded_at.astimezone(dt.UTC).isoformat(timespec="seconds")
                 listed.append(said | {"erased_at": at, "offset": event.offset})
     return listed
+
+
+def trainings_of(release: uuid.UUID) -> list[Training]:
+    """The trainings that were registered with a release, the first one first."""
+    return list(Training.objects.filter(release_id=release).order_by("last_offset"))
+
+
+def training(training: uuid.UUID) -> Training:
+    """The training with this id, which there is."""
+    return Training.objects.get(id=training)
 
 
 def naming(release: uuid.UUID, word: str) -> list[Release]:

@@ -176,7 +176,15 @@ def denied(
 
 
 def downloaded(
-    *, what: str, id: uuid.UUID, dataset: uuid.UUID, sha256: str, source: Source, person: uuid.UUID | None
+    *,
+    what: str,
+    id: uuid.UUID,
+    dataset: uuid.UUID,
+    sha256: str,
+    source: Source,
+    person: uuid.UUID | None,
+    release: uuid.UUID | None = None,
+    format: str = "",
 ) -> None:
     """Tell that a file was downloaded, by a person where one is logged in or came with a key.
 
@@ -191,6 +199,8 @@ def downloaded(
         address=source.hidden(person=person),
         key=source.key_text,
         client=source.client,
+        release=str(release) if release else "",
+        format=format,
     )
     intent = Intent(author=person, tool=None if source.key else "browser") if person else _stranger(None)
     instead = msgspec.structs.replace(fact, address="", key=None, client="")

@@ -69,6 +69,8 @@ class Downloaded(Fact, frozen=True):
     count: int = 1
     key: str | None = None
     client: str = ""
+    release: str = ""  #: of which release, where `id` is that of an export of it
+    format: str = ""  #: of an export
 
 
 class AuditRead(Fact, frozen=True):

@@ -46,6 +46,7 @@ ACTIONS = {
     "clone": Action(ADMINS, "Cloning the dataset"),  # and everybody, where the dataset is public
     "webhooks": Action(ADMINS, "Seeing and changing webhooks"),
     "release": Action(ADMINS, "Cutting and withdrawing releases"),
+    "train": Action(LABELERS, "Registering a training"),
     "delete": Action(ADMINS, "Deleting the dataset"),
 }
 #: What everybody may do where the dataset is public.

@@ -29,7 +29,7 @@ from labeling.log.event import Intent
 from labeling.models import Dataset
 from labeling.queries.signatures import Signature, signatures_of
 from labeling.rules.signatures import OF_RELEASE
-from releases import commands, events, queries
+from releases import commands, events, lineage, queries
 from releases.admin import differences
 from releases.formats import registry
 from releases.models import ExportBuild, Release, ReleaseBuild
@@ -79,7 +79,17 @@ class ShownReleaseForm(RecordForm):
         dataset = Dataset.objects.get(id=release.dataset_id)
         found = Found(release, ReleaseBuild.objects.filter(release_id=release.id).first())
         names = display.usernames([release.created_by, dataset.owner_id])
-        return self._summary(found, dataset, names) + self._signatures(found) + self._exports(release, dataset)
+        return (
+            self._summary(found, dataset, names)
+            + self._signatures(found)
+            + self._exports(release, dataset)
+            + self._lineage(found)
+        )
+
+    def _lineage(self, found: Found) -> SafeString:
+        """Where it came from and who used it, in short; the API has all of it."""
+        said = lineage.lineage(found, names_of=lambda people: display.usernames([item for item in people if item]))
+        return render_to_string("admin/releases/release/lineage.html", lineage.in_short(said))
 
     def _signatures(self, found: Found) -> SafeString:
         release = found.release
@@ -128,12 +138,27 @@ class ShownReleaseForm(RecordForm):
                     ),
                     ("Samples", build.samples_count if build and found.is_built else display.NOTHING),
                     ("Size", display.size(build.size_bytes if build else None)),
+                    ("Identity", (build.identity if build else "") or display.NOTHING),
+                    ("Signed by", build.signature["key"] if build and build.signature else display.NOTHING),
+                    *_terms(release),
                     ("SHA-256", (build.sha256 if build else "") or display.NOTHING),
                     ("Log chain there", (build.chain if build else "") or display.NOTHING),
                     ("Compare", _comparisons(release)),
                 ],
             },
         )
+
+
+def _terms(release: Release) -> list[tuple[str, str]]:
+    """What is said of a release beside what it holds, where it is said."""
+    terms, found = release.terms, []
+    for word, title in (("base", "Difference to"), ("supersedes", "In the place of")):
+        if word in terms:
+            other = Release.objects.filter(id=terms[word]["release"]).first()
+            found.append((title, other.name if other else terms[word]["release"]))
+    if terms.get("images") == "included":
+        found.append(("Archive", "with the pictures in it"))
+    return found
 
 
 class ReleaseList(ChangeList):
@@ -351,5 +376,6 @@ def register(admin_site: AdminSite) -> None:
     words.tell(
         events.ReleaseSigned, "signed the release as", "signed {n} releases", lambda data: str(data.get("meaning", ""))
     )
+    words.tell(events.TrainingRegistered, "registered a training", "registered {n} trainings")
     words.tell(events.ReleaseWithdrawn, "withdrew the release", "withdrew {n} releases")
     places.KINDS["release"] = _place

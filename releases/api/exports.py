@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import get_user
 from django.http import HttpResponse, StreamingHttpResponse
 from rest_framework.request import Request
 
 from labeling.api.answers import answer
 from labeling.api.contract import Reply, documented
-from labeling.api.requests import source_of, uuid_of
+from labeling.api.requests import uuid_of
 from labeling.api.schemas.forms import TEXT, UUID, listed, one_of, said
 from labeling.api.schemas.parameters import query
 from labeling.api.views import Answer, View
@@ -18,7 +17,7 @@ from labeling.commands import security
 from labeling.errors import InvalidValue, NotFound
 from labeling.rules.dataset_state import GROUND_TRUTH
 from releases import commands, files, queries
-from releases.api.files import Served
+from releases.api.files import Served, downloader
 from releases.api.schemas import EXPORT, EXPORT_FILE, FORMAT
 from releases.formats import registry
 from releases.formats.format import EVERY, FEATURES, GEOMETRIES, Format
@@ -161,13 +160,16 @@ class ExportFileView(View):
             file.close()
             return HttpResponse(content_type="application/zip", headers=headers)
         try:
+            source, person = downloader(request)
             security.downloaded(
                 what="export",
                 id=job.id,
                 dataset=release.dataset_id,
                 sha256=job.sha256,
-                source=source_of(request),
-                person=get_user(request._request).pk,
+                source=source,
+                person=person,
+                release=job.release_id,
+                format=job.format,
             )
         except Exception:
             file.close()

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.core.files.base import File
 from django.http import HttpResponse, StreamingHttpResponse
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from labeling.api.answers import answer
+from labeling.api.authentication import KeyAuthentication
 from labeling.api.contract import Reply, documented
 from labeling.api.requests import source_of, uuid_of
 from labeling.api.schemas.forms import TEXT, UUID, said
 from labeling.api.schemas.parameters import query
 from labeling.api.views import Answer, View
 from labeling.commands import security
+from labeling.commands.security import Source
 from labeling.errors import NotFound
 from labeling.queries.labels import names_of
 from releases import bundling, commands, files, queries
 from releases.api.schemas import ARCHIVE, ETAG_OF_HASH, RELEASE_FILE
 from releases.serving import PIECE_BYTES, pieces
 from releases.wholes import BaseLost, Whole
+
+
+def downloader(request: Request) -> tuple[Source, uuid.UUID | None]:
+    """(from where, who) fetches a file at an address that needs no key; who is known by a key that came along all the
+    same, or where somebody is logged in."""
+    source = source_of(request)
+    try:
+        found = KeyAuthentication().authenticate(request)
+    except AuthenticationFailed:
+        found = None  # the address is enough
+    if found is None:
+        return source, get_user(request._request).pk
+    person, key = found
+    return replace(source, key=key.id, scope=key.scope), person.id
 
 
 class ReleaseFileView(View):
@@ -78,14 +97,14 @@ class ReleaseFileView(View):
             file.close()
             return HttpResponse(content_type="application/json", headers=headers)
         try:
+            source, person = downloader(request)
             security.downloaded(
                 what="release",
                 id=found.release.id,
                 dataset=found.release.dataset_id,
                 sha256=build.sha256,
-                source=source_of(request),
-                # Nobody is asked who they are here; who is logged in is known.
-                person=get_user(request._request).pk,
+                source=source,
+                person=person,
             )
         except Exception:
             file.close()

@@ -12,6 +12,7 @@ from releases.api.files import ReleaseArchiveView, ReleaseFileView
 from releases.api.imports import ImportsView, JobCancelView, JobRetryView, JobUndoView, JobView
 from releases.api.releases import ManifestView, ReleasesView, ReleaseView
 from releases.api.signatures import ReleaseSignaturesView
+from releases.api.trainings import LineageView, TrainingsView
 
 urlpatterns: list[URLPattern] = [
     both("datasets/<owner>/<name>/bundle", BundleView, "dataset-bundle"),
@@ -20,6 +21,8 @@ urlpatterns: list[URLPattern] = [
     both("datasets/<owner>/<name>/releases/<release>", ReleaseView, "release"),
     both("datasets/<owner>/<name>/releases/<release>/manifest", ManifestView, "release-manifest"),
     both("datasets/<owner>/<name>/releases/<release>/signatures", ReleaseSignaturesView, "release-signatures"),
+    both("datasets/<owner>/<name>/releases/<release>/trainings", TrainingsView, "release-trainings"),
+    both("datasets/<owner>/<name>/releases/<release>/lineage", LineageView, "release-lineage"),
     both("datasets/<owner>/<name>/releases/<release>/archive", ReleaseArchiveView, "release-archive"),
     both("datasets/<owner>/<name>/releases/<release>/export", ReleaseExportView, "release-export"),
     both("datasets/<owner>/<name>/imports", ImportsView, "imports"),

@@ -22,7 +22,13 @@ ROOTS = ("dataset_add", "asset_add", "key_add", "organization_add")
 #: nothing was undone; no worker made the release's file, nor ended the import; the sample is no sequence; and some ask
 #: for a query.
 REFUSED = (
-    {"asset_complete": 409, "sample_frames_edit": 409, "dataset_diff": 400, "release_export": 400}
+    {
+        "asset_complete": 409,
+        "sample_frames_edit": 409,
+        "dataset_diff": 400,
+        "release_export": 400,
+        "release_training_add": 409,
+    }
     | dict.fromkeys(("label_mask", "label_mask_report", "label_overlay", "label_pixel"), 404)
     | dict.fromkeys(("webhook_redeliver", "organization_webhook_redeliver"), 400)
     | dict.fromkeys(("label_sign", "release_sign"), 409)  # who calls has no password

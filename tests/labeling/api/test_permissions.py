@@ -163,6 +163,9 @@ ROWS: dict[tuple[str, str], Row] = {
     ("release_archive", ""): Row(),
     ("release_signatures", ""): Row(),
     ("release_sign", ""): Row({"meaning": "released", "password": "x"}, status=409),  # they have none
+    ("release_trainings", ""): Row(),
+    ("release_training_add", ""): Row({"name": "run 7", "model": "detector"}),
+    ("release_lineage", ""): Row(),
     ("dataset_diff", ""): Row(query="from=1"),
     ("release_delete", ""): Row(),
     ("release_export", ""): Row(query="format=coco-instances"),

@@ -25,6 +25,7 @@ label           . . x x x x
 review          . . . x x x
 override        . . . . x x
 restore         . . . . x x
+audit           . . . . . x
 assign          . . . . x x
 work            . . . . x x
 members         . . . . x x
@@ -33,6 +34,7 @@ change          . . . . . x
 clone           . . . . . x
 webhooks        . . . . . x
 release         . . . . . x
+train           . . x x x x
 delete          . . . . . x
 """
 CELLS = [
