@@ -48,6 +48,8 @@ def tabs_of(request: HttpRequest, dataset: Dataset, current: str) -> list[JSON]:
         ("labels", "Labels", listed("label")),
         ("issues", "Issues", listed("issue")),
     ]
+    if may(request, "webhooks", dataset.id):
+        found.append(("webhooks", "Webhooks", below("webhooks")))
     if may(request, "history", dataset.id):
         found.append(("reports", "Reports", below("reports")))
     found += [

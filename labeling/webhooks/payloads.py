@@ -53,6 +53,7 @@ class Past:
         self.log = log
         self._state: DatasetState | None = None
         self._offset = 0
+        self._row: tuple[Dataset, Person] | None = None
 
     def at(self, offset: int) -> DatasetState:
         if self._state is None or offset < self._offset:
@@ -62,6 +63,14 @@ class Past:
             self._state = fold(self._state, list(tail))
         self._offset = offset
         return self._state
+
+    def row(self) -> tuple[Dataset, Person]:
+        """The dataset's row, to be filled with what was, and its owner."""
+        if self._row is None:
+            row = Dataset.objects.get(id=self.log)
+            owner = Person.objects.filter(id=row.owner_id).first()
+            self._row = row, owner or Person(id=row.owner_id, username=str(row.owner_id))
+        return self._row
 
 
 @dataclass(frozen=True)
@@ -87,12 +96,11 @@ class Scene:
     @cached_property
     def seen(self) -> Seen:
         """The dataset's row as it was then, with its owner."""
-        row = Dataset.objects.get(id=self.log)
+        row, owner = self.past.row()
         state = self.dataset
         for name in ("name", "description", "category", "readme", "metadata", "public", "archived", "task_type"):
             setattr(row, name, getattr(state, name))
         row.settings, row.task_attributes, row.cloned_from = state.settings, state.task_attributes, state.cloned_from
-        owner = Person.objects.filter(id=row.owner_id).first() or Person(id=row.owner_id, username=str(row.owner_id))
         return Seen(dataset=row, owner=owner, role=None, head=self.offset)
 
 

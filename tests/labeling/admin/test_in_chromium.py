@@ -100,7 +100,7 @@ def pages(world: World) -> list[str]:
         reverse("admin:labeling_dataset_delete", args=[world.dataset]),
         *(
             reverse(f"admin:labeling_dataset_{name}", args=[world.dataset])
-            for name in ("upload", "categories", "reports")
+            for name in ("upload", "categories", "reports", "webhooks")
         ),
         *(reverse("admin:labeling_dataset_attributes", args=[world.dataset, name]) for name in ("image", "1")),
         reverse("admin:labeling_issue_add") + f"?sample={world.sample}",
