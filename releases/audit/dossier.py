@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 
-from labeling.audit.report import Option, Part, Question, Report, Row, Sources, moment, text
+from labeling.audit.report import WHO, Option, Part, Question, Report, Row, Sources, Written, moment, text, who
 from labeling.log import store, values
 from labeling.rules import dataset_state, label_state
 from labeling.rules.access import ACCEPTED
@@ -18,6 +18,7 @@ from labeling.rules.dataset_state import DatasetState
 from labeling.rules.fold import place_of
 from labeling.rules.label_state import LabelState
 from releases.audit.cuts import builds_of, releases_in
+from releases.events import ReleaseSigned
 from releases.models import ExportBuild
 from releases.rules import ReleaseState
 
@@ -50,6 +51,14 @@ def _rows(sources: Sources, question: Question) -> Iterator[Row]:
             },
         )
     yield from _statuses(sources, releases)
+    known = {str(item.id): builds.get(str(item.id)) for item in releases}
+    for event in sources.events("ReleaseSigned"):
+        key = event.stream.split("/")[-1]
+        if key in known and isinstance(event.fact, ReleaseSigned):
+            build = known[key]
+            holds = None if build is None else build.identity == event.fact.content
+            signed = {"meaning": event.fact.meaning, "content": event.fact.content, "holds": holds}
+            yield "signatures", who(event) | {"release": key, "printed_name": Written(event.fact.name)} | signed
     exports = ExportBuild.objects.filter(release_id__in=[item.id for item in releases], status="SUCCEEDED")
     for row in exports.order_by("release_id", "format", "label_set", "id"):
         yield (
@@ -142,6 +151,17 @@ REPORT = Report(
         ),
         "approved": Part(
             "Who had approved", OF | {"person": "Who.", "labels": "Labels that they accepted or verified."}
+        ),
+        "signatures": Part(
+            "Signatures of people",
+            WHO
+            | OF
+            | {
+                "meaning": "What they signed it as.",
+                "content": "The identity of the release that they signed.",
+                "holds": "Whether that is its identity.",
+                "printed_name": "Their printed name.",
+            },
         ),
         "exports": Part(
             "Exports that were made so far",

@@ -13,6 +13,7 @@ from labeling.log.event import Event
 from labeling.rules.deeds import deeds
 from labeling.rules.parts import ADDED
 from releases.audit.cuts import builds_of, releases_in
+from releases.events import RELEASE_EVENTS
 
 
 def _rows(sources: Sources, question: Question) -> Iterator[Row]:
@@ -93,7 +94,7 @@ def _releases(sources: Sources) -> Iterator[Row]:
 def _registered(sources: Sources) -> Iterator[Event]:
     """What else was said of releases in the log: trainings that used one, for example."""
     for _, events in sources.streams("release/"):
-        yield from (event for event in events if event.type not in ("ReleaseCut", "ReleaseWithdrawn"))
+        yield from (event for event in events if not isinstance(event.fact, RELEASE_EVENTS))
 
 
 SPAN = {"first_offset": "The first event.", "last_offset": "The last one."}

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from labeling import events as e
 from labeling.audit.report import WHO, Part, Question, Report, Row, Sources, moment, text, who
 
-#: What happens to the installation as a whole; apps and events that come later are named here.
-OPERATIONS = {
-    "SystemRestored", "SystemUpgraded", "BackupMade", "RetentionPolicySet", "SigningKeyAdded", "SigningKeyRetired",
-}  # fmt: skip
+#: What happens to the installation as a whole.
+OPERATIONS = {fact.__name__ for fact in (e.SystemRestored, e.RetentionSet, e.SigningKeyAdded, e.SigningKeyRetired)}
 
 
 def _rows(sources: Sources, question: Question) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from labeling import events as e
 from labeling.audit.report import (
     WHO,
     Cells,
@@ -24,18 +25,14 @@ from labeling.audit.report import (
 )
 from labeling.log.event import Event, microseconds
 
-#: What each type of event about persons and keeping is; apps and events that come later are named here.
+#: What each type of event about persons and keeping is.
 KINDS = {
     "PersonErased": "person erased",
-    "PersonKeyDestroyed": "key destroyed",
     "AssetErased": "file erased",
-    "RetentionPolicySet": "retention set",
     "RetentionSet": "retention set",
-    "LegalHoldPlaced": "hold placed",
-    "LegalHoldReleased": "hold released",
-    "StreamPurged": "purged",
-    "RetentionApplied": "purged",
-    "ActivityPurged": "purged",
+    "HoldPlaced": "hold placed",
+    "HoldLifted": "hold lifted",
+    "DataPurged": "purged",
 }
 
 
@@ -55,8 +52,9 @@ def _rows(sources: Sources, question: Question) -> Iterator[Row]:
         if event.type in KINDS and question.holds(event):
             done.append(("done", _told(event)))
     for event in () if is_whole else sources.installation(*KINDS):
-        is_ours = not event.stream.startswith("person/") or event.stream.split("/")[-1] in people
-        if is_ours and question.holds(event):
+        about = getattr(event.fact, "id", event.stream.split("/")[-1])
+        is_of_all = isinstance(event.fact, e.RetentionSet | e.DataPurged)
+        if (is_of_all or about in people or about == str(sources.log)) and question.holds(event):
             done.append(("done", _told(event)))
     yield from done
     for person in sorted(people):
@@ -65,7 +63,7 @@ def _rows(sources: Sources, question: Question) -> Iterator[Row]:
 
 
 def _told(event: Event) -> Cells:
-    named = [getattr(event.fact, name, None) for name in ("person", "subject", "asset")]
+    named = [getattr(event.fact, name, None) for name in ("id", "asset", "kind")]
     subject = next((item for item in named if isinstance(item, str)), event.stream.split("/")[-1])
     about = {"what": KINDS[event.type], "type": event.type, "subject": subject, "data": text(event.data)}
     return who(event) | {"log": str(event.log)} | about

@@ -19,11 +19,8 @@ from labeling.rules.dataset_state import DatasetState
 from labeling.rules.deeds import deeds
 from labeling.rules.fold import place_of
 
-#: Types that change what annotators go by; apps and events that come later are named here.
-RULES = {fact.__name__ for fact in e.CATEGORY_EVENTS} | {
-    "DatasetCreated", "GuidelinePublished", "GuidelineWithdrawn", "GuidelineAcknowledged",
-}  # fmt: skip
-QUIET = {"GuidelineAcknowledged"}
+#: Types that change what annotators go by.
+RULES = {fact.__name__ for fact in (*e.CATEGORY_EVENTS, e.DatasetCreated, e.GuidelineSet)}
 
 
 def _rows(sources: Sources, question: Question) -> Iterator[Row]:
@@ -31,7 +28,7 @@ def _rows(sources: Sources, question: Question) -> Iterator[Row]:
     versions: list[int] = []
     for event in sources.events(stream="dataset"):
         dataset_state.evolve(state, event.fact, place_of(event))
-        if event.type in RULES or (isinstance(event.fact, e.DatasetSettingsChanged) and "readme" in event.fact.changes):
+        if event.type in RULES:
             versions.append(event.offset or 0)
             yield (
                 "rules",

@@ -17,6 +17,8 @@ from labeling.audit.catalogue import reports
 from labeling.audit.report import Question
 from labeling.commands import datasets, labels, people, security, undo
 from labeling.commands.erasure import erase_person
+from labeling.commands.guidelines import set_guideline
+from labeling.commands.retention import place_hold
 from labeling.log import store
 from labeling.log.event import INSTALLATION
 from labeling.models import Annotation, Person
@@ -425,3 +427,23 @@ def test_the_period_is_half_open(history):
     assert store.head(history.id) in [cells["offset"] for _, cells in asked.rows]
     asked = ask(reports("dataset")["events"], history.id, Question(end_us=at_us))
     assert store.head(history.id) not in [cells["offset"] for _, cells in asked.rows]
+
+
+def test_a_guideline_is_a_version_of_the_rules(history):
+    history.edit(history.ben, box(1))
+    set_guideline(intent=history.intent(history.ana), dataset=history.id, text="Draw tight boxes.")
+    history.edit(history.ben, box(1, 9.0))
+    rules = history.rows("process", "rules")
+    assert rules[-1]["type"] == "GuidelineSet" and "tight boxes" in rules[-1]["data"]
+    work = {row["number"]: row["objects"] for row in history.rows("process", "work")}
+    assert work[len(rules)] == 1 and work[len(rules) - 1] == 1
+
+
+def test_holds_and_retention_are_told_where_they_concern_the_dataset(history, person, dataset):
+    root = person(f"root-{uuid.uuid4().hex[:6]}", superuser=True)
+    why = encrypt("a lawsuit", person=root.id)
+    elsewhere = dataset(root)
+    for key in (history.id, elsewhere):
+        place_hold(intent=history.intent(root, reason=why), what="dataset", key=key)
+    told_of = [(row["what"], row["subject"]) for row in history.rows("privacy", "done")]
+    assert told_of == [("hold placed", str(history.id))]
