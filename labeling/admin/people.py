@@ -20,7 +20,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from labeling.admin import display, erasing
+from labeling.admin import display, erasing, retaining
 from labeling.admin.datasets import OWNER_NAME
 from labeling.admin.fields import Fieldsets, PersonField, RecordForm, TextField
 from labeling.admin.recorded import RecordedAdmin
@@ -196,7 +196,12 @@ class PersonAdmin(RecordedAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         erase = self.admin_site.admin_view(partial(erasing.view, self))
-        return [path("<uuid:person>/erase/", erase, name="labeling_person_erase"), *super().get_urls()]
+        kept = self.admin_site.admin_view(partial(retaining.view, self))
+        return [
+            path("<uuid:person>/erase/", erase, name="labeling_person_erase"),
+            path("retention/", kept, name="labeling_person_retention"),
+            *super().get_urls(),
+        ]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who was erased stays so."""

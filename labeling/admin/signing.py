@@ -80,7 +80,7 @@ def shown(signatures: Sequence[Signature], content: str) -> list[JSON]:
     return [
         {
             "name": item.name,
-            "by": item.by,
+            "by": "" if item.by == item.name else item.by,
             "meaning": item.meaning,
             "when": display.when(item.at),
             "version": item.version,

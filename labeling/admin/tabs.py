@@ -39,7 +39,7 @@ def tabs_of(request: HttpRequest, dataset: Dataset, current: str) -> list[JSON]:
     def listed(model: str, key: str = "dataset") -> str:
         return f"{reverse(f'admin:labeling_{model}_changelist')}?{urlencode({key: dataset.id})}"
 
-    found = [("settings", "Settings and members", below("change")), ("categories", "Categories", below("categories"))]
+    found = [("settings", "Settings", below("change")), ("categories", "Categories", below("categories"))]
     found.append(("guideline", "Guideline", below("guideline")))
     if may(request, "change", dataset.id):
         found.append(("upload", "Upload", below("upload")))

@@ -15,7 +15,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from labeling import events as e
-from labeling.commands.people import append_of_person, operator
+from labeling.commands.erasure import person_to_erase
+from labeling.commands.people import append_of_person, operator, person_named
 from labeling.errors import InvalidValue, NotFound, NotPermitted, ReasonRequired, Refused
 from labeling.log import store
 from labeling.log.event import SECURITY, Fact, Intent
@@ -56,6 +57,21 @@ def place_hold(*, intent: Intent, what: str, key: uuid.UUID) -> None:
         raise NotFound(f"The {what}")
     if (what, str(key)) not in retention().holds:
         _append(intent, e.HoldPlaced(what=what, id=str(key)))
+
+
+def held_by_name(text: str) -> tuple[str, uuid.UUID]:
+    """(what, id) of a dataset by owner/name, or of a person by username or id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    owner, slash, name = text.partition("/")
+    if not slash:
+        return "person", person_to_erase(text).id
+    found = Dataset.objects.filter(owner_id=person_named(owner).id, name=name, deleted=False).first()
+    if found is None:
+        raise NotFound("The dataset")
+    return "dataset", found.id
 
 
 def lift_hold(*, intent: Intent, what: str, key: uuid.UUID) -> None:

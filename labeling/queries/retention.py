@@ -8,6 +8,7 @@ from django.conf import settings
 
 from labeling.log import store
 from labeling.log.event import INSTALLATION
+from labeling.models import Dataset, Person
 from labeling.rules.retention import STREAM, Retention, fold
 
 
@@ -20,3 +21,12 @@ def retention() -> Retention:
 def is_held(what: str, key: uuid.UUID) -> bool:
     """Whether a dataset or a person is held."""
     return (what, str(key)) in retention().holds
+
+
+def name_of_held(what: str, key: str) -> str:
+    """What is held, by today's name: owner/name, or a username."""
+    if what == "person":
+        return Person.objects.filter(id=key).values_list("username", flat=True).first() or key
+    row = Dataset.objects.filter(id=key).first()
+    owner = Person.objects.filter(id=row.owner_id).values_list("username", flat=True).first() if row else None
+    return f"{owner or '?'}/{row.name}" if row else key

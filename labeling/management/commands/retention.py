@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from labeling.commands import retention as commands
-from labeling.commands.erasure import person_to_erase
 from labeling.commands.people import person_named
-from labeling.errors import NotFound, PalimpsestError
+from labeling.errors import PalimpsestError
 from labeling.log.event import Intent
 from labeling.management.progress import DataCommand
-from labeling.models import Dataset, Person
-from labeling.queries.retention import retention
+from labeling.queries.retention import name_of_held, retention
 from labeling.rules.retention import KINDS
 from labeling.texts import encrypt
 
@@ -61,7 +58,7 @@ class Command(DataCommand):
             commands.set_retention(intent=intent, kind=kind, days=None if days == "ever" else int(days))
         for name, act in (("hold", commands.place_hold), ("lift", commands.lift_hold)):
             if options[name]:
-                what, key = _named(options[name])
+                what, key = commands.held_by_name(options[name])
                 act(intent=intent, what=what, key=key)
 
     def _show(self) -> None:
@@ -70,23 +67,4 @@ class Command(DataCommand):
             days = now.kept_days(name)
             self.stdout.write(f"{name:<11} {'for ever' if days is None else f'{days} days':<10} {kind.words}")
         for what, key in sorted(now.holds):
-            self.stdout.write(f"held: {what} {_shown(what, key)}")
-
-
-def _named(text: str) -> tuple[str, uuid.UUID]:
-    """(what, id) of a dataset by owner/name, or of a person by username or id."""
-    owner, slash, name = text.partition("/")
-    if not slash:
-        return "person", person_to_erase(text).id
-    found = Dataset.objects.filter(owner_id=person_named(owner).id, name=name, deleted=False).first()
-    if found is None:
-        raise NotFound("The dataset")
-    return "dataset", found.id
-
-
-def _shown(what: str, key: str) -> str:
-    if what == "person":
-        return Person.objects.filter(id=key).values_list("username", flat=True).first() or key
-    row = Dataset.objects.filter(id=key).first()
-    owner = Person.objects.filter(id=row.owner_id).first() if row else None
-    return f"{owner.username if owner else '?'}/{row.name}" if row else key
+            self.stdout.write(f"held: {what} {name_of_held(what, key)}")
