@@ -103,6 +103,7 @@ def pages(world: World) -> list[str]:
             for name in ("upload", "categories", "reports", "webhooks")
         ),
         *(reverse("admin:labeling_dataset_attributes", args=[world.dataset, name]) for name in ("image", "1")),
+        reverse("admin:releases_release_difference", args=[world.dataset]) + "?from=0",
         reverse("admin:labeling_issue_add") + f"?sample={world.sample}",
         reverse("admin:labeling_organizationmember_add"),
         reverse("admin:password_change"),
