@@ -30,6 +30,7 @@ from labeling.models import Dataset
 from releases import events
 from releases.formats import registry
 from releases.imports import commands
+from releases.imports.counts import in_words
 from releases.imports.state import import_stream
 from releases.models import ImportFinding, ImportJob
 
@@ -120,7 +121,7 @@ class ImportAdmin(ReadAdmin):
             "job": job,
             "status": status_badge(job),
             "running": job.status == ImportJob.Status.PENDING,
-            "counts": [(name.replace("_", " "), number) for name, number in job.counts.items()],
+            "counts": in_words(job.counts),
             "findings": findings.get_page(request.GET.get("p")),
             "do": reverse("admin:releases_importjob_do", args=[job.id, "what"]).removesuffix("what/"),
             "can": can(job),

@@ -114,6 +114,10 @@ def described(kind: Format) -> JSON:
             {"name": item.name, "choices": list(item.choices), "description": item.words}
             for item in (*EVERY, *kind.options)
         ],
+        "reading_options": [
+            {"name": item.name, "choices": list(item.choices), "description": item.words}
+            for item in kind.reading_options
+        ],
         "carries": {what: kind.fate(what) for what in (*GEOMETRIES, *FEATURES)},
     }
 

@@ -513,6 +513,9 @@ FORMAT = component(
             "imports": FLAG,
             "needs_size": said(FLAG, "Pictures of unknown size are left out."),
             "options": listed(closed({"name": TEXT, "choices": listed(TEXT), "description": TEXT})),
+            "reading_options": said(
+                listed(closed({"name": TEXT, "choices": listed(TEXT), "description": TEXT})), "Those of imports."
+            ),
             "carries": said(
                 map_of(one_of("kept", "converted", "approximated", "left out")), "What becomes of what labels hold."
             ),
@@ -526,6 +529,7 @@ FORMAT = component(
         "imports": True,
         "needs_size": False,
         "options": [{"name": "clip", "choices": ["yes", "no"], "description": "Cut shapes off at the border."}],
+        "reading_options": [],
         "carries": {"bbox": "kept", "holes": "converted", "orientations": "left out"},
     },
 )

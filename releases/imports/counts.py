@@ -36,3 +36,8 @@ class Counts:
 
 
 NAMES = tuple(field.name for field in fields(Counts))
+
+
+def in_words(said: Mapping[str, int]) -> list[tuple[str, int]]:
+    """(what, how many) of counts as they were kept, in their order."""
+    return [(name.replace("_", " "), said[name]) for name in NAMES if name in said]

@@ -16,6 +16,7 @@ from labeling.log.values import BadValue
 from labeling.models import Sample as SampleRow
 from releases.formats.files import Source, without_ending
 from releases.formats.records import Sample
+from releases.reading import size_of_file
 
 JSON = dict[str, Any]
 
@@ -112,9 +113,10 @@ def new_sample(record: Sample, pictures: Pictures, *, task_type: str, tell: Tell
         metadata = dict(values.checked(record.metadata, where="metadata"))
         if record.split:
             metadata.setdefault("split", record.split)
-        if record.width and record.height and not _is_ours(attributes):
-            metadata.setdefault("width", record.width)
-            metadata.setdefault("height", record.height)
+        size = _said_size(record)
+        if size is not None and not _has_size(attributes):
+            metadata.setdefault("width", size[0])
+            metadata.setdefault("height", size[1])
         name = values.checked(record.name, where="name")
         return checked_sample({"name": name, "attributes": attributes, "metadata": metadata}, task_type=task_type)
     except BadValue as error:
@@ -149,6 +151,18 @@ def _url(name: str, url: str, pictures: Pictures) -> str | None:
     return url if "://" in url or url.startswith(assets.MEDIA) else None
 
 
-def _is_ours(attributes: JSON) -> bool:
-    image = attributes.get("image")
-    return isinstance(image, dict) and str(image.get("url", "")).startswith(assets.MEDIA)
+def _said_size(record: Sample) -> tuple[int, int] | None:
+    """What the file says of the size of the picture, or of all frames."""
+    if not record.is_sequence:
+        return (record.width, record.height) if record.width and record.height else None
+    sizes = {(frame.width, frame.height) for frame in record.frames}
+    (width, height), *others = sizes or {(None, None)}
+    return (width, height) if width and height and not others else None
+
+
+def _has_size(attributes: JSON) -> bool:
+    """Whether the size is that of a picture of ours."""
+    frames = attributes.get("frames")
+    first = frames[0] if isinstance(frames, list) and frames else attributes
+    image = first.get("image") if isinstance(first, dict) else None
+    return isinstance(image, dict) and size_of_file(str(image.get("url", ""))) is not None

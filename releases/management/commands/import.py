@@ -20,6 +20,7 @@ from labeling.queries.datasets import find_dataset
 from labeling.rules.dataset_state import GROUND_TRUTH
 from releases.formats import registry
 from releases.imports import commands, jobs
+from releases.imports.counts import in_words
 from releases.imports.wish import CATEGORIES, MODES, SAMPLES, checked_wish
 from releases.models import ImportFinding, ImportJob
 
@@ -92,7 +93,7 @@ class Command(DataCommand):
         more = job.errors_count + job.notes_count - MOST_SHOWN
         if more > 0:
             self.stdout.write(f"  … and {more} more; GET /jobs/{job.id}/ has all of them")
-        said = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in job.counts.items())
+        said = ", ".join(f"{number:,} {name}" for name, number in in_words(job.counts))
         self.stdout.write(f"{'Would be' if job.dry_run else 'Done'}: {said or 'nothing'}")
         if job.status != ImportJob.Status.SUCCEEDED:
             raise CommandError(job.error or f"The import is {job.status.lower()}.")

@@ -14,6 +14,7 @@ from labeling.management.progress import Bar, DataCommand
 from labeling.texts import encrypt
 from releases.imports import commands, jobs
 from releases.imports.commands import ON_CONFLICT
+from releases.imports.counts import in_words
 from releases.models import ImportFinding, ImportJob
 
 
@@ -58,7 +59,7 @@ class Command(DataCommand):
         made.refresh_from_db()
         for item in ImportFinding.objects.filter(job_id=made.id).order_by("number"):
             self.stdout.write(f"  {item.where}: {item.message}")
-        said = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in made.counts.items())
+        said = ", ".join(f"{number:,} {name}" for name, number in in_words(made.counts))
         self.stdout.write(f"{'Would be' if made.dry_run else 'Done'}: {said or 'nothing'}")
         if made.status != ImportJob.Status.SUCCEEDED:
             raise CommandError(made.error or "It was stopped.")
