@@ -88,10 +88,8 @@ def _size(geometry: JSON) -> int:
     if form == "bitmap":
         counts = geometry["rle"].get("counts") or ()
         return len(counts) // (4 if isinstance(counts, str) else 1)
-    if form in ("polygon", "polyline"):
-        return 2 * sum(len(ring) for part in geometry.get("parts") or () for ring in _rings(part))
+    if form == "polygon":
+        return 2 * sum([len(ring) for part in geometry.get("parts") or () for ring in part])
+    if form == "polyline":
+        return 2 * sum(map(len, geometry.get("parts") or ()))
     return 4
-
-
-def _rings(part: Any) -> Any:
-    return part if part and part[0] and isinstance(part[0][0], list) else [part]

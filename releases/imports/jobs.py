@@ -7,10 +7,11 @@ begun again reads the file from its start, so its findings are found anew.
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,12 +22,14 @@ from django.db.models.functions import Now
 from labeling.commands import assets
 from labeling.errors import NotFound, PalimpsestError
 from labeling.log.event import Intent
+from labeling.management.progress import without_cycle_search
 from releases.events import ImportFinished
 from releases.formats.format import Findings, UnreadableFile
 from releases.formats.records import Imported, Sample
 from releases.imports import sources
+from releases.imports.ahead import ahead
 from releases.imports.counts import Counts
-from releases.imports.cutting import chunks
+from releases.imports.cutting import Chunk, chunks
 from releases.imports.reports import Failed, Stopped, tell
 from releases.imports.sources import BadMember, Unusable
 from releases.imports.steps import CategoriesRefused, Done, Steps
@@ -39,6 +42,7 @@ from releases.shards import alone_at
 logger = logging.getLogger(__name__)
 
 JSON = dict[str, Any]
+Rows = list[JSON]
 
 PENDING, SUCCEEDED = ImportJob.Status.PENDING, ImportJob.Status.SUCCEEDED
 FAILED, CANCELED = ImportJob.Status.FAILED, ImportJob.Status.CANCELED
@@ -157,32 +161,69 @@ def _import(row: ImportJob, counts: Counts, progress: Progress) -> None:
         with _file(row) as file, sources.opened(file, row.source["filename"]) as source:
             for where, why in source.problems:
                 findings.add(where, why)
-            if wish.kind.read is None:
-                raise Failed(f"{wish.format} cannot be read")
-            imported = wish.kind.read(source, findings, wish.reading_options)
-            steps.open(source)
-            total = _total(imported)
-            _update(row.id, samples_total=total)
-            _add(counts, found, steps.bring_categories(imported.dataset))
-            names = _Once(findings)
-            done = 0
-            beat_at = time.monotonic()
-            for chunk in chunks(names.pass_on(imported.samples)):
-                found.take(findings)
-                step, replayed = steps.bring(chunk)
-                _add(counts, found, step)
-                done += sum(piece.is_last for piece in chunk.pieces)
-                progress(done, total)
-                # Who comes further than was written down before may be killed as often again.
-                fresh: JSON = {"tries": 0} if done > row.samples_done or not replayed else {}
-                if fresh or time.monotonic() - beat_at > BEAT_S:
-                    beat_at = time.monotonic()
-                    found.write()
-                    _tell(row, counts, found, samples_done=max(done, row.samples_done), **fresh)
-            found.take(findings)
+            assert wish.kind.read is not None
+            with without_cycle_search():
+                imported = wish.kind.read(source, findings, wish.reading_options)
+            with _left_alone():
+                steps.open(source)
+                total = _total(imported)
+                _update(row.id, samples_total=total)
+                _add(counts, found, steps.bring_categories(imported.dataset))
+                _bring(row, steps, _read(imported, findings), counts, found, lambda done: progress(done, total))
     finally:
         found.write()
         ImportJob.objects.filter(id=row.id).update(errors_count=found.errors, notes_count=found.notes)
+
+
+def _read(imported: Imported, findings: Findings) -> Iterator[tuple[Chunk, Rows]]:
+    """The chunks of a file, each with what was found while it was read; the last is empty, and has what was found then.
+
+    What the codec has found before the first record goes with the first chunk.
+    """
+    number = -1
+    for chunk in chunks(_once(imported.samples, findings)):
+        rows, findings.rows = findings.rows, []
+        number = chunk.number
+        yield chunk, rows
+    yield Chunk(number + 1), findings.rows
+
+
+def _bring(
+    row: ImportJob,
+    steps: Steps,
+    read: Iterator[tuple[Chunk, Rows]],
+    counts: Counts,
+    found: _Findings,
+    progress: Callable[[int], None],
+) -> None:
+    """Bring each chunk in; while the database is at it, the next is read."""
+    done = 0
+    beat_at = time.monotonic()
+    with ahead(read) as chunks_read:
+        for chunk, rows in chunks_read:
+            found.take(rows)
+            if not chunk.pieces:
+                break
+            step, replayed = steps.bring(chunk)
+            _add(counts, found, step)
+            done += sum(piece.is_last for piece in chunk.pieces)
+            progress(done)
+            # Who comes further than was written down before may be killed as often again.
+            fresh: JSON = {"tries": 0} if done > row.samples_done or not replayed else {}
+            if fresh or time.monotonic() - beat_at > BEAT_S:
+                beat_at = time.monotonic()
+                found.write()
+                _tell(row, counts, found, samples_done=max(done, row.samples_done), **fresh)
+
+
+@contextmanager
+def _left_alone() -> Iterator[None]:
+    """What was read is not searched for cycles again and again: that would take longer than all else."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _tell(row: ImportJob, counts: Counts, found: _Findings, **fields: Any) -> None:
@@ -209,20 +250,15 @@ def _total(imported: Imported) -> int | None:
     return len(imported.samples) if isinstance(imported.samples, list) else None
 
 
-class _Once:
+def _once(records: Iterable[Sample], findings: Findings) -> Iterator[Sample]:
     """The records of a file, each name once."""
-
-    def __init__(self, findings: Findings) -> None:
-        self._findings = findings
-        self._seen: set[str] = set()
-
-    def pass_on(self, records: Any) -> Iterator[Sample]:
-        for number, record in enumerate(records, 1):
-            if record.name in self._seen:
-                self._findings.add(f"record {number}", "is of the same sample as one before it, and was left out")
-                continue
-            self._seen.add(record.name)
-            yield record
+    seen: set[str] = set()
+    for number, record in enumerate(records, 1):
+        if record.name in seen:
+            findings.add(f"record {number}", "is of the same sample as one before it, and was left out")
+            continue
+        seen.add(record.name)
+        yield record
 
 
 class _Findings:
@@ -245,11 +281,10 @@ class _Findings:
                 ImportFinding(job_id=self._job, number=number, where=shown[0], message=shown[1], level=level)
             )
 
-    def take(self, findings: Findings) -> None:
+    def take(self, rows: Rows) -> None:
         """Those of the codec."""
-        for item in findings.rows:
+        for item in rows:
             self.add(item["where"], item["message"], item["level"])
-        findings.rows.clear()
 
     def write(self) -> None:
         if self._waiting:

@@ -186,6 +186,7 @@ class _Plan:
         self.task: TaskType = task_type(seen.dataset.task_type)
         self.done = Done()
         self._files = assets.MaskFiles(steps.person)
+        self._holds = self.task if isinstance(self.task, HoldsDocuments) else None
         self._triples: list[tuple[str, int, Fact]] = []
         self._states: dict[str, LabelState] = {}
         self._tokens: set[str] = set()
@@ -328,10 +329,10 @@ class _Plan:
 
     def _held(self, bringing: Bringing, state: LabelState, facts: list[Fact], there: There) -> list[Fact]:
         """The facts, unless the dataset refuses what they draw in a sequence."""
-        if not facts or not isinstance(self.task, HoldsDocuments) or not (self._inside or self._ratios):
+        if not facts or self._holds is None or not (self._inside or self._ratios):
             return facts
         try:
-            self.task.check_saved(
+            self._holds.check_saved(
                 state,
                 facts,
                 inside=self._inside,

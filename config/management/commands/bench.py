@@ -40,7 +40,7 @@ class Command(BaseCommand):
             help="how many samples the large dataset of `api` has; 1,000,000 unless said",
         )
         parser.add_argument(
-            "--annotations", type=int, metavar="N", help="how many `imports` brings in; 1,000,000 unless said"
+            "--annotations", type=int, metavar="N", help="how many `imports` and `release_imports` bring in"
         )
         parser.add_argument(
             "--events", type=int, metavar="N", help="of how many events `history` asks a year's report; 1,000,000"
@@ -65,8 +65,8 @@ class Command(BaseCommand):
         if sizes and (options["name"] != "api" or options["samples"] < 100):
             raise CommandError("--samples is for `bench api`, which needs 100 or more.")
         if options["annotations"] is not None:
-            if options["name"] != "imports" or options["annotations"] < 100:
-                raise CommandError("--annotations is for `bench imports`, which needs 100 or more.")
+            if options["name"] not in ("imports", "release_imports") or options["annotations"] < 100:
+                raise CommandError("--annotations is for `bench imports` and `release_imports`; 100 or more.")
             sizes = [str(options["annotations"])]
         if options["events"] is not None:
             if options["name"] != "history" or options["events"] < 20_000:
