@@ -24,9 +24,10 @@ from labeling.admin.datasets import OWNER_NAME, DatasetFilter
 from labeling.admin.denials import tell_denial
 from labeling.admin.fields import words_of
 from labeling.admin.recorded import REFUSALS, ReadAdmin
-from labeling.admin.rights import intent_of, readable_logs
+from labeling.admin.rights import intent_of, person_of, readable_logs
 from labeling.log.event import Intent
 from labeling.models import Dataset
+from labeling.texts import encrypt
 from releases import events
 from releases.formats import registry
 from releases.imports import commands
@@ -76,7 +77,7 @@ class JobList(ChangeList):
 class ImportAdmin(ReadAdmin):
     """The jobs of imports, dry runs and undoings included."""
 
-    list_display = ("what", "dataset", "status_shown", "progress", "brought", "found", "asked")
+    list_display = ("what", "dataset", "status_shown", "progress", "found", "asked")
     list_filter = (StatusFilter, DatasetFilter)
     ordering = ("-created_at",)
     actions: Sequence[Any] | None = ()
@@ -94,7 +95,7 @@ class ImportAdmin(ReadAdmin):
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view
         return [
-            path("<uuid:job>/<str:do>/", page(self.do_view), name="releases_importjob_do"),
+            path("<uuid:job>/do/<str:do>/", page(self.do_view), name="releases_importjob_do"),
             *super().get_urls(),
         ]
 
@@ -125,6 +126,7 @@ class ImportAdmin(ReadAdmin):
             "findings": findings.get_page(request.GET.get("p")),
             "do": reverse("admin:releases_importjob_do", args=[job.id, "what"]).removesuffix("what/"),
             "can": can(job),
+            "of_others": job.created_by != person_of(request).id,
             "undone_from": reverse("admin:releases_importjob_change", args=[job.undoes]) if job.undoes else "",
             "facts": [
                 ("Dataset", dataset_link(dataset)),
@@ -157,7 +159,9 @@ class ImportAdmin(ReadAdmin):
         command, said = does[do]
         made = None
         try:
-            made = command(intent_of(request), row)
+            reason = request.POST.get("reason", "").strip()[:10_000]
+            said_why = {"reason": encrypt(reason, person=person_of(request).id)} if reason else {}
+            made = command(intent_of(request, **said_why), row)
         except REFUSALS as error:
             tell_denial(request, error)
             self.message_user(request, words_of(error)[0], messages.ERROR)
@@ -186,10 +190,6 @@ class ImportAdmin(ReadAdmin):
         if obj.samples_total is None:
             return f"{obj.samples_done:,}"
         return f"{obj.samples_done:,} of {obj.samples_total:,}"
-
-    @admin.display(description="Objects")
-    def brought(self, obj: Any) -> str:
-        return f"{obj.counts.get('annotations_added', 0):,}"
 
     @admin.display(description="Found")
     def found(self, obj: Any) -> SafeString | str:

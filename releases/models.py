@@ -213,6 +213,7 @@ class ImportJob(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = "import"
         indexes = [
             models.Index(fields=["updated_at"], condition=models.Q(status="PENDING"), name="release_import_pending")
         ]

@@ -29,6 +29,7 @@ from labeling.queries.datasets import Seen
 from labeling.rules import access, dataset_state, label_state, sample_state
 from labeling.rules.dataset_state import STREAM
 from labeling.rules.edits.placement import Demands
+from labeling.rules.fold import place_of
 from labeling.rules.label_state import LabelState, annotation_key, label_stream
 from labeling.rules.sample_state import SampleState, asset_rows, sample_stream
 from labeling.rules.task_types import HoldsDocuments, TaskType, task_type
@@ -373,10 +374,9 @@ class _Plan:
             if stream.startswith("asset/"):
                 rows.add(asset_rows(those))
             elif stream.startswith("sample/"):
-                rows.add(sample_state.rows(sample_state.fold(SampleState(dataset, stream), those)))
+                rows.add(_new_sample(dataset, stream, those))
             else:
-                state = self._states[stream]
-                rows.add(label_state.difference(state, label_state.fold(state, those)))
+                rows.add(_changed_label(self._states[stream], those))
         try:
             appended = store.append(dataset, intent=own, events=events, rows=rows, answer=self.done.as_json())
         except IntegrityError as error:
@@ -388,3 +388,20 @@ class _Plan:
         if appended.replayed:
             raise store.Stale  # a twin of this step was faster; the next turn answers from what it did
         hint(dataset, appended)
+
+
+def _new_sample(dataset: uuid.UUID, stream: str, events: list[Event]) -> Rows:
+    state = SampleState(dataset, stream)
+    for event in events:
+        sample_state.evolve(state, event.fact, place_of(event))
+    return sample_state.rows(state)
+
+
+def _changed_label(state: LabelState, events: list[Event]) -> Rows:
+    """The rows that change; of a label that is new nothing is copied, because there are most of those."""
+    if state.version:
+        return label_state.difference(state, label_state.fold(state, events))
+    empty = LabelState(state.dataset, state.stream)
+    for event in events:
+        label_state.evolve(state, event.fact, place_of(event))
+    return label_state.difference(empty, state)

@@ -70,6 +70,7 @@ class Migration(migrations.Migration):
                 ("ended_at", models.DateTimeField(null=True)),
             ],
             options={
+                "verbose_name": "import",
                 "indexes": [
                     models.Index(
                         condition=models.Q(("status", "PENDING")), fields=["updated_at"], name="release_import_pending"
