@@ -56,6 +56,8 @@ WITHOUT: dict[str, str] = {
     "dataset_bundle": "is sealed at an offset that it names itself",
     "guideline_objects": "found in the log: which events were made under it, whatever stands today",
     "label_signatures": "each says which version it signs, and whether that stands today",
+    "release_lineage": "of a release, which is frozen at its own offset, to those who use it today",
+    "release_trainings": "each says when it was registered",
     "release_signatures": "each says what it signs, and whether that stands today",
     "saved_report_run": "a report that is kept is of its own offset",
     "release_file": "bytes that never change, known by their hash",
