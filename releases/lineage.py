@@ -23,21 +23,22 @@ SOURCES = ("AssetAdded", "SampleAdded", "SampleChanged", "SampleFramesAdded")
 _LABELS = ("Annotation", "Label", "Track", "Classification", "Bitmap", "Mask", "Scene", "DefaultClassification")
 
 
-def lineage(found: Found, *, names_of: Names) -> JSON:
-    """The lineage of a release: everything in the log up to its offset, by what it was, and what was made of it."""
+def lineage(found: Found, *, names_of: Names, counted: bool = True) -> JSON:
+    """The lineage of a release: everything in the log up to its offset, by what it was (unless it is not to be
+    counted, which costs as much as the log is long), and what was made of it."""
     dataset, up_to = found.release.dataset_id, found.release.at_offset
-    counted = tallies.by_author(dataset, up_to)
+    done = tallies.by_author(dataset, up_to) if counted else []
     trainings, built = queries.trainings_of(found.release.id), queries.exports_of(found.release.id)
-    people = {item.author for item in counted} | {item.created_by for item in trainings}
+    people = {item.author for item in done} | {item.created_by for item in trainings}
     names = names_of({*people})
     return {
-        "sources": [_tallied(item, names) for item in counted if item.type in SOURCES],
+        "sources": [_tallied(item, names) for item in done if item.type in SOURCES],
         "imports": _imports(dataset, up_to, names),
         "model_runs": [
             {"origin": item.origin, "objects": item.objects, "first_offset": item.first, "last_offset": item.last}
-            for item in tallies.by_origin(dataset, up_to)
+            for item in (tallies.by_origin(dataset, up_to) if counted else [])
         ],
-        "edits": [_tallied(item, names) for item in counted if item.type.startswith(_LABELS)],
+        "edits": [_tallied(item, names) for item in done if item.type.startswith(_LABELS)],
         "release": {
             "uuid": found.release.id,
             "name": found.release.name,

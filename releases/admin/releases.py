@@ -45,6 +45,10 @@ KINDS = {
 }
 
 
+#: Of a longer log the page does not count what happened.
+COUNTED_EVENTS = 100_000
+
+
 class CutForm(RecordForm):
     """A new release: the dataset as it is now."""
 
@@ -87,8 +91,13 @@ class ShownReleaseForm(RecordForm):
         )
 
     def _lineage(self, found: Found) -> SafeString:
-        """Where it came from and who used it, in short; the API has all of it."""
-        said = lineage.lineage(found, names_of=lambda people: display.usernames([item for item in people if item]))
+        """Where it came from and who used it, in short; the API has all of it. To count a long log takes seconds, for
+        which a page has no time."""
+        said = lineage.lineage(
+            found,
+            names_of=lambda people: display.usernames([item for item in people if item]),
+            counted=found.release.at_offset <= COUNTED_EVENTS,
+        )
         return render_to_string("admin/releases/release/lineage.html", lineage.in_short(said))
 
     def _signatures(self, found: Found) -> SafeString:
@@ -126,6 +135,7 @@ class ShownReleaseForm(RecordForm):
             {
                 "status": status_badge(found),
                 "url": address(found, dataset.name),
+                "archive": _archive(found, dataset, names),
                 "error": build.error if build else "",
                 "facts": [
                     ("Dataset", f"{display.name_of(dataset.owner_id, names)}/{dataset.name}"),
@@ -139,7 +149,7 @@ class ShownReleaseForm(RecordForm):
                     ("Samples", build.samples_count if build and found.is_built else display.NOTHING),
                     ("Size", display.size(build.size_bytes if build else None)),
                     ("Identity", (build.identity if build else "") or display.NOTHING),
-                    ("Signed by", build.signature["key"] if build and build.signature else display.NOTHING),
+                    ("Key that signed it", build.signature["key"] if build and build.signature else display.NOTHING),
                     *_terms(release),
                     ("SHA-256", (build.sha256 if build else "") or display.NOTHING),
                     ("Log chain there", (build.chain if build else "") or display.NOTHING),
@@ -147,6 +157,15 @@ class ShownReleaseForm(RecordForm):
                 ],
             },
         )
+
+
+def _archive(found: Found, dataset: Dataset, names: dict[uuid.UUID, str]) -> str:
+    """The address of the release's archive on this server; empty until it may be fetched, as its file."""
+    owner = names.get(dataset.owner_id)
+    if owner is None or found.url(dataset.name) is None:
+        return ""
+    parts = {"owner": owner, "name": dataset.name, "release": found.release.name}
+    return reverse("release-archive", kwargs=parts) + "/"
 
 
 def _terms(release: Release) -> list[tuple[str, str]]:

@@ -170,3 +170,21 @@ def test_a_stranger_exports_nothing_from_the_admin(release: Release, person: Any
     action = reverse("admin:releases_release_export", args=[release.id])
     assert stranger.post(action, {"format": "coco-instances"}).status_code in (403, 404)
     assert not ExportBuild.objects.exists()
+
+
+def test_the_page_leads_from_the_sources_to_the_trainings(
+    admin: Client, release: Release, person: Any, intent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds.build(release.id)
+    said = {"name": "may-2", "model": "detector", "version": "3.1", "metrics": {"mAP": 0.4}, "link": "https://x.org/r"}
+    commands.register_training(intent=intent(person("ana")), release=release, said=said)
+    page = admin.get(page_of(release)).content.decode()
+    assert '<a href="https://x.org/r" rel="noopener noreferrer">may-2</a>' in page
+    assert "<td>detector 3.1</td>" in page
+    assert "<td>mAP 0.4</td>" in page
+    assert "<td>Sources</td><td>ana</td>" in page
+    assert "/datasets/ana/street/releases/v1/archive/" in page
+    monkeypatch.setattr("releases.admin.releases.COUNTED_EVENTS", 1)
+    page = admin.get(page_of(release)).content.decode()
+    assert "Too much happened to count it here" in page
+    assert "may-2" in page
