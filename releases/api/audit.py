@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from rest_framework.request import Request
 
 from labeling.api.audit import AuditView
@@ -60,6 +60,9 @@ class BundleView(AuditView):
             "Dataset-Offset": str(last),
             "Content-Disposition": f'attachment; filename="{name}-{sealed.index["first_offset"]}-{last}.zip"',
         }
+        if request.method == "HEAD":
+            file.close()
+            return HttpResponse(content_type="application/zip", headers=headers)
         return StreamingHttpResponse(_Pieces(file), content_type="application/zip", headers=headers)
 
 
@@ -70,5 +73,8 @@ class _Pieces:
         self.close, self._file = file.close, file
 
     def __iter__(self) -> Iterator[bytes]:
-        while piece := self._file.read(PIECE_BYTES):
-            yield piece
+        try:
+            while piece := self._file.read(PIECE_BYTES):
+                yield piece
+        finally:
+            self._file.close()

@@ -13,7 +13,7 @@ from labeling.log.event import Event
 from labeling.rules.deeds import deeds
 from labeling.rules.parts import ADDED
 from releases.audit.cuts import builds_of, releases_in
-from releases.events import RELEASE_EVENTS
+from releases.events import ImportStarted, TrainingRegistered
 
 
 def _rows(sources: Sources, question: Question) -> Iterator[Row]:
@@ -28,6 +28,8 @@ def _rows(sources: Sources, question: Question) -> Iterator[Row]:
             yield "sources", who(event) | cells
         elif isinstance(fact, e.DatasetCreated) and fact.cloned_from:
             yield "sources", who(event) | {"kind": "clone", "filename": text(fact.cloned_from)}
+        elif isinstance(fact, ImportStarted):
+            yield "sources", who(event) | {"kind": "import", "filename": text(event.data)}
         elif isinstance(fact, e.SampleAdded):
             span = samples.setdefault((str(intent.author), intent.author_kind, intent.tool or ""), [offset, offset, 0])
             span[1], span[2] = offset, span[2] + 1
@@ -55,11 +57,12 @@ def _rows(sources: Sources, question: Question) -> Iterator[Row]:
     for (kind, tool), counts in sorted(edits.items()):
         yield "edits", {"author_kind": kind, "tool": tool} | {name: counts[name] for name in ("events", "objects")}
     yield from _releases(sources)
-    for event in (*sources.security("Downloaded"), *_registered(sources)):
-        fact = event.fact
-        if not isinstance(fact, e.Downloaded) or fact.dataset == str(sources.log):
-            subject = fact.id if isinstance(fact, e.Downloaded) else event.stream.split("/")[-1]
-            yield "consumers", who(event) | {"type": event.type, "of": subject, "data": text(event.data)}
+    for event in sources.security("Downloaded"):
+        if isinstance(event.fact, e.Downloaded) and event.fact.dataset == str(sources.log):
+            yield "consumers", who(event) | {"type": event.type, "of": event.fact.id, "data": text(event.data)}
+    for event in sources.events("TrainingRegistered"):
+        if isinstance(event.fact, TrainingRegistered):
+            yield "consumers", who(event) | {"type": event.type, "of": event.fact.release, "data": text(event.data)}
 
 
 def _makers(event: Event) -> Iterator[Maker]:
@@ -91,12 +94,6 @@ def _releases(sources: Sources) -> Iterator[Row]:
         before = max(before, item.at_offset)
 
 
-def _registered(sources: Sources) -> Iterator[Event]:
-    """What else was said of releases in the log: trainings that used one, for example."""
-    for _, events in sources.streams("release/"):
-        yield from (event for event in events if not isinstance(event.fact, RELEASE_EVENTS))
-
-
 SPAN = {"first_offset": "The first event.", "last_offset": "The last one."}
 REPORT = Report(
     "A10",
@@ -108,8 +105,8 @@ REPORT = Report(
             "Files and clones",
             WHO
             | {
-                "kind": "A file, or the dataset that this one was cloned from.",
-                "filename": "Its name, or the dataset.",
+                "kind": "A file, an import, or the dataset that this one was cloned from.",
+                "filename": "Its name; of an import or a clone what the event says.",
                 "sha256": "The hash of its bytes.",
                 "bytes": "How many they are.",
             },
@@ -164,7 +161,7 @@ REPORT = Report(
             "Who took it away",
             WHO
             | {
-                "type": "A download, or what was registered with a release.",
+                "type": "A download, or a training that was registered.",
                 "of": "Which release or export.",
                 "data": "What the event says, as canonical JSON.",
             },

@@ -11,6 +11,7 @@ from labeling.audit.catalogue import reports
 from labeling.audit.report import Question
 from labeling.commands import security
 from labeling.log import store
+from releases.commands import register_training
 
 JSON = dict[str, Any]
 MODEL = {"kind": "model", "model": "yolo", "version": "8", "run": "r1"}
@@ -97,5 +98,9 @@ def test_the_lineage_leads_from_sources_over_models_to_who_took_it_away(story, r
     assert edits["objects"] == 2
     (cut,) = rows(story, "lineage", "releases")
     assert (cut["name"], cut["identity"]) == ("v1", built.job.identity)
-    (taken,) = rows(story, "lineage", "consumers")
+    said = {"name": "night run", "model": "resnet", "version": "2"}
+    register_training(intent=story.intent(story.ana), release=built.row, said=said)
+    (taken, trained) = rows(story, "lineage", "consumers")
+    assert (trained["type"], trained["of"]) == ("TrainingRegistered", str(built.row.id))
+    assert json.loads(trained["data"])["model"] == "resnet"
     assert (taken["of"], taken["author"]) == (str(built.row.id), str(story.ben.id))
