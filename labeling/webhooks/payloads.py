@@ -8,7 +8,7 @@ has it. An app above says what its own look like by `register`.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,9 +18,10 @@ from labeling.api.datasets import rendered_dataset
 from labeling.api.history import event_list
 from labeling.api.issues import rendered_issues
 from labeling.api.labels import rendered
-from labeling.api.samples import names_for, rendered_sample
+from labeling.api.samples import rendered_sample
 from labeling.errors import NotFound
 from labeling.log import store
+from labeling.log.event import Event
 from labeling.models import Dataset, Person
 from labeling.queries.datasets import Seen, state_at
 from labeling.queries.issues import IssueOnSample
@@ -54,8 +55,31 @@ class Past:
         self._state: DatasetState | None = None
         self._offset = 0
         self._row: tuple[Dataset, Person] | None = None
+        self._names: dict[uuid.UUID, str] = {}
+        self._page = range(0)  #: offsets that were read
+        self._changes: list[int] = []  #: those of them at which the dataset itself was changed
+
+    def read(self, page: Sequence[Event]) -> None:
+        """Know of a page of the log, so that nobody looks for changes where there are none."""
+        offsets = [event.offset or 0 for event in page]
+        self._page = range(offsets[0], offsets[-1] + 1)
+        self._changes = [event.offset or 0 for event in page if event.stream == STREAM]
+
+    def names(self, people: set[uuid.UUID | None]) -> dict[uuid.UUID, str]:
+        """{person: username}, asked for once in a turn."""
+        unknown = people - self._names.keys() - {None}
+        if unknown:
+            self._names |= names_of(unknown)
+        return self._names
 
     def at(self, offset: int) -> DatasetState:
+        known = self._offset + 1 in self._page and offset in self._page
+        if self._state is not None and offset == self._offset:
+            return self._state
+        if self._state is not None and self._offset < offset and known:
+            if not any(self._offset < change <= offset for change in self._changes):
+                self._offset = offset
+                return self._state
         if self._state is None or offset < self._offset:
             self._state = state_at(self.log, offset)
         else:
@@ -125,7 +149,7 @@ def payload(message: Message, past: Past | None = None) -> bytes | None:
     if shown is None:
         return None
     author = message.event.intent.author
-    who = names_of({author}).get(author, str(author))
+    who = scene.past.names({author}).get(author, str(author))
     said: JSON = {
         "event_type": message.type,
         "created_at": message.event.recorded_at,
@@ -164,7 +188,9 @@ def _dataset(scene: Scene) -> JSON:
 
 def _sample(scene: Scene) -> JSON:
     state = sample_at(scene.log, uuid.UUID(scene.message.event.stream.removeprefix("sample/")), scene.offset)
-    return rendered_sample(state, names_for([state]), scene.seen.full_name)
+    people = {state.created_by, state.assigned_labeler, state.assigned_reviewer}
+    names = scene.past.names({uuid.UUID(str(person)) for person in people if person})
+    return rendered_sample(state, names, scene.seen.full_name)
 
 
 def _label(scene: Scene) -> JSON | None:
@@ -185,7 +211,7 @@ def _label(scene: Scene) -> JSON | None:
         label_set=uuid.UUID(label_set),
         label_set_name=known.name,
         state=state,
-        names=names_of({state.created_by, state.updated_by, state.reviewed_by}),
+        names=scene.past.names({state.created_by, state.updated_by, state.reviewed_by}),
     )
     return rendered(found, state)
 

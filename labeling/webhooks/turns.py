@@ -33,6 +33,7 @@ from labeling.webhooks import payloads
 from labeling.webhooks.sealing import opened, secret_of
 
 logger = logging.getLogger(__name__)
+JSON = dict[str, Any]
 
 State = WebhookDelivery.State
 #: How long a turn is, before others have theirs; how long a lease lasts behind what was done last.
@@ -163,6 +164,7 @@ def run(turn: Turn, *, by: Sender | None = None) -> bool:
         if not page:
             _end(turn)
             return False
+        past.read(page)
         found = rule.messages(
             turn.webhook.id, page, ends=ends, types=turn.webhook.types, label_sets=turn.webhook.label_sets
         )
@@ -235,20 +237,34 @@ def send(webhook: Webhook, message: str, address: str, body: bytes, visitor: Sen
     return Outcome(sent.status, sent.duration_ms, problem)
 
 
+# One statement, which is a transaction of its own. It does not wait for the disk: what a crash takes along is told
+# again, with the same id.
+TAKEN = """
+WITH quick AS (SELECT set_config('synchronous_commit', 'off', true)),
+     mine AS (UPDATE labeling_webhookcursor
+                 SET "offset" = %(offset)s, failures = 0, reason = '', next_at = NULL, last_ms = %(duration_ms)s,
+                     leased_until = statement_timestamp() + make_interval(secs => %(lease_s)s)
+               WHERE webhook_id = %(webhook)s AND log = %(log)s AND lease = %(lease)s RETURNING 1),
+     kept AS ({keep})
+SELECT (SELECT count(*) FROM mine), (SELECT count(*) FROM quick)
+"""
+KEEP = """
+INSERT INTO labeling_webhookdelivery AS d (webhook_id, log, "offset", message, type, state, attempts,
+       status_code, duration_ms, problem, first_at, last_at)
+VALUES (%(webhook)s, %(log)s, %(told)s, %(message)s, %(type)s, %(state)s, 1,
+        %(status_code)s, %(duration_ms)s, %(problem)s, statement_timestamp(), statement_timestamp())
+    ON CONFLICT (webhook_id, message) DO UPDATE SET state = excluded.state, attempts = d.attempts + 1,
+       status_code = excluded.status_code, duration_ms = excluded.duration_ms, problem = excluded.problem,
+       last_at = excluded.last_at
+"""
+
+
 def _taken(turn: Turn, message: Message, outcome: Outcome, *, offset: int) -> bool:
     """Keep that a message was taken; False where the lease is gone: then somebody else decides what is told next."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        # This does not wait for the disk: what a crash takes along is told again, with the same id.
-        cursor.execute("SET LOCAL synchronous_commit TO off")
-        mine = _cursor(turn).update(
-            offset=offset,
-            failures=0,
-            reason="",
-            next_at=None,
-            leased_until=_from_now(LEASE_S),
-            last_ms=outcome.duration_ms,
-        )
-        _keep(turn.webhook.id, turn.log, message.offset, message.id, message.type, State.DELIVERED, outcome)
+    said = _said(turn, message, State.DELIVERED, outcome)
+    with connection.cursor() as cursor:
+        cursor.execute(TAKEN.format(keep=KEEP), said | {"offset": offset, "lease": turn.lease, "lease_s": LEASE_S})
+        mine = cursor.fetchone()[0]
     turn.offset, turn.failures, turn.last_ms = offset, 0, outcome.duration_ms
     return bool(mine)
 
@@ -268,8 +284,8 @@ def _failed(turn: Turn, message: Message, outcome: Outcome) -> None:
             leased_until=None,
             last_ms=outcome.duration_ms,
         )
-        state = State.DEAD if stops else State.FAILING
-        _keep(turn.webhook.id, turn.log, message.offset, message.id, message.type, state, outcome)
+        with connection.cursor() as cursor:
+            cursor.execute(KEEP, _said(turn, message, State.DEAD if stops else State.FAILING, outcome))
 
 
 def _move(turn: Turn, offset: int) -> bool:
@@ -294,23 +310,19 @@ def _from_now(seconds: float) -> CombinedExpression:
     return Now() + dt.timedelta(seconds=seconds)
 
 
-def _keep(
-    webhook: uuid.UUID, log: uuid.UUID, offset: int, message: str, type: str, state: State, outcome: Outcome
-) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            'INSERT INTO labeling_webhookdelivery AS d (webhook_id, log, "offset", message, type, state, attempts,'
-            " status_code, duration_ms, problem, first_at, last_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, 1, %s, %s, %s, statement_timestamp(), statement_timestamp())"
-            " ON CONFLICT (webhook_id, message) DO UPDATE SET state = excluded.state, attempts = d.attempts + 1,"
-            " status_code = excluded.status_code, duration_ms = excluded.duration_ms, problem = excluded.problem,"
-            " last_at = excluded.last_at",
-            [webhook, log, offset, message, type, str(state), *_said(outcome)],
-        )
-
-
-def _said(outcome: Outcome) -> tuple[Any, ...]:
-    return outcome.status_code, outcome.duration_ms, outcome.problem
+def _said(turn: Turn, message: Message, state: State, outcome: Outcome) -> JSON:
+    """What KEEP stores."""
+    return {
+        "webhook": turn.webhook.id,
+        "log": turn.log,
+        "told": message.offset,
+        "message": message.id,
+        "type": message.type,
+        "state": str(state),
+        "status_code": outcome.status_code,
+        "duration_ms": outcome.duration_ms,
+        "problem": outcome.problem,
+    }
 
 
 # --- pings ---------------------------------------------------------------------------------------------------------
