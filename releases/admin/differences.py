@@ -111,7 +111,7 @@ def _answered(request: HttpRequest, dataset: Dataset, compared: Comparison, said
         "sides": sides,
         "totals": counted,
         "tiles": [
-            (word, [(SIGNS[way], way, counted[key][way]) for way in CHANGES if counted[key].get(way)])
+            (word, [(SIGNS[way], way, f"{counted[key][way]:,}") for way in CHANGES if counted[key].get(way)])
             for key, word in (("objects", "Objects"), ("labels", "Labels"), ("samples", "Samples"))
         ],
         "chips": [
