@@ -1,9 +1,9 @@
 """`bench imports [--annotations N]`: what others wait for while a million annotations go into the dataset they edit.
 
-Two importers add samples in bulk and upload their labels, some of them huge, by the commands that the API calls. Four
-people meanwhile move a box of a label of their own in the same dataset, ten times a second each, as they did before the
-import began; the quiet time is the peer. An edit is late from the moment at which it was to begin, so that one that
-waits makes the next ones late too, and none is left out. All of it competes for the same processors.
+Two importers bring in files of COCO, some of their labels huge, by the job that the API starts. Four people meanwhile
+move a box of a label of their own in the same dataset, ten times a second each, as they did before the import began;
+the quiet time is the peer. An edit is late from the moment at which it was to begin, so that one that waits makes the
+next ones late too, and none is left out. All of it competes for the same processors.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ USUAL, HUGE, EVERY = 100, 2_000, 20
 SAMPLES = 500
 IMPORTERS, EDITORS, EDITS_A_SECOND = 2, 4, 10
 QUIET_S = 15.0
-#: Milliseconds that 99 of 100 edits may take while an import runs.
+#: Milliseconds that 99 of 100 edits may take while an import runs, and that the log may be held at a time.
 MOST_P99_MS = 150.0
+MOST_HOLD_MS = 100.0
 
 JSON = dict[str, Any]
 
@@ -49,29 +50,27 @@ def sizes(annotations: int) -> list[int]:
     return found
 
 
-def bring_in(intent: Callable[[], Any], dataset: uuid.UUID, labels: list[int], name: str) -> None:
-    """Add samples, a few hundred at once, and upload the label of each."""
-    from labeling.commands import samples
-    from labeling.commands.labels import save_label
+def coco(labels: list[int], start: int, name: str) -> bytes:
+    """A COCO file of boxes with so many in each picture."""
+    images = [
+        {"id": nth, "file_name": f"{name}-{start + nth}.jpg", "width": 2000, "height": 2000}
+        for nth in range(len(labels))
+    ]
+    items: list[JSON] = []
+    for nth, size in enumerate(labels):
+        for number in range(1, size + 1):
+            x, y = number % 97 * 10.25, number // 97 % 97 * 10.5 + start % 7
+            items.append({"id": len(items), "image_id": nth, "category_id": 1, "bbox": [x, y, 20.5, 30.25]})
+    categories = [{"id": 1, "name": "car"}]
+    return json.dumps({"images": images, "annotations": items, "categories": categories}).encode()
+
+
+def bring_in(dataset: uuid.UUID, person: uuid.UUID, labels: list[int], name: str) -> None:
+    """Import files of a few hundred samples each, by the job that the API starts."""
+    from config.bench.release_imports import bring_in as imported
 
     for start in range(0, len(labels), SAMPLES):
-        some = labels[start : start + SAMPLES]
-        items = [
-            samples.checked_sample(
-                {"name": f"{name}-{start + n}.jpg", "attributes": {"image": {"url": "https://example.org/a.jpg"}}}
-            )
-            for n in range(len(some))
-        ]
-        ids = samples.add_samples(intent=intent(), dataset=dataset, items=items, keep_existing=False)
-        for sample, size in zip(ids, some, strict=True):
-            save_label(
-                intent=intent(),
-                sample=sample,
-                label_set="ground-truth",
-                document={"annotations": [box(n, start) for n in range(1, size + 1)]},
-                status="PRELABELED",
-                create=True,
-            )
+        imported(dataset, person, coco(labels[start : start + SAMPLES], start, name))
 
 
 def edit(intent: Callable[[], Any], sample: uuid.UUID, until: Callable[[], bool]) -> list[float]:
@@ -107,7 +106,7 @@ def timed(
         _fresh()
         taken: list[float] = []
         store.observers.append(lambda status, seconds: taken.append(seconds * 1000))
-        bring_in(intent, dataset, shares[number], f"import-{uuid.uuid4().hex}")
+        bring_in(dataset, intent().author, shares[number], f"import-{uuid.uuid4().hex}")
         appends.put(taken)
 
     editors = [context.Process(target=editor, args=(sample,)) for sample in own]
@@ -189,7 +188,7 @@ def measured(annotations: int) -> list[Row]:
         Row(f"{what}: p99", "ms", share(busy, 0.99), share(quiet, 0.99), MOST_P99_MS),
         Row(f"{what}: longest", "ms", max(busy), max(quiet), None),
         Row("an append of the importers: p50", "ms", share(taken, 0.5), None, None),
-        Row("an append of the importers: longest", "ms", max(taken), None, None),
+        Row("an append of the importers, for which others wait: longest", "ms", max(taken), None, MOST_HOLD_MS),
         Row("annotations imported", "a second", sum(labels) / seconds, None, None),
         Row("events appended by all", "a second", events / seconds, None, None),
     ]

@@ -31,7 +31,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from config.bench import Row
+from config.bench import Row, release_imports
 from config.bench.processor import processor_ms
 from config.bench.server import database
 from config.home import CHECKOUT
@@ -331,7 +331,7 @@ def main(labels: int = LABELS) -> list[Row]:
     """Measure on a fresh database."""
     os.environ["PALIMPSEST_BROKER"] = "stub"  # no workers run here but our own
     with database():
-        return measured(labels)
+        return measured(labels) + release_imports.measured(release_imports.ANNOTATIONS)
 
 
 if __name__ == "__main__":
