@@ -41,7 +41,7 @@ class KeepForm(forms.Form):
 class HoldForm(forms.Form):
     """What is held."""
 
-    name = TextField(label="Dataset or person", help_text="owner/name of a dataset, or a username.")
+    name = TextField(label="What", help_text="owner/name of a dataset, or a username.")
 
 
 def view(page: PersonAdmin, request: HttpRequest) -> HttpResponse:
