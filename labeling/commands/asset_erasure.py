@@ -7,6 +7,7 @@ same bytes are not taken again.
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from dataclasses import dataclass
 
@@ -23,6 +24,9 @@ from labeling.log import store
 from labeling.log.event import Fact, Intent
 from labeling.models import Asset, DatasetAsset, Person
 from labeling.rules.sample_state import asset_rows, asset_stream
+
+#: For so long the sweeper looks whether bytes are still there that a backup relied on; none takes longer.
+LOOKED_AFTER_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,8 @@ def sweep() -> int:
 
 
 def _unneeded() -> list[str]:
-    gone = {row.sha256 for row in Asset.objects.exclude(erased_at=None) if row.sha256}
+    lately = timezone.now() - dt.timedelta(days=LOOKED_AFTER_DAYS)
+    gone = {row.sha256 for row in Asset.objects.filter(erased_at__gt=lately) if row.sha256}
     again = Asset.objects.filter(sha256__in=gone, erased_at=None).values_list("sha256", flat=True)
     return sorted(gone - {sha256 for sha256 in again if sha256})
 
