@@ -33,69 +33,69 @@ from labeling.rules.deeds import deeds
 VERDICTS = ("accept", "reject", "verify")
 
 
-def _rows(sources: Sources, question: Question) -> Iterator[Row]:
-    fast_us = question.number("fast_s") * 1_000_000
-    hands: dict[str, set[str]] = defaultdict(set)
-    submitted: dict[str, str] = {}
-    last_us: dict[str, int] = {}
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    lengths: dict[str, list[int]] = defaultdict(list)
-    for event in sources.events():
-        if event.stream.startswith("label/"):
-            yield from _verdict(event, question, hands, submitted, last_us, counts, lengths, fast_us)
-        last_us[str(event.intent.author)] = microseconds(event.recorded_at) or 0
-    yield from _reviewers(counts, lengths, question.number("least_reviews"))
+class _Watch:
+    """What is known of labels and reviewers while the log is read."""
 
+    def __init__(self, question: Question) -> None:
+        self.question, self.fast_us = question, question.number("fast_s") * 1_000_000
+        self.hands: dict[str, set[str]] = defaultdict(set)  #: who changed a label since its last verdict
+        self.submitted: dict[str, str] = {}  #: who submitted it
+        self.last_us: dict[str, int] = {}  #: when somebody was last seen
+        self.counts: dict[str, Counter[str]] = defaultdict(Counter)
+        self.lengths: dict[str, list[int]] = defaultdict(list)
 
-def _verdict(
-    event: Event,
-    question: Question,
-    hands: dict[str, set[str]],
-    submitted: dict[str, str],
-    last_us: dict[str, int],
-    counts: dict[str, Counter[str]],
-    lengths: dict[str, list[int]],
-    fast_us: int,
-) -> Iterator[Row]:
-    """What an event on a label violates; learns from it."""
-    author, fact, stream = str(event.intent.author), event.fact, event.stream
-    is_person = event.intent.author_kind == "person"
-    if deeds(fact) or isinstance(fact, e.LabelDocumentSet | e.BitmapPatched | e.ClassificationAssigned):
-        hands[stream].add(author)
-    if isinstance(fact, e.LabelDeleted):
-        hands.pop(stream, None)
-        submitted.pop(stream, None)
-    if not isinstance(fact, e.LabelStatusChanged):
-        return
-    found: list[tuple[str, str | None]] = []
-    if fact.verb == "submit":
-        submitted[stream] = author
-    elif fact.verb in VERDICTS:
-        gap_us = (microseconds(event.recorded_at) or 0) - last_us[author] if author in last_us else None
-        if submitted.get(stream) == author:
+    def rows(self, event: Event) -> Iterator[Row]:
+        """What an event on a label violates; learns from it."""
+        author, fact, stream = str(event.intent.author), event.fact, event.stream
+        if deeds(fact) or isinstance(fact, e.LabelDocumentSet | e.BitmapPatched | e.ClassificationAssigned):
+            self.hands[stream].add(author)
+        if isinstance(fact, e.LabelDeleted):
+            self.hands.pop(stream, None)
+            self.submitted.pop(stream, None)
+        if not isinstance(fact, e.LabelStatusChanged):
+            return
+        if fact.verb == "submit":
+            self.submitted[stream] = author
+        elif fact.verb in VERDICTS:
+            yield from self._verdict(event, fact.verb)
+        elif fact.verb == "override" and fact.after in ACCEPTED and self.question.holds(event):
+            yield "violations", who(event) | about(stream) | _found("accepted by hand", fact.verb, None, None)
+
+    def _verdict(self, event: Event, verb: str) -> Iterator[Row]:
+        author, stream = str(event.intent.author), event.stream
+        gap_us = (microseconds(event.recorded_at) or 0) - self.last_us[author] if author in self.last_us else None
+        found: list[tuple[str, str | None]] = []
+        if self.submitted.get(stream) == author:
             found.append(("self-review", author))
-        elif author in hands[stream]:
+        elif author in self.hands[stream]:
             found.append(("four eyes", author))
-        elif fact.verb != "reject" and not hands[stream]:
+        elif verb != "reject" and not self.hands[stream]:
             found.append(("accepted empty", None))
-        if gap_us is not None and gap_us < fast_us:
+        if gap_us is not None and gap_us < self.fast_us:
             found.append(("too fast", None))
-        if not is_person:
+        if event.intent.author_kind != "person":
             found.append(("not a person", None))
-        if question.holds(event):
-            mine = counts[author]
+        if self.question.holds(event):
+            mine = self.counts[author]
             mine["reviews"] += 1
-            mine["rejected" if fact.verb == "reject" else "accepted"] += 1
+            mine["rejected" if verb == "reject" else "accepted"] += 1
             mine.update(kind for kind, _ in found)
             if gap_us is not None:
-                lengths[author].append(gap_us)
+                self.lengths[author].append(gap_us)
+            length = None if gap_us is None else seconds(gap_us)
             for kind, whose in found:
-                length = None if gap_us is None else seconds(gap_us)
-                yield "violations", who(event) | about(stream) | _found(kind, fact.verb, whose, length)
-        hands[stream] = set()
-        submitted.pop(stream, None)
-    elif fact.verb == "override" and fact.after in ACCEPTED and question.holds(event):
-        yield "violations", who(event) | about(stream) | _found("accepted by hand", fact.verb, None, None)
+                yield "violations", who(event) | about(stream) | _found(kind, verb, whose, length)
+        self.hands[stream] = set()
+        self.submitted.pop(stream, None)
+
+
+def _rows(sources: Sources, question: Question) -> Iterator[Row]:
+    watch = _Watch(question)
+    for event in sources.events():
+        if event.stream.startswith("label/"):
+            yield from watch.rows(event)
+        watch.last_us[str(event.intent.author)] = microseconds(event.recorded_at) or 0
+    yield from _reviewers(watch.counts, watch.lengths, question.number("least_reviews"))
 
 
 def _found(kind: str, verb: str, whose: str | None, length_s: float | None) -> dict[str, object]:
