@@ -20,6 +20,7 @@ from config.demo.keyframes import show_keyframes
 from config.demo.loading import Loaded, load, steps
 from config.demo.masks import show_masks
 from config.demo.server import Answer, DemoFailed, Server
+from config.demo.work import show_work
 
 OWNER, LABELER = "ana", "ben"
 CONTESTED = 3
@@ -81,6 +82,7 @@ def run(
     offset = change_label(people[LABELER], terrain.label_path("jeeps.png"))
     later = cut(people[OWNER], terrain, f"{release.name}-later", offset)
     difference = show_difference(console, people[OWNER], terrain.path, (release.name, later.name), exports, check)
+    show_work(console, people[OWNER], terrain.path, terrain.label_path("jeeps.png"), CONTESTED)
     exported = save(release.data, exports / f"{OWNER}-{terrain.dataset.name}-{release.name}.json")
     console.heading("The log is verified: everything is computed again and compared")
     for said in verify().strip().splitlines():

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.safestring import SafeString
 
-from labeling.admin import charts
+from labeling.admin import charts, display
 from labeling.admin.charts import Bar
-from labeling.admin.rights import may, person_of
+from labeling.admin.rights import intent_of, may, person_of
 from labeling.admin.tabs import dataset_here, shown
 from labeling.api.reports import names_in, options_of, question_of
-from labeling.errors import InvalidValue
+from labeling.commands.saved_reports import checked_name, save_report
+from labeling.errors import InvalidValue, PalimpsestError
 from labeling.models import Dataset
+from labeling.queries import saved_reports as queries
 from labeling.reports import catalogue
 from labeling.reports.catalogue import REPORTS, Answered, Report
 
@@ -111,6 +114,8 @@ def view(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID, report: s
     if not asked.personal and not sees_all:
         raise PermissionDenied
     query = {key: value for key, value in request.GET.items() if key != "by"}
+    if request.method == "POST":
+        return _keep(page, request, found, asked, query, sees_all)
     panels, problem, answered = [], "", None
     for by in LOOKS[asked.name].by:
         try:
@@ -121,10 +126,12 @@ def view(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID, report: s
         panels.append(panel)
     context = {
         "reports": [(name, TITLES[name], name == report) for name in REPORTS if sees_all or REPORTS[name].personal],
-        "asked": asked,
-        "meanings": {name: words.replace("`", "") for name, words in asked.columns.items()},
+        "asked": replace(asked, says=asked.says.replace("`", "")),
+        "meanings": {_head(name): words.replace("`", "") for name, words in asked.columns.items()},
         "question": query,
         "is_costly": "rate" in asked.options,
+        "is_standing": asked.standing is not None,
+        "kept": _kept(found, person_of(request).id, sees_all),
         "panels": panels,
         "problem": problem,
         "offset": answered.offset if answered else None,
@@ -147,7 +154,7 @@ def _panel(
     dataset: Dataset, asked: Report, query: JSON, by: tuple[str, ...], only: uuid.UUID | None
 ) -> tuple[Answered, JSON]:
     question = question_of(query | {"by": ",".join(by)}, asked, settings=dataset.settings, only=only)
-    answered = catalogue.ask(asked, dataset.id, question, at=None, options=options_of(query, asked))
+    answered = catalogue.ask(asked, dataset.id, question, at=_offset(query), options=options_of(query, asked))
     look = LOOKS[asked.name]
     names = names_in(answered)
     categories = {item.get("id"): item.get("name") for item in dataset.task_attributes.get("categories") or ()}
@@ -178,13 +185,71 @@ def _panel(
         "title": f"By {by[0].replace('_', ' ')}",
         "chart": chart if drawn else "",
         "legend": charts.legend(seen) if len(seen) > 1 else SafeString(""),
-        "heads": [*by, *asked.columns],
+        "heads": [_head(name) for name in (*by, *asked.columns)],
         "rows": [
             [*(word(key, row[key]) for key in by), *(_cell(name, row[name]) for name in asked.columns)]
             for row in answered.rows[:500]
         ],
         "csv": _address(dataset, asked, query, by),
     }
+
+
+def _head(name: str) -> str:
+    """A column's name in words."""
+    return {"mean_iou": "mean overlap"}.get(name, name.removesuffix("_s").replace("_", " "))
+
+
+def _kept(dataset: Dataset, person: uuid.UUID, sees_all: bool) -> list[JSON]:
+    """The reports that are kept and that somebody may see."""
+    rows = [row for row in queries.saved_reports(dataset.id) if queries.may_see(row, person=person, sees_all=sees_all)]
+    names = display.usernames([row.created_by for row in rows] + [dataset.owner_id])
+    where = f"/datasets/{display.name_of(dataset.owner_id, names)}/{dataset.name}/savedreports"
+    return [
+        {
+            "name": row.name,
+            "title": TITLES[row.report],
+            "offset": row.at_offset,
+            "by": display.name_of(row.created_by, names),
+            "url": f"{where}/{row.id}/",
+        }
+        for row in rows
+    ]
+
+
+def _keep(
+    page: DatasetAdmin, request: HttpRequest, dataset: Dataset, asked: Report, query: JSON, sees_all: bool
+) -> HttpResponseBase:
+    """Keep the report that is shown, by what it is grouped by first."""
+    try:
+        question = question_of(
+            query | {"by": ",".join(LOOKS[asked.name].by[0])},
+            asked,
+            settings=dataset.settings,
+            only=None if sees_all else person_of(request).id,
+        )
+        save_report(
+            intent=intent_of(request),
+            dataset=dataset.id,
+            name=checked_name(request.POST.get("name", "").strip()),
+            report=asked,
+            question=question,
+            at=_offset(query),
+            options=options_of(query, asked),
+        )
+        page.message_user(request, "The report is kept.", messages.SUCCESS)
+    except PalimpsestError as error:
+        page.message_user(request, str(error), messages.ERROR)
+    return HttpResponseRedirect(f"{request.get_full_path()}#kept")
+
+
+def _offset(query: JSON) -> int | None:
+    """The offset that labels are shown as of."""
+    text = query.get("at") or ""
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or not int(text[:18]) >= 1:
+        raise InvalidValue("at", "must be an offset of the dataset")
+    return int(text[:18])
 
 
 def look(report: str, title: str, drawn: Look) -> None:

@@ -41,6 +41,7 @@ def save_report(
 
     Raises:
         NotFound, NotPermitted: the author may not see what it tells.
+        InvalidValue: `at` is no offset of the dataset.
     """
     person = intent.on_behalf_of or intent.author
 
@@ -52,6 +53,8 @@ def save_report(
         replay = earlier(dataset, intent)
         if replay is not None:
             return uuid.UUID(replay.answer["saved_report"])
+        if at is not None and not 1 <= at <= seen.head:
+            raise InvalidValue("at", "must be an offset of the dataset")
         fact = e.ReportSaved(
             name=name,
             report=report.name,

@@ -60,7 +60,8 @@ class Model:
         raise AssertionError(f"the model knows no {method} {path}")
 
     def dataset(self, name: str, **_: Any) -> Answer:
-        return reply(self.datasets[name]) if name in self.datasets else MISSING
+        known = {"uuid": "cccccccc-cccc-4ccc-8ccc-cccccccccccc"}
+        return reply(self.datasets[name] | known) if name in self.datasets else MISSING
 
     def add_dataset(self, body: Json, **_: Any) -> Answer:
         self.offset += 1
@@ -96,7 +97,22 @@ class Model:
         return Answer(200, {}, self.files[path])
 
     def label(self, key: str, **_: Any) -> Answer:
-        return self.versioned(key, {"attributes": self.labels[key][-1]}) if key in self.labels else MISSING
+        if key not in self.labels:
+            return MISSING
+        state = copy.deepcopy(self.labels[key][-1])
+        for annotation in state.get("annotations", []):
+            annotation["uuid"] = f"uuid-{annotation['id']}"
+        return self.versioned(key, {"attributes": state})
+
+    def report(self, name: str, **_: Any) -> Answer:
+        rows = [{"person": who, "active_s": s, "saves": 1, "signals": 4} for who, s in (("b", 2.25), ("a", 12.5))]
+        return reply({"rows": [] if self.faults.get("counts_nobody") else rows, "names": {"a": "ana", "b": "ben"}})
+
+    def history(self, key: str, **_: Any) -> Answer:
+        about = self.query.partition("object=")[2].partition("&")[0]
+        stream = "label/aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa/bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
+        told = [{"offset": n, "sentence": f"ana moved {about} by {n} px", "stream": stream} for n in range(1, 8)]
+        return reply([] if self.faults.get("forgets") else told)
 
     def put_label(self, key: str, body: Json, **_: Any) -> Answer:
         self.offset += 1
@@ -264,6 +280,8 @@ ROUTES: dict[str, Callable[..., Answer]] = {
     f"PUT {LABEL}": Model.put_label,
     f"POST {LABEL}edits/": Model.edit,
     f"GET {LABEL}events/": Model.events,
+    f"GET {LABEL}history/": Model.history,
+    f"GET {DATASET}/reports/time/": Model.report,
     f"GET {LABEL}mask/": Model.mask,
     f"GET {LABEL}mask/report/": Model.mask_report,
     f"GET {LABEL}overlay/": Model.overlay,
@@ -324,6 +342,10 @@ def test_the_first_run_loads_edits_releases_and_verifies(tmp_path: Path) -> None
         "hidden at 16 to 25",
         "2 objects, 1 class, 50.0 % of the pixels unlabeled *",
         "demo-1-later    since demo-1 1 object changed",
+        "ana             12.5 s at work, 4 signals of it in the log",
+        "vehicle 3       7 events; the last 5:",
+        "    7  ana moved uuid-3 by 7 px",
+        "/change/?object=uuid-3#story",
         "ben: jeeps.png, vehicle 5: lights from nothing to ?on?",
         "demo-1          is release 1d1d1d1d1d1d1d1d~, every byte, says check_release.py without Palimpsest *",
         "reads 6 objects (car, person, sky & <clouds>) in 1 pictures, all 2,",
@@ -369,6 +391,8 @@ def test_an_emptied_label_is_put_back_before_the_two_people_need_it(tmp_path: Pa
         ("damages_archives", "the archive of demo-1 is not the release 1d1d"),
         ("exports_nothing", "The disk is full."),
         ("miscounts_pixels", "pixels where the release says"),
+        ("counts_nobody", "the report of working time tells of nobody"),
+        ("forgets", "the log tells nothing of vehicle 3"),
         ("computes_too_much", "a keyframe between 16 and 25 moved, and the frames [0, "),
     ],
 )

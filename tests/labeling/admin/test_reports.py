@@ -94,3 +94,26 @@ def test_the_file_beside_a_chart_is_that_of_the_api(world: World) -> None:
     for panel in page.context["panels"]:
         answer = world.admin.get(panel["csv"])
         assert answer.status_code == 200 and answer["Content-Type"].startswith("text/csv")
+
+
+def test_a_report_is_kept_from_its_page_and_stays_what_it_was(world):
+    client = logged_in(world.anke)
+    address = reverse("admin:labeling_dataset_report", args=[world.dataset, "objects"])
+    assert "None yet." in client.get(address).content.decode()
+    answer = client.post(f"{address}?timezone=Europe/Berlin", {"name": "November"}, follow=True)
+    assert answer.status_code == 200 and "The report is kept." in answer.content.decode()
+    (kept,) = answer.context["kept"]
+    assert (kept["name"], kept["title"], kept["by"]) == ("November", "Objects", world.anke.username)
+    assert "must be a text" in client.post(address, {"name": " "}, follow=True).content.decode()
+    assert "timezone" in client.post(f"{address}?timezone=Mars", {"name": "x"}, follow=True).content.decode()
+    assert len(client.get(address).context["kept"]) == 1
+
+
+def test_a_report_on_how_labels_stand_asks_for_no_period(world):
+    shown = page_of(logged_in(world.anke), world, "agreement").content.decode()
+    assert 'name="base"' in shown and 'name="from"' not in shown
+    assert (
+        "must be the name of a label set"
+        in page_of(logged_in(world.anke), world, "agreement", base="x").content.decode()
+    )
+    assert page_of(logged_in(world.anke), world, "agreement", at="0").status_code == 400
