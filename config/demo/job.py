@@ -78,11 +78,11 @@ def run(
     offset = show_two_people(console, people, terrain, step_px)
     show_masks(console, people[OWNER], terrain, loaded[1], exports)
     show_keyframes(console, people[OWNER], loaded[-1], exports)
+    show_work(console, people[OWNER], terrain.path, terrain.label_path("jeeps.png"), CONTESTED)
     release = show_release(console, people, terrain, f"demo-{number}", offset, step_px)
     offset = change_label(people[LABELER], terrain.label_path("jeeps.png"))
     later = cut(people[OWNER], terrain, f"{release.name}-later", offset)
     difference = show_difference(console, people[OWNER], terrain.path, (release.name, later.name), exports, check)
-    show_work(console, people[OWNER], terrain.path, terrain.label_path("jeeps.png"), CONTESTED)
     exported = save(release.data, exports / f"{OWNER}-{terrain.dataset.name}-{release.name}.json")
     console.heading("The log is verified: everything is computed again and compared")
     for said in verify().strip().splitlines():

@@ -59,8 +59,6 @@ WITHOUT: dict[str, str] = {
     "release_lineage": "of a release, which is frozen at its own offset, to those who use it today",
     "release_trainings": "each says when it was registered",
     "release_signatures": "each says what it signs, and whether that stands today",
-    "release_lineage": "a release is frozen at its own offset, and so is whatever it was made of",
-    "release_trainings": "what others said that they did with a release, told as it is",
     "saved_report_run": "a report that is kept is of its own offset",
     "release_file": "bytes that never change, known by their hash",
     "export_file": "bytes that never change, known by their hash",
