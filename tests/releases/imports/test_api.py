@@ -116,6 +116,6 @@ def test_bodies_that_are_none(client: APIClient) -> None:
         assert answer.status_code == 400, body
     answer = client.post(PATH, {"format": "coco-instances", "asset": str(uuid.uuid4())}, format="json")
     assert answer.status_code == 404
-    broken = client.generic("POST", PATH, b"--x\r\nnonsense", content_type="multipart/form-data; boundary=")
+    broken = client.generic("POST", PATH, "--x\r\nnonsense", content_type="multipart/form-data; boundary=")
     assert broken.status_code == 400
     assert client.get(f"/jobs/{uuid.uuid4()}/").status_code == 404
