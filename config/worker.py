@@ -17,9 +17,8 @@ from config.processes import die_with_parent
 
 logger = logging.getLogger(__name__)
 
-THREADS = 4
-#: Of those that tell webhooks, who wait for other people's hosts and are to hold up nothing else.
-WEBHOOK_THREADS = 4
+#: Of these at most four wait for other people's hosts, and at most two do what is heavy (labeling.actors).
+THREADS = 8
 SWEEP_S = 2.0
 JOB_STOP_LIMIT_MS = 20_000
 
@@ -74,15 +73,8 @@ def main(options: dict[str, Any]) -> None:
     autodiscover_modules("actors")
     broker = dramatiq.get_broker()
     broker.emit_after("process_boot")  # or no time limit is enforced
-    from labeling.actors import WEBHOOKS
-
-    queues = set(broker.get_declared_queues())
-    workers = [
-        dramatiq.Worker(broker, queues=queues - {WEBHOOKS}, worker_threads=THREADS),
-        dramatiq.Worker(broker, queues={WEBHOOKS}, worker_threads=WEBHOOK_THREADS),
-    ]
-    for worker in workers:
-        worker.start()
+    worker = dramatiq.Worker(broker, worker_threads=THREADS)
+    worker.start()
     sweeper = Sweeper() if options["sweeps"] else None
     if sweeper is not None:
         sweeper.start()
@@ -90,8 +82,7 @@ def main(options: dict[str, Any]) -> None:
     os.read(reading, 1)
     if sweeper is not None:
         sweeper.stop()
-    for worker in workers:
-        worker.stop(timeout=JOB_STOP_LIMIT_MS)
+    worker.stop(timeout=JOB_STOP_LIMIT_MS)
     broker.close()
 
 

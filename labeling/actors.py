@@ -21,8 +21,11 @@ HEAVY_S = 2.0
 HEAVY_AT_ONCE = 2
 _heavy = threading.BoundedSemaphore(HEAVY_AT_ONCE)
 
-#: The queue of what is told to other programs, and how many of its threads those may hold who take their time.
+#: The queue of what is told to other programs; how many are told at once in one worker, and how many of those may be
+#: ones who take their time.
 WEBHOOKS = "webhooks"
+WEBHOOKS_AT_ONCE = 4
+_telling = threading.BoundedSemaphore(WEBHOOKS_AT_ONCE)
 SLOW_MS = 1000
 SLOW_AT_ONCE = 2
 _slow = threading.BoundedSemaphore(SLOW_AT_ONCE)
@@ -59,34 +62,49 @@ def catch_up_heavy(log: str) -> None:
 def deliver(webhook: str, log: str) -> None:
     """Tell a webhook what it was not told of a log yet; a turn at a time, so that others have theirs.
 
-    In a queue of its own, with threads of its own (config.worker): whoever is told may take its time. One who does, or
-    who failed, gets a turn only while some threads are left for those who do not.
+    In a queue of its own, and only in some of a worker's threads: whoever is told may take its time. One who does, or
+    who failed, gets a turn only while some of those are left for others.
     """
-    turn = turns.begin(uuid.UUID(webhook), uuid.UUID(log))
-    if turn is None:
+    if not _telling.acquire(blocking=False):
+        turns.ask_again(uuid.UUID(webhook), uuid.UUID(log))
         return
+    try:
+        goes_on = _tell(uuid.UUID(webhook), uuid.UUID(log))
+    finally:
+        _telling.release()
+    if goes_on:
+        deliver.send(webhook, log)
+
+
+def _tell(webhook: uuid.UUID, log: uuid.UUID) -> bool:
+    """Have a webhook's turn; returns whether there is more to tell."""
+    turn = turns.begin(webhook, log)
+    if turn is None:
+        return False
     is_slow = turn.failures > 0 or (turn.last_ms or 0) > SLOW_MS
     if is_slow and not _slow.acquire(blocking=False):
         turns.give_back(turn)
-        return  # the sweeper asks again
+        return False  # the sweeper asks again
     try:
-        goes_on = turns.run(turn)
+        return turns.run(turn)
     finally:
         if is_slow:
             _slow.release()
-    if goes_on:
-        deliver.send(webhook, log)
 
 
 @dramatiq.actor(queue_name=WEBHOOKS, max_retries=0, max_age=3_600_000)
 def send_pings(webhook: str) -> None:
     """Send the pings of a webhook that wait. Nobody knows how long its host takes."""
-    if not _slow.acquire(blocking=False):
-        return  # the sweeper asks again
+    for limit in (free := [_telling, _slow]):
+        if not limit.acquire(blocking=False):
+            for taken in free[: free.index(limit)]:
+                taken.release()
+            return  # the sweeper asks again
     try:
         turns.send_pings(uuid.UUID(webhook))
     finally:
-        _slow.release()
+        for limit in free:
+            limit.release()
 
 
 def ask_ping(webhook: uuid.UUID) -> None:

@@ -88,6 +88,11 @@ def due(log: uuid.UUID | None = None) -> list[tuple[uuid.UUID, uuid.UUID]]:
     return found
 
 
+def ask_again(webhook: uuid.UUID, log: uuid.UUID) -> None:
+    """Have the sweeper ask for it soon: nobody was free."""
+    WebhookCursor.objects.filter(webhook_id=webhook, log=log).update(asked_at=None)
+
+
 def pings() -> list[uuid.UUID]:
     """Webhooks with pings that were not sent yet."""
     waiting = WebhookDelivery.objects.filter(state=State.WAITING, type=rule.PING)

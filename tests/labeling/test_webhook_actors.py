@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from config.worker import THREADS
 from labeling import actors
 from labeling.commands import webhooks
 from labeling.commands.webhooks import Where
@@ -71,6 +72,23 @@ def test_who_takes_their_time_gets_a_turn_only_while_others_could_have_one(hooke
             actors._slow.release()
 
 
+def test_no_more_are_told_at_once_than_leave_threads_for_everything_else(hooked, sent):
+    street, made, receiver = hooked
+    actors.ask_webhooks()
+    for _ in range(actors.WEBHOOKS_AT_ONCE):
+        assert actors._telling.acquire(blocking=False)
+    try:
+        actors.deliver.fn(*sent[0])
+        assert receiver.seen == []
+        assert turns.due() == [(made, street)]  # the sweeper asks again at once
+    finally:
+        for _ in range(actors.WEBHOOKS_AT_ONCE):
+            actors._telling.release()
+    assert actors.WEBHOOKS_AT_ONCE + actors.HEAVY_AT_ONCE < THREADS
+    actors.deliver.fn(*sent[0])
+    assert len(receiver.taken) == 1
+
+
 def test_a_turn_ends_so_that_others_have_theirs(hooked, sent, monkeypatch, sample, person):
     street, made, receiver = hooked
     sample(street, person("ana"))
@@ -87,3 +105,22 @@ def test_the_queue_has_threads_of_its_own():
     assert {actors.deliver.queue_name, actors.send_pings.queue_name} == {actors.WEBHOOKS}
     others = {actors.catch_up.queue_name, actors.catch_up_heavy.queue_name}
     assert actors.WEBHOOKS not in others
+
+
+@pytest.mark.parametrize("limit, most", [("_telling", actors.WEBHOOKS_AT_ONCE), ("_slow", actors.SLOW_AT_ONCE)])
+def test_a_ping_waits_while_nobody_is_free_and_holds_nobody_up(hooked, intent, person, limit, most):
+    street, made, receiver = hooked
+    webhooks.ping(intent=intent(person("ana")), where=Where(street), webhook=made)
+    semaphore = getattr(actors, limit)
+    for _ in range(most):
+        assert semaphore.acquire(blocking=False)
+    try:
+        actors.send_pings.fn(str(made))
+        assert receiver.seen == []
+    finally:
+        for _ in range(most):
+            semaphore.release()
+    for _ in range(3):  # nothing was kept by the one that waited
+        actors.send_pings.fn(str(made))
+    assert [got.type for got in receiver.taken] == ["ping"]
+    assert (actors._telling._value, actors._slow._value) == (actors.WEBHOOKS_AT_ONCE, actors.SLOW_AT_ONCE)
