@@ -32,7 +32,7 @@ from labeling.rules.signatures import OF_RELEASE
 from releases import commands, events, lineage, queries
 from releases.admin import differences
 from releases.formats import registry
-from releases.models import ExportBuild, Release, ReleaseBuild
+from releases.models import Build, ExportBuild, Release, ReleaseBuild
 from releases.queries import Found
 from releases.rules import release_stream
 
@@ -353,7 +353,7 @@ def _export_row(job: ExportBuild, dataset_name: str, release_name: str) -> JSON:
     return {
         "format": f"{job.format}{''.join(f', {name} {value}' for name, value in _chosen(job).items())}",
         "label_set": job.label_set,
-        "status": display.badge(said, kind),
+        "status": display.badge(said + _how_far(job), kind),
         "url": url.removeprefix(settings.PUBLIC_URL) if url else None,
         "size": display.size(job.size_bytes),
         "error": job.error,
@@ -370,7 +370,14 @@ def _chosen(job: ExportBuild) -> dict[str, str]:
 
 def status_badge(found: Found) -> SafeString:
     said, kind = KINDS[ReleaseBuild.Status(found.status)]
-    return display.badge(said, kind)
+    return display.badge(said + _how_far(found.build), kind)
+
+
+def _how_far(build: Build | None) -> str:
+    """How much of a file is made, where that can be said."""
+    if build is None or build.status != Build.Status.PENDING or not (build.samples_total and build.samples_count):
+        return ""
+    return f", {min(99, 100 * build.samples_count // build.samples_total)} %"
 
 
 def address(found: Found, dataset_name: str) -> str | None:

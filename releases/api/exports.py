@@ -52,6 +52,7 @@ def rendered(found: Found, dataset_name: str, job: ExportBuild) -> JSON:
         "status": job.status,
         "url": queries.export_url(job, dataset_name, found.release.name),
         "samples_count": job.samples_count,
+        "samples_total": job.samples_total or None,
         "losses": job.losses,
         "size_bytes": job.size_bytes,
         "sha256": job.sha256 or None,

@@ -98,7 +98,7 @@ JOB = component(
     closed(
         {
             "uuid": UUID,
-            "kind": one_of("import", "undo"),
+            "kind": one_of("import", "undo", "release", "export"),
             "undoes": said(nullable(UUID), "The import that is taken back."),
             "dataset": said(TEXT, "Its full name."),
             "status": one_of(*ImportJob.Status.values),

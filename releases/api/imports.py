@@ -25,6 +25,8 @@ from labeling.models import Asset
 from labeling.queries import datasets
 from labeling.queries.labels import names_of
 from labeling.rules import access
+from releases.api import builds
+from releases.api.builds import BuildJob, build_job
 from releases.api.import_schemas import IMPORT_FORM, JOB, NEW_IMPORT, UNDO_IMPORT
 from releases.imports import commands
 from releases.imports.wish import checked_wish
@@ -148,11 +150,27 @@ class JobAddress(View):
         access.require(action, role=seen.role, public=seen.dataset.public, dataset=seen.id)
         return row, seen.full_name
 
+    def build(self, job: str, action: str) -> BuildJob | None:
+        """The job of that id where it makes a release or an export and not an import."""
+        key = uuid_of(job)
+        if key is None or ImportJob.objects.filter(id=key).exists():
+            return None
+        return build_job(key, person=self.person, action=action)
+
     def told(self, row: ImportJob, name: str, *, status: int = 200, after: int = 0, limit: int = 100) -> Answer:
         row.refresh_from_db()
         found = ImportFinding.objects.filter(job_id=row.id, number__gt=after).order_by("number")[:limit]
         said = rendered([row], {row.dataset_id: name}, {row.id: list(found)})
         return answer(said[0], status=status)
+
+    def cancelled(self, request: Request, job: str) -> Answer:
+        build = self.build(job, "release")
+        if build is not None:
+            builds.cancel(build)
+            return answer(build.rendered())
+        row, name = self.job(job, "label")
+        commands.cancel_job(intent=intent_of(request), job=row)
+        return self.told(row, name)
 
 
 class JobView(JobAddress):
@@ -170,7 +188,11 @@ class JobView(JobAddress):
         ),
     )
     def get(self, request: Request, job: str) -> Answer:
-        """How far a job is, what it has done, and what it found."""
+        """How far a job is, what it has done, and what it found. The job that makes the file of a release has the
+        release's uuid, that of an export the export's."""
+        build = self.build(job, "history")
+        if build is not None:
+            return answer(build.rendered())
         row, name = self.job(job, "history")
         after = number_of(request, "after", 0)
         limit = number_of(request, "limit", 100, least=1, most=MOST_FINDINGS)
@@ -178,10 +200,8 @@ class JobView(JobAddress):
 
     @documented("job_delete", "label", {200: Reply(JOB)}, refusals=("refused",))
     def delete(self, request: Request, job: str) -> Answer:
-        """Cancel a job: it stops behind the samples at which it is. What it did stays, and can be taken back."""
-        row, name = self.job(job, "label")
-        commands.cancel_job(intent=intent_of(request), job=row)
-        return self.told(row, name)
+        """Cancel a job: it stops behind the samples at which it is. What an import did stays, and can be taken back."""
+        return self.cancelled(request, job)
 
 
 class JobCancelView(JobAddress):
@@ -189,10 +209,8 @@ class JobCancelView(JobAddress):
 
     @documented("job_cancel", "label", {200: Reply(JOB)}, refusals=("refused",))
     def post(self, request: Request, job: str) -> Answer:
-        """Cancel a job: it stops behind the samples at which it is. What it did stays, and can be taken back."""
-        row, name = self.job(job, "label")
-        commands.cancel_job(intent=intent_of(request), job=row)
-        return self.told(row, name)
+        """Cancel a job: it stops behind the samples at which it is. What an import did stays, and can be taken back."""
+        return self.cancelled(request, job)
 
 
 class JobRetryView(JobAddress):
@@ -201,6 +219,10 @@ class JobRetryView(JobAddress):
     @documented("job_retry", "label", {200: Reply(JOB)}, appends=True, refusals=("refused",))
     def post(self, request: Request, job: str) -> Answer:
         """Go on with a job that failed or was cancelled; what it did before is not done twice."""
+        build = self.build(job, "release")
+        if build is not None:
+            builds.retry(build)
+            return answer(build.rendered())
         row, name = self.job(job, "label")
         commands.retry_job(intent=intent_of(request), job=row)
         return self.told(row, name)

@@ -44,6 +44,7 @@ def rendered(seen: Seen, releases: list[Found], *, at: int | None = None) -> lis
             "created_at": row.created_at,
             "created_by": names.get(row.created_by, str(row.created_by)),
             "samples_count": item.build.samples_count if item.build else 0,
+            "samples_total": (item.build.samples_total or None) if item.build else None,
             "labels_left_out": item.build.labels_left_out if item.build else 0,
             "size_bytes": item.build.size_bytes if item.build else None,
             "sha256": (item.build.sha256 or None) if item.build else None,

@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
+from rest_framework.test import APIClient
 
+from labeling.commands import people
 from labeling.models import Person, Sample
 from releases import actors, builds, commands, exports, files, jobs, queries, shards, snapshots
+from releases.admin.releases import status_badge
 from releases.models import BuildShard, ExportBuild, Release, ReleaseBuild
 from tests.conftest import MakeDataset
 from tests.releases.conftest import box
@@ -330,3 +333,44 @@ def test_shards_of_what_failed_long_ago_are_removed(
     commands.build_again(release=cut.id)
     builds.build(cut.id)
     file_of(cut)
+
+
+# --- over HTTP -------------------------------------------------------------------------------------------------------
+
+
+def test_a_build_is_a_job_that_is_looked_at_cancelled_and_gone_on_with(
+    cut: Release, called: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch, client: APIClient
+) -> None:
+    def over(path: str, method: str = "get", status: int = 200) -> Any:
+        found = getattr(client, method)(f"/jobs/{path}/", headers=headers)
+        assert found.status_code == status, found.content
+        return found.json()
+
+    owner = Person.objects.get(id=cut.created_by)
+    headers = {"Authorization": f"APIKey {people.create_key(intent=people.operator('test'), person=owner)[1]}"}
+    stranger = Person.objects.get(id=people.add_person(intent=people.operator("test"), username="stranger").id)
+    monkeypatch.setattr(shards, "SAMPLES", 2)
+    monkeypatch.setattr(jobs, "TURN_S", -1)
+    builds.build(cut.id)
+    seen = over(str(cut.id))
+    assert (seen["kind"], seen["status"], seen["samples_done"], seen["samples_total"]) == ("release", "PENDING", 2, 7)
+    assert seen["wish"] == {"release": "v1"}
+    assert "being made, 28 %" in status_badge(queries.release_by_id(cut.id))
+    listed = client.get(f"/datasets/{seen['dataset']}/releases/v1/", headers=headers).json()
+    assert (listed["samples_count"], listed["samples_total"]) == (2, 7)
+    over(f"{cut.id}/retry", "post", 409)
+    assert over(f"{cut.id}/cancel", "post")["error"] == "It was cancelled."
+    assert over(str(cut.id))["status"] == "FAILED"
+    over(str(cut.id), "delete", 409)
+    assert over(f"{cut.id}/retry", "post")["status"] == "PENDING"
+    monkeypatch.setattr(jobs, "TURN_S", 9)
+    builds.build(cut.id)
+    assert over(str(cut.id))["status"] == "SUCCEEDED"
+    file_of(cut)
+    job = commands.export_release(release=cut, format_name="csv")
+    exports.build(job.id)
+    found = over(str(job.id))
+    assert (found["kind"], found["status"], found["wish"]["format"]) == ("export", "SUCCEEDED", "csv")
+    headers = {"Authorization": f"APIKey {people.create_key(intent=people.operator('test'), person=stranger)[1]}"}
+    over(str(cut.id), status=404)
+    over(str(uuid.uuid4()), status=404)
