@@ -91,6 +91,7 @@ def test_a_new_release_is_pending_and_has_no_file(client: APIClient, streets: uu
         "status": "PENDING",
         "created_by": "ana",
         "samples_count": 0,
+        "samples_total": None,
         "labels_left_out": 0,
         "size_bytes": None,
         "sha256": None,
