@@ -221,6 +221,8 @@ LABELS: tuple[tuple[type[Fact], Teller], ...] = (
     (e.AnnotationRasterized, _about("turned {} into a bitmap")),
     (e.AnnotationPolygonized, _about("turned the bitmap of {} into polygons")),
     (e.AnnotationFitted, _about("fitted {} into the image")),
+    (e.AnnotationBitmapPatched, _about("changed pixels of {}")),
+    (e.MaskImported, lambda told: f"imported a mask of {len(told.fact.segments)} segments"),
 )
 for _type, _teller in LABELS:
     tell(_type, _teller)
