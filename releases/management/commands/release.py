@@ -57,18 +57,20 @@ class Command(DataCommand):
                 be made.
         """
         try:
+            dataset = log_named(options["dataset"])
+        except NotFound as error:
+            raise CommandError(f"There is no dataset {options['dataset']}; write it as OWNER/NAME.") from error
+        try:
             person = person_named(options["by"])
             release = commands.cut_release(
                 intent=Intent(author=person.id, tool="manage.py release"),
-                dataset=log_named(options["dataset"]),
+                dataset=dataset,
                 name=options["name"],
                 description=options["description"],
                 at=_place(options["at"]),
                 **_choice(options["choice"]),
                 **{name: options[name] for name in ("images", "base", "supersedes")},
             )
-        except NotFound as error:
-            raise CommandError(error.message) from error
         except (PalimpsestError, values.BadValue, OSError) as error:
             raise CommandError(str(error)) from error
         self._made(Release.objects.get(id=release))

@@ -77,13 +77,19 @@ def next_versions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stored_logs() -> dict[uuid.UUID, list[Event]]:
-    """The corpus as logs of events: a stream's name that comes again is of another log."""
+    """The corpus as logs of events: a stream's name that comes again is of another log, unless it goes on there."""
     logs: dict[int, list[Event]] = {}
     names = {number: uuid.uuid4() for number in range(9)}
     turns: dict[str, int] = {}
+    ends: dict[str, int] = {}
+    versions: dict[tuple[str, int], int] = {}
     for stream, group in itertools.groupby(STORED, key=lambda stored: stored["stream"]):
-        turn = turns[stream] = turns.get(stream, -1) + 1
-        for version, stored in enumerate(group, 1):  # one begins in the middle
+        found = list(group)
+        if ends.get(stream) != found[0]["version"] - 1:
+            turns[stream] = turns.get(stream, -1) + 1
+        turn, ends[stream] = turns[stream], found[-1]["version"]
+        for stored in found:
+            version = versions[stream, turn] = versions.get((stream, turn), 0) + 1  # one begins in the middle
             logs.setdefault(turn, []).append(
                 Event(
                     log=names[turn],
