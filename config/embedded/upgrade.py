@@ -164,7 +164,9 @@ def _copy(home: Path, source: str, target: str) -> str:
         backup = _manage(home, source, "backup", "-", "--without-files", stdout=subprocess.PIPE, stderr=of_backup)
         with backup:
             assert backup.stdout is not None
-            restore = _manage(home, target, "restore", "-", stdin=backup.stdout, stdout=answer, stderr=of_restore)
+            restore = _manage(
+                home, target, "restore", "--as-upgrade", "-", stdin=backup.stdout, stdout=answer, stderr=of_restore
+            )
             backup.stdout.close()
             with restore:
                 restore.wait()

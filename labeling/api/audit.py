@@ -57,8 +57,9 @@ class AuditView(View):
         """The report that the query asks for."""
         when, query = at_of(self.request), self.request.query_params
         at = None if when is None else as_offset(log, when, store.head(log))
-        named = [name for name, other in OTHERS.items() if query.get(f"{name}_at") and other != log]
-        others = {name: number_of(self.request, f"{name}_at", 0) for name in named}
+        # They are looked at where they are not used, too: what is wrong should not seem to work.
+        said = {name: number_of(self.request, f"{name}_at", 0) for name in OTHERS if query.get(f"{name}_at")}
+        others = {name: offset for name, offset in said.items() if OTHERS[name] != log}
         return ask(report, log, question_of(query, report, log), at=at, others=others)
 
     def streamed(self, asked: Asked, form: str) -> Answer:

@@ -152,15 +152,12 @@ def options_of(query: Mapping[str, str], report: Report) -> JSON:
     Raises:
         InvalidValue: the first parameter that does not fit.
     """
-    found: JSON = {"rate": rate_of(query)} if "rate" in report.options else {}
-    if "iou" in report.options:
-        share = number_in(query, "iou", agreement.LEAST, most=1.0)
-        if not share:
-            raise InvalidValue("iou", "must be more than 0 and at most 1")
-        found["iou"] = share
-    if "base" in report.options:
-        found["base"] = query.get("base") or catalogue.TRUTH
-    return found
+    share = number_in(query, "iou", agreement.LEAST, most=1.0)
+    if not share:
+        raise InvalidValue("iou", "must be more than 0 and at most 1")
+    # All are looked at, also where they are not used: what is wrong should not seem to work.
+    found = {"rate": rate_of(query), "iou": share, "base": query.get("base") or catalogue.TRUTH}
+    return {name: value for name, value in found.items() if name in report.options}
 
 
 def number_in(query: Mapping[str, str], name: str, otherwise: float, *, most: float) -> float:

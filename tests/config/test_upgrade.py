@@ -50,7 +50,7 @@ def old_home(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Path
         patch.setattr(lease, "LINGER_S", 0.2)
         lease.attach(home, binaries=older_binaries())
     done = subprocess.run(
-        [sys.executable, "manage.py", "restore", "-"],
+        [sys.executable, "manage.py", "restore", "--as-upgrade", "-"],
         cwd=CHECKOUT,
         env=environment(home),
         input=archive.data,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import stat
@@ -39,6 +40,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--despite-faults", action="store_true", help="restore also what was not sound when it was backed up"
         )
+        # The second half of `upgrade`, by which nothing is put back: no event says so.
+        parser.add_argument("--as-upgrade", action="store_true", help=argparse.SUPPRESS)
 
     def handle(self, **options: Any) -> None:
         """Restore, or only check.
@@ -58,7 +61,10 @@ class Command(BaseCommand):
                     reading.read(source, reading.Checking(), self._show("checking"))
                     source.seek(0)
                 restored = restoring.restore(
-                    source, despite_faults=options["despite_faults"], progress=self._show("restoring")
+                    source,
+                    despite_faults=options["despite_faults"],
+                    tells=not options["as_upgrade"],
+                    progress=self._show("restoring"),
                 )
             self._restored(*restored)
         except Unsound as unsound:

@@ -129,7 +129,7 @@ REASON = header(
     "X-Reason",
     "Why, where the body has no `reason`; stored encrypted. The dataset's setting `reasons_required` says what asks for"
     " one. What is not ASCII is percent-encoded UTF-8.",
-    matching("^[ -~]{1,30000}$", "Printable ASCII."),
+    matching("^[ -~]{0,30000}$", "Printable ASCII; nothing is as if it were not there."),
     "it was labeled twice",
 )
 SEEN_OFFSET = header(

@@ -48,9 +48,9 @@ def test_the_predictions_of_a_model_stay_beside_what_people_made_of_them_and_the
     [row] = street.ana.get(f"{street.path}/reports/assistance/?by=made_by").json["rows"]
     assert (row["made_by"], row["objects"]) == ("model", 3)
     assert (row["as_they_came"], row["corrected"], row["removed"]) == (1, 1, 1)
-    costs = street.ana.get(f"{street.path}/reports/cost/?by=person&rate=36").json["rows"]
+    costs = street.ana.get(f"{street.path}/reports/cost/?by=person&rate=36000000").json["rows"]
     assert [row["person"] for row in costs] == [str(street.ben.person.id)], "a model's time costs nothing"
-    assert costs[0]["cost"] == round(costs[0]["active_s"] / 100, 4) > 0
+    assert costs[0]["cost"] == round(costs[0]["active_s"] * 10_000, 4) > 0
 
 
 def test_predictions_in_a_label_set_of_their_own_are_compared_with_the_truth_object_by_object(street):

@@ -81,11 +81,15 @@ def test_the_same_file_again_changes_nothing(streets: Any, bring: Import) -> Non
     ana, dataset = streets
     bring(dataset, ana, FILE)
     for mode in ("keep", "merge", "override"):
-        before = Label.objects.get(dataset_id=dataset, sample_id=Sample.objects.get(name="a.png").id).version
+        before = Label.objects.get(
+            dataset_id=dataset, sample_id=Sample.objects.get(dataset_id=dataset, name="a.png").id
+        ).version
         job = bring(dataset, ana, FILE, mode=mode)
         assert job.status == "SUCCEEDED"
         assert "annotations_added" not in job.counts and "labels_changed" not in job.counts, mode
-        after = Label.objects.get(dataset_id=dataset, sample_id=Sample.objects.get(name="a.png").id).version
+        after = Label.objects.get(
+            dataset_id=dataset, sample_id=Sample.objects.get(dataset_id=dataset, name="a.png").id
+        ).version
         assert before == after
 
 
