@@ -107,13 +107,19 @@ class SavedReportsView(View):
         return answer(rendered([queries.find_saved_report(found.id, saved)])[0], status=201)
 
 
+#: What is asked by a number; it may also come as a text, as it stands in a query.
+NUMBERS = ("threshold_s", "rate", "iou")
+
+
 def _word(key: str, value: Any) -> str:
     """What would stand behind the name on a query."""
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+    if key == "by" and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ",".join(value)
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InvalidValue(key, "must be a text or a number")
-    return str(value)
+    if isinstance(value, str):
+        return value
+    if key in NUMBERS and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise InvalidValue(key, "must be a number" if key in NUMBERS else "must be a text")
 
 
 class SavedReportView(View):
