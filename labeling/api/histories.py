@@ -22,7 +22,7 @@ from labeling.api.requests import at_of, moment, number_of, uuid_of
 from labeling.api.restoring import offset_of, person_named
 from labeling.api.schemas.forms import listed, one_of
 from labeling.api.schemas.history import CHANGED_ENTRY
-from labeling.api.schemas.parameters import AFTER, AT, DATASET_OFFSET, LIMIT, query
+from labeling.api.schemas.parameters import AFTER, AT, DATASET_OFFSET, LIMIT, or_empty, query
 from labeling.api.views import Answer, View, asked_offset
 from labeling.errors import InvalidValue, NotFound
 from labeling.events import CATEGORY_EVENTS
@@ -52,7 +52,7 @@ FILTERS = (
     AFTER,
     LIMIT,
     AT,
-    query("format", "`json` (a page), or all of it as `csv` or `ndjson`.", one_of(*FORMATS), "json"),
+    query("format", "`json` (a page), or all of it as `csv` or `ndjson`.", or_empty(one_of(*FORMATS)), "json"),
     query("since", "Only from this offset or time on.", example="2026-11-20T09:00:00Z"),
     query("until", "Only up to this offset or time.", example="41"),
     query("author", "A username, or the id of a person.", example="ben"),

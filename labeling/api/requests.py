@@ -121,7 +121,8 @@ def intent_of(request: Request, said: JSON | None = None) -> Intent:
         digest = hashlib.sha256(f"{request.method} {request.path}\n{request.headers.get('If-Match', '')}\n".encode())
         digest.update(getattr(request._request, "raw_json", b""))
         named = {"command": uuid.uuid5(person.id, key), "request_hash": digest.digest()}
-    reason = _text(said, "reason", MOST_REASON) or _reason_in_header(request)
+    in_header = _reason_in_header(request)  # looked at also where the body says it: what is wrong should not pass
+    reason = _text(said, "reason", MOST_REASON) or in_header
     return Intent(
         author=person.id,
         author_kind=request.auth.origin if isinstance(request.auth, ApiKey) else "person",
