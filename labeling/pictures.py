@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
@@ -146,11 +146,6 @@ def size_of(sha256: str) -> tuple[int, int]:
         raise NoMask("The picture is missing from storage.") from error
     except Exception as error:  # Pillow's readers raise whatever comes to them
         raise NoMask("The picture cannot be read, so its size is not known.") from error
-
-
-def tokens_of(documents: Iterable[Any]) -> set[str]:
-    """The tokens of all files of ours that documents name."""
-    return {token for document in documents for token in assets.tokens_in(document)}
 
 
 def size_of_erased(sha256: str) -> tuple[int, int] | None:

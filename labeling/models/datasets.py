@@ -91,7 +91,11 @@ class Asset(models.Model):
     erased_at = models.DateTimeField(null=True)  #: its bytes are gone, and its address says so
 
     class Meta:
-        indexes = [models.Index(fields=["sha256"], name="uploads_by_content")]
+        indexes = [
+            models.Index(fields=["sha256"], name="uploads_by_content"),
+            # The sweeper asks for these every few seconds, and hardly any upload is one.
+            models.Index(fields=["erased_at"], name="uploads_erased", condition=models.Q(erased_at__isnull=False)),
+        ]
 
 
 class DatasetAsset(Projected):

@@ -87,4 +87,8 @@ class WebhookDelivery(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["webhook_id", "message"], name="one_delivery_a_message")]
-        indexes = [models.Index(fields=["webhook_id", "last_at"], name="delivery_by_time")]
+        indexes = [
+            models.Index(fields=["webhook_id", "last_at"], name="delivery_by_time"),
+            # Pings, which the sweeper asks for every few seconds, and hardly any message is one.
+            models.Index(fields=["webhook_id"], name="delivery_waiting", condition=models.Q(state="waiting")),
+        ]

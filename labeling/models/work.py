@@ -68,7 +68,10 @@ class Activity(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["person", "session", "number"], name="one_signal_of_a_number"),
         ]
-        indexes = [models.Index(fields=["dataset_id", "at"], name="activity_by_time")]
+        indexes = [
+            models.Index(fields=["dataset_id", "at"], name="activity_by_time"),
+            models.Index(fields=["at"], name="activity_by_age"),  # the sweeper asks for the oldest every few seconds
+        ]
 
 
 class ActivityVolume(models.Model):

@@ -255,8 +255,3 @@ def _state_at(dataset: Dataset, stream: str, sample_id: uuid.UUID, label_set_id:
     if live is not None and live.state.last_offset <= up_to:
         return live.state
     return label_queries.label_at(dataset.id, stream, up_to)
-
-
-def stored_pictures(label: uuid.UUID) -> list[Mask]:
-    """The rows of a label's pictures, in their order."""
-    return list(Mask.objects.filter(label_id=label).order_by("picture"))

@@ -6,8 +6,7 @@ import uuid
 from collections.abc import Sequence
 
 from labeling.errors import NotFound
-from labeling.log.event import INSTALLATION
-from labeling.models import Dataset, LabelSet, Webhook, WebhookCursor, WebhookDelivery
+from labeling.models import LabelSet, Webhook, WebhookCursor, WebhookDelivery
 from labeling.rules.webhook_state import WebhookState, webhook_stream
 
 
@@ -63,14 +62,6 @@ def deliveries_of(webhook: uuid.UUID, *, limit: int, skip: int = 0) -> list[Webh
     """What became of messages, the newest attempt first."""
     rows = WebhookDelivery.objects.filter(webhook_id=webhook).order_by("-last_at", "-id")
     return list(rows[skip : skip + limit])
-
-
-def logs_of(row: Webhook) -> list[uuid.UUID]:
-    """The datasets that a webhook is about."""
-    if row.log != INSTALLATION:
-        return [row.log]
-    found = Dataset.objects.all() if row.owner_id is None else Dataset.objects.filter(owner_id=row.owner_id)
-    return list(found.order_by("id").values_list("id", flat=True))
 
 
 def label_sets_named(dataset: uuid.UUID, names: Sequence[str]) -> list[str]:
