@@ -1,8 +1,8 @@
 """Django's settings: what differs between installations comes from the environment, and no secret stands here.
 
 PALIMPSEST_HOME, DATABASE_URL, COMMIT_BARRIER, BROKER_URL, STORAGE_URL, EMAIL_URL, PUBLIC_URL, SECRET_KEY, SIGNING_KEY,
-SIGN_RELEASES, ALLOWED_HOSTS, FETCH_HOSTS, WEBHOOK_HOSTS, ACTIVITY_KEPT_DAYS, ACTIVITY_SIGNALS_A_DAY, LOG_FORMAT,
-LOG_LEVEL, METRICS_TOKEN, PALIMPSEST_DEBUG.
+SIGN_RELEASES, ALLOWED_HOSTS, FETCH_HOSTS, WEBHOOK_HOSTS, ACTIVITY_KEPT_DAYS, ACTIVITY_SIGNALS_A_DAY,
+REASONS_REQUIRED, LOG_FORMAT, LOG_LEVEL, METRICS_TOKEN, PALIMPSEST_DEBUG.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from config.home import CHECKOUT, HomeError, prepare, secret_key
 from config.mail import BadEmailURL, mail
 from config.operations.logs import logging_settings
 from config.storage import BadStorageURL, storage
+from labeling.rules.reasons import OF_INSTALLATION, UNLESS_INSTALLATION_SAYS
 
 try:
     HOME = prepare()
@@ -72,6 +73,7 @@ CSRF_COOKIE_NAME = "palimpsest_csrf"
 X_FRAME_OPTIONS = "DENY"
 
 INSTALLED_APPS = [
+    "labeling",  # before Django's, two of whose commands it tells the log of
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -81,7 +83,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "config.apps.QueueTables",
-    "labeling",
     "sequences",
     "releases",
     "config.apps.Admin",  # after our apps, whose templates come before Django's, and whose pages it registers
@@ -148,6 +149,12 @@ def _whole(name: str, default: int, *, least: int) -> int:
 #: labeling.commands.activity. A heartbeat every five seconds, all day long, is 17,280.
 ACTIVITY_KEPT_DAYS = _whole("ACTIVITY_KEPT_DAYS", 90, least=1)
 ACTIVITY_SIGNALS_A_DAY = _whole("ACTIVITY_SIGNALS_A_DAY", 40_000, least=1)
+
+#: What nobody does to accounts, organisations and keys without a reason (labeling.rules.reasons).
+_reasons = os.environ.get("REASONS_REQUIRED", "").strip() or ",".join(UNLESS_INSTALLATION_SAYS)
+REASONS_REQUIRED = [] if _reasons == "off" else [word.strip() for word in _reasons.split(",") if word.strip()]
+if set(REASONS_REQUIRED) - set(OF_INSTALLATION):
+    raise ImproperlyConfigured(f"REASONS_REQUIRED must be off, or name some of {', '.join(OF_INSTALLATION)}.")
 
 MEDIA_ROOT = HOME / "media"
 EXPORTS_ROOT = HOME / "exports"

@@ -5,6 +5,7 @@ One process with a few threads; Dramatiq's own command has two or more and looks
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -71,6 +72,8 @@ def main(options: dict[str, Any]) -> None:
 
     django.setup()
     autodiscover_modules("actors")
+    gc.collect()
+    gc.freeze()  # what was loaded by now stays for ever, as in the web server
     broker = dramatiq.get_broker()
     broker.emit_after("process_boot")  # or no time limit is enforced
     worker = dramatiq.Worker(broker, worker_threads=THREADS)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import dramatiq
 
 from labeling import mask_files
-from labeling.commands import activity, asset_erasure, checkpoints, logins, security
+from labeling.commands import activity, asset_erasure, checkpoints, clocks, logins, security
 from labeling.log import projector
 from labeling.webhooks import turns
 
@@ -129,8 +129,9 @@ def sweep() -> int:
     """Send a hint for every dataset whose log is past a checkpoint, and let the other apps do the same for their jobs.
 
     So what got lost between commit and queue is found. Also tells what the security log counted in minutes that are
-    over, forgets old logins that failed, has webhooks told, closes days of people's work, and now and then signs
-    checkpoints of the logs and removes files of masks that nobody needs. Returns how many things there were to do.
+    over, forgets old logins that failed, has webhooks told, closes days of people's work, and now and then looks at the
+    clock, signs checkpoints of the logs and removes files of masks that nobody needs. Returns how many things there
+    were to do.
     """
     logs, heavy = projector.behind(heavy=False), projector.behind(heavy=True)
     for log in logs:
@@ -138,6 +139,7 @@ def sweep() -> int:
     for log in heavy:
         if log not in logs:  # or the other actor asks for it
             catch_up_heavy.send(str(log))
+    clocks.look_now_and_then()
     checkpoints.sign_now_and_then()
     logins.forget_old()
     for webhook in turns.pings():

@@ -105,6 +105,7 @@ class ReasonRequired(InvalidValue):
     code = "reason_required"
 
     def __init__(self, doing: str) -> None:
+        self.doing = doing
         super().__init__(
             "reason",
             f"is required {doing}; send it as reason in the body where that has one, or in the header X-Reason",

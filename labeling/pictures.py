@@ -15,7 +15,8 @@ from labeling.errors import InvalidValue, NoMask, NotFound, StorageUnavailable
 from labeling.geometry.bitmaps import Ids
 from labeling.models import Asset, DatasetAsset
 from labeling.rules.label_state import LabelState
-from labeling.rules.masks import Bitmap, Masks, Palette, Picture
+from labeling.rules.masks import Bitmap, Masks, Picture
+from labeling.rules.palettes import Palette
 from labeling.rules.task_types import TaskType
 
 JSON = dict[str, Any]

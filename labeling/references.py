@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+#: Members that may hold integers beyond 2**53-1: clocks of nanoseconds.
+WIDE = ("timestamp", "timestamps")
 MEDIA = b'"/media/'
 # Only what has the form of one of our tokens is ours; somebody's text that begins with /media/ stays as it is.
 _PATH = r"/media/[A-Za-z0-9_-]{32}/[A-Za-z0-9._-]+"
@@ -41,12 +43,17 @@ def tokens_in(raw: bytes) -> list[bytes]:
     return _token.findall(raw) if MEDIA in raw else []
 
 
+def is_ours(text: str) -> bool:
+    """Whether a text is the host-less url of a file of ours."""
+    return re.fullmatch(_PATH, text) is not None
+
+
 def with_signed_urls(document: Any) -> Any:
     """A copy in which every file of ours has a signed_url beside its url: the same, which nobody can guess."""
     if isinstance(document, dict):
         copied = {key: with_signed_urls(item) for key, item in document.items()}
         url = document.get("url")
-        return copied | {"signed_url": url} if isinstance(url, str) and re.fullmatch(_PATH, url) else copied
+        return copied | {"signed_url": url} if isinstance(url, str) and is_ours(url) else copied
     return [with_signed_urls(item) for item in document] if isinstance(document, list) else document
 
 

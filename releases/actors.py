@@ -53,27 +53,26 @@ def run_import(job: str) -> None:
 
 
 def send_import(job: uuid.UUID) -> None:
-    """Ask for the job of an import. No failure reaches the caller: the sweeper finds what was not asked for."""
-    try:
-        run_import.send(str(job))
-    except Exception:
-        logger.warning("the queue took no message for import %s; the sweeper will find it", job, exc_info=True)
+    """Ask for the job of an import."""
+    _send(run_import, job)
 
 
 def send_export(export: uuid.UUID) -> None:
-    """Ask for an export. No failure reaches the caller: the sweeper finds what was not asked for."""
-    try:
-        build_export.send(str(export))
-    except Exception:
-        logger.warning("the queue took no message for export %s; the sweeper will find it", export, exc_info=True)
+    """Ask for an export."""
+    _send(build_export, export)
 
 
 def send_build(release: uuid.UUID) -> None:
-    """Ask for the file of a release. No failure reaches the caller: the sweeper finds what was not asked for."""
+    """Ask for the file of a release."""
+    _send(build_release, release)
+
+
+def _send(actor: dramatiq.Actor[[str], None], key: uuid.UUID) -> None:
+    """Ask for a job. No failure reaches the caller: the sweeper finds what was not asked for."""
     try:
-        build_release.send(str(release))
+        actor.send(str(key))
     except Exception:
-        logger.warning("the queue took no message for release %s; the sweeper will find it", release, exc_info=True)
+        logger.warning("the queue took no %s for %s; the sweeper will find it", actor.actor_name, key, exc_info=True)
 
 
 def sweep() -> int:

@@ -19,7 +19,7 @@ class ReleasesConfig(AppConfig):
         from labeling.webhooks import payloads
         from releases import actors, checks, events, projectors, queries, webhooks
         from releases import telling as telling  # which tells the sentences of our events
-        from releases.audit import changes, dossier, lineage
+        from releases.audit import changes, datasheet, dossier, lineage
 
         for kind in projectors.STREAM_KINDS:
             projector.register_kind(kind)
@@ -29,6 +29,6 @@ class ReleasesConfig(AppConfig):
         payloads.register("release", webhooks.release)
         verify.register_check(checks.signatures)
         places.register(queries.offset_named)
-        for each in (dossier, changes, lineage):
+        for each in (dossier, changes, lineage, datasheet):
             catalogue.register(each.REPORT)
         reasons.plug(events.ReleaseWithdrawn, "withdraw")

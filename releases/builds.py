@@ -176,4 +176,8 @@ def _discard(done: JSON) -> None:
     discard(done["assets_path"])
 
 
-KIND = jobs.Kind("release", _rows, _begun, _part, _whole, _discard, _call)
+def _samples(job: ReleaseBuild, task_type: str) -> int:
+    return shards.samples_of(task_type)
+
+
+KIND = jobs.Kind("release", _rows, _begun, _samples, _part, _whole, _discard, _call)

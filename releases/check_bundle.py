@@ -121,6 +121,32 @@ def chained(previous: bytes, event: JSON) -> bytes:
     return hashlib.sha256(previous + place + digest).digest()
 
 
+def tree_leaf(chain: bytes) -> bytes:
+    """The hash of a leaf of the Merkle tree over the chain (RFC 9162 §2.1.1)."""
+    return hashlib.sha256(b"\x00" + chain).digest()
+
+
+def tree_node(left: bytes, right: bytes) -> bytes:
+    """The hash over two subtrees."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def tree_put(peaks: list[bytes], size: int, chain: bytes) -> None:
+    """Put a leaf behind a tree of that size, which is kept by the roots of its perfect subtrees, the largest first."""
+    found = tree_leaf(chain)
+    while size & 1:
+        found, size = tree_node(peaks.pop(), found), size >> 1
+    peaks.append(found)
+
+
+def tree_root(peaks: list[bytes]) -> bytes:
+    """The root of a tree of at least one leaf."""
+    found = peaks[-1]
+    for peak in reversed(peaks[:-1]):
+        found = tree_node(peak, found)
+    return found
+
+
 class Bad(Exception):
     """The first thing that does not hold; the message says what."""
 
@@ -133,6 +159,7 @@ class Bundle:
         self.said: list[str] = []
         self.problems: list[str] = []
         self.chains: dict[int, str] = {}
+        self.roots: dict[int, str] = {}
         self.wanted: set[int] = set()
 
     def check(self, kept: list[JSON]) -> None:
@@ -234,6 +261,9 @@ class Bundle:
         expected, recorded_us = first, None
         streams: dict[str, int] = {}
         seen: set[str] = set()
+        # A bundle of an earlier version does not say the tree in front of it; from the first event on there is none.
+        peaks = [bytes.fromhex(item) for item in index.get("tree_before", [])]
+        has_tree = first == 1 or len(peaks) == bin(first - 1).count("1")
         for number, event in self._lines("events.ndjson"):
             place = f"events.ndjson, line {number}"
             try:
@@ -259,8 +289,12 @@ class Bundle:
                 raise Bad(f"{place}: it is no event ({type(error).__name__})") from None
             streams[event["stream"]], recorded_us = event["version"], event["recorded_us"]
             seen.add(event["event_id"])
+            if has_tree:
+                tree_put(peaks, offset - 1, previous)
             if offset in self.wanted:
                 self.chains[offset] = chain
+                if has_tree:
+                    self.roots[offset] = tree_root(peaks).hex()
             expected = offset + 1
         if expected != last + 1:
             raise Bad(f"events.ndjson: it ends at {expected - 1}, and the index says {last}: the tail is missing")
@@ -316,6 +350,8 @@ class Bundle:
             inside += 1
             if self.chains.get(stated["offset"]) != stated["chain"]:
                 raise Bad(name + ": the events up to there are not those that it was signed over")
+            if "tree" in stated and self.roots.get(stated["offset"], stated["tree"]["root"]) != stated["tree"]["root"]:
+                raise Bad(name + ": its tree is not the one over the events up to there")
         behind = last - before["offset"] if before is not None else last - first + 1
         kind = "kept" if what != "checkpoint" else "checkpoints"
         return f"{kind:<12} {inside} of {len(found)} within these events hold; {behind} events behind the last"
@@ -349,7 +385,7 @@ class Bundle:
 def main(arguments: list[str]) -> int:
     """Check a bundle, and say in words what holds."""
     try:
-        path, trusted, kept = _asked(arguments)
+        path, trusted, kept = asked(arguments, "bundle")
     except ValueError as error:
         sys.stderr.write("{}\n\n{}\n".format(error, (__doc__ or "").split("\n\n")[1].strip()))
         return 2
@@ -372,8 +408,12 @@ def main(arguments: list[str]) -> int:
     return 1 if bundle.problems else 0
 
 
-def _asked(arguments: list[str]) -> tuple[str, list[str] | None, list[JSON]]:
-    """The bundle, the keys that are trusted, and the checkpoints that were kept."""
+def asked(arguments: list[str], what: str) -> tuple[str, list[str] | None, list[JSON]]:
+    """The file to check, the keys that are trusted, and the checkpoints that were kept.
+
+    Raises:
+        ValueError: an argument is none that is known, in words.
+    """
     paths: list[str] = []
     trusted: list[str] | None = None
     kept: list[JSON] = []
@@ -396,7 +436,7 @@ def _asked(arguments: list[str]) -> tuple[str, list[str] | None, list[JSON]]:
         else:
             paths.append(word)
     if len(paths) != 1:
-        raise ValueError("Name one bundle.")
+        raise ValueError(f"Name one {what}.")
     if any(not isinstance(item, dict) or not isinstance(item.get("statement"), dict) for item in kept):
         raise ValueError("--checkpoint: it holds none")
     kept.sort(key=lambda item: item["statement"].get("offset", 0))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -17,7 +17,7 @@ from labeling.log import store
 from labeling.log.event import Event, Fact, Intent
 from labeling.log.rows import Rows
 from labeling.queries import datasets
-from labeling.queries.labels import as_offset
+from labeling.queries.places import At, as_offset
 from labeling.queries.signatures import Signature, signatures_of
 from labeling.rules import access
 from labeling.rules.dataset_state import GROUND_TRUTH
@@ -38,27 +38,29 @@ def cut_release(
     dataset: uuid.UUID,
     name: Any,
     description: Any = "",
-    at: int | dt.datetime | None = None,
+    at: At | None = None,
     filter: Any = None,
     category_map: Any = None,
     splits: Any = None,
     images: Any = None,
     base: Any = None,
     supersedes: Any = None,
+    formats: Any = None,
 ) -> uuid.UUID:
     """Freeze the dataset, or what `filter` chooses of it, as it is when this is stored or (`at`) as it was; the file is
-    made in the background. Returns the release's id. What may be chosen: releases.choice; `images`, `base` and
-    `supersedes` (names or ids of releases): releases.terms. A release in the place of another freezes the same of the
-    same offset, unless something else is said.
+    made in the background, and so are exports in `formats`. Returns the release's id. What may be chosen:
+    releases.choice; `images`, `base` and `supersedes` (names or ids of releases): releases.terms. A release in the
+    place of another freezes the same of the same offset, unless something else is said.
 
     Raises:
         NotFound, NotPermitted: the author may not.
         AlreadyExists: the name is taken.
         InvalidValue: a field does not fit.
-        Refused: the file of the release that is named is not made yet, or too many differences would stand on each
-            other.
+        Refused: the file of the release that is named is not made yet, too many differences would stand on each other,
+            or formats are asked for in a dataset that hands out signed releases only.
     """
     name, description = rules.checked_name(name), rules.checked_description(description)
+    exported = exports.checked_names(formats)
 
     def attempt() -> uuid.UUID:
         _require(dataset, intent)
@@ -75,11 +77,19 @@ def cut_release(
         release = uuid.uuid4()
         state = ReleaseState(dataset, release_stream(release))
         facts = rules.cut(state, name=name, description=description, offset=offset, choice=choice, terms=terms)
+        if exported and queries.are_withheld(dataset):
+            raise Refused("formats: releases of this dataset are handed out signed; export it once somebody signed it.")
         _append(state, facts, intent, answer={"release": str(release)})
         transaction.on_commit(lambda: actors.send_build(release))
+        for kind in exported:
+            transaction.on_commit(partial(_exported, release, kind), robust=True)
         return release
 
     return decide(attempt)
+
+
+def _exported(release: uuid.UUID, format_name: str) -> None:
+    export_release(release=Release.objects.get(id=release), format_name=format_name)
 
 
 def withdraw_release(*, intent: Intent, dataset: uuid.UUID, name: str) -> None:
@@ -212,7 +222,7 @@ def export_again(*, export: uuid.UUID) -> None:
     transaction.on_commit(lambda: actors.send_export(export))
 
 
-def _chosen(dataset: uuid.UUID, at: int | dt.datetime | None, **said: Any) -> tuple[int | None, Choice]:
+def _chosen(dataset: uuid.UUID, at: At | None, **said: Any) -> tuple[int | None, Choice]:
     """The offset that is asked for, and what of the dataset there."""
     offset = None if at is None else as_offset(dataset, at, store.head(dataset))
     if offset is None and all(value is None for value in said.values()):

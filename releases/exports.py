@@ -44,6 +44,22 @@ def checked(format_name: str | None, said: Mapping[str, str]) -> tuple[Format, O
         raise InvalidValue(error.name if error.name.isidentifier() else "query", error.message) from error
 
 
+def checked_names(said: Any) -> list[str]:
+    """The formats that a new release is exported in, each once.
+
+    Raises:
+        InvalidValue: no list of formats that can be written; lists those that there are.
+    """
+    if said is None:
+        return []
+    if not isinstance(said, list) or not all(isinstance(name, str) for name in said):
+        raise InvalidValue("formats", "must be a list of names of formats")
+    try:
+        return [registry.to_write(name).name for name in dict.fromkeys(said)]
+    except registry.UnknownFormat as error:
+        raise InvalidValue("formats", f"each {error}") from error
+
+
 def id_of(release: uuid.UUID, label_set: str, kind: Format, options: Options) -> uuid.UUID:
     """The id of an export, which follows from what it is of and how it is made."""
     said = [str(release), label_set, kind.name, kind.version, dict(options.said)]
@@ -139,6 +155,10 @@ def _format_of(job: ExportBuild) -> Format:
     return kind
 
 
+def _samples(job: ExportBuild, task_type: str) -> int:
+    return shards.samples_of(task_type, is_painted=_format_of(job).is_painted)
+
+
 def _part(
     job: ExportBuild, release: ReleaseState, shard: BuildShard, file: IO[bytes], progress: Callable[[int], None]
 ) -> JSON:
@@ -194,4 +214,4 @@ def _call(export: uuid.UUID) -> None:
     actors.send_export(export)
 
 
-KIND = jobs.Kind("export", _rows, _begun, _part, _whole, _discard_made, _call)
+KIND = jobs.Kind("export", _rows, _begun, _samples, _part, _whole, _discard_made, _call)

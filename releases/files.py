@@ -49,18 +49,15 @@ def incoming(build: uuid.UUID | str) -> Iterator[IO[bytes]]:
 
 def keep(file: IO[bytes], sha256: str, ending: str = ".json") -> str:
     """Put a written file in its place, whole or not at all; returns its path in storage."""
-    path = path_of(sha256, ending)
-    target = local_path(path)
-    if target is None:
-        storage.put(path, file.seek(0, os.SEEK_END), file)
-    else:
-        storage.move(file, target)
-    return path
+    return _put(path_of(sha256, ending), file)
 
 
 def keep_part(build: uuid.UUID, number: int, file: IO[bytes]) -> str:
     """Put a part of what is being made in its place; returns its path in storage."""
-    path = f"{PARTS}/{build}/{number:06}-{uuid.uuid4().hex}"
+    return _put(f"{PARTS}/{build}/{number:06}-{uuid.uuid4().hex}", file)
+
+
+def _put(path: str, file: IO[bytes]) -> str:
     target = local_path(path)
     if target is None:
         storage.put(path, file.seek(0, os.SEEK_END), file)

@@ -24,14 +24,14 @@ from labeling.admin.datasets import OWNER_NAME, DatasetFilter
 from labeling.admin.denials import tell_denial
 from labeling.admin.fields import words_of
 from labeling.admin.recorded import REFUSALS, ReadAdmin
-from labeling.admin.rights import intent_of, person_of, readable_logs
+from labeling.admin.rights import asks_reason, intent_of, person_of, readable_logs
 from labeling.log.event import Intent
 from labeling.models import Dataset
-from labeling.texts import encrypt
 from releases import events
 from releases.formats import registry
 from releases.imports import commands
 from releases.imports.counts import in_words
+from releases.imports.safeguards import classes_of_undoing
 from releases.imports.state import import_stream
 from releases.models import ImportFinding, ImportJob
 
@@ -126,7 +126,7 @@ class ImportAdmin(ReadAdmin):
             "findings": findings.get_page(request.GET.get("p")),
             "do": reverse("admin:releases_importjob_do", args=[job.id, "what"]).removesuffix("what/"),
             "can": can(job),
-            "of_others": job.created_by != person_of(request).id,
+            "asks_reason": job.created_by != person_of(request).id or _asks_reason(job),
             "undone_from": reverse("admin:releases_importjob_change", args=[job.undoes]) if job.undoes else "",
             "facts": [
                 ("Dataset", dataset_link(dataset)),
@@ -159,9 +159,7 @@ class ImportAdmin(ReadAdmin):
         command, said = does[do]
         made = None
         try:
-            reason = request.POST.get("reason", "").strip()[:10_000]
-            said_why = {"reason": encrypt(reason, person=person_of(request).id)} if reason else {}
-            made = command(intent_of(request, **said_why), row)
+            made = command(intent_of(request), row)
         except REFUSALS as error:
             tell_denial(request, error)
             self.message_user(request, words_of(error)[0], messages.ERROR)
@@ -227,6 +225,12 @@ def can(job: ImportJob) -> set[str]:
     if job.status != ImportJob.Status.PENDING and not job.undoes and not job.dry_run:
         found |= {"undo"}
     return found
+
+
+def _asks_reason(job: ImportJob) -> bool:
+    """Whether the dataset asks why the import is taken back."""
+    may_undo = "undo" in can(job)
+    return may_undo and any(asks_reason([job.dataset_id], what) for what in classes_of_undoing(job))
 
 
 def dataset_link(dataset: Any) -> SafeString | str:

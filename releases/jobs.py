@@ -18,11 +18,13 @@ from typing import IO, Any
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
+from labeling.models import Dataset
 from labeling.signing import SigningFailed
 from releases import files, queries, shards
 from releases.formats.format import ExportStopped
 from releases.formats.parts import Damaged, Part
 from releases.models import Build, BuildShard, Release
+from releases.packing import AT_SAMPLE
 from releases.rules import ReleaseState
 from releases.shards import alone_at
 from releases.snapshots import SnapshotFailed, readable
@@ -54,14 +56,16 @@ class Unwanted(Exception):
 class Kind:
     """A kind of job: its rows, and how its file is made.
 
-    `begun` gives the row of a job that is to be worked on, and its release. `part` writes a shard's samples (after one
-    offset, up to another) and returns what to know of the file; `whole` makes all of it, of parts where there are any,
-    and returns the fields of the row when it has succeeded, `path` among them.
+    `begun` gives the row of a job that is to be worked on, and its release. `samples` says how many samples make a
+    shard where the dataset is of a task type. `part` writes a shard's samples (after one offset, up to another) and
+    returns what to know of the file; `whole` makes all of it, of parts where there are any, and returns the fields of
+    the row when it has succeeded, `path` among them.
     """
 
     what: str  #: for people
     rows: Callable[[uuid.UUID], QuerySet[Any]]
     begun: Callable[[uuid.UUID], tuple[Any, Release] | None]
+    samples: Callable[[Any, str], int]
     part: Callable[[Any, ReleaseState, BuildShard, IO[bytes], Callable[[int], None]], JSON]
     whole: Callable[[Any, ReleaseState, list[Part] | None, IO[bytes], Callable[[int], None]], JSON]
     discard: Callable[[JSON], None]  #: removes the files of such fields
@@ -94,7 +98,7 @@ def work(kind: Kind, job: uuid.UUID) -> bool:
             return False
     with alone_at(job) as alone:
         if alone and shards.is_planned(job) and not shards.unmade(job):
-            _finish(kind, job, shards.parts(job))
+            _finish(kind, job, is_planned=True)
     return True
 
 
@@ -109,7 +113,9 @@ def _prepared(kind: Kind, job: uuid.UUID) -> bool:
     def plan() -> None:
         with readable("The release"):
             state = queries.state_of(found[1])
-        count = shards.plan(job, state)
+        # What it is now will do: the bytes do not depend on how samples are cut.
+        task_type = Dataset.objects.filter(id=state.dataset).values_list("task_type", flat=True).first()
+        count = shards.plan(job, state, kind.samples(found[0], task_type or ""))
         if not update(kind, job, samples_total=count):
             raise Unwanted
 
@@ -119,7 +125,7 @@ def _prepared(kind: Kind, job: uuid.UUID) -> bool:
         for _ in range(min(MOST_WORKERS, shards.unmade(job)) - 1):
             kind.call(job)
         return True
-    _finish(kind, job, None)
+    _finish(kind, job, is_planned=False)
     return False
 
 
@@ -148,11 +154,15 @@ def shards_id(job: uuid.UUID, number: int) -> uuid.UUID:
     return uuid.uuid5(job, str(number))
 
 
-def _finish(kind: Kind, job: uuid.UUID, parts: list[Part] | None) -> None:
+def _finish(kind: Kind, job: uuid.UUID, *, is_planned: bool) -> None:
     found = kind.begun(job)
     if found is None:
         return
     row, release = found
+    beat = _Beat(kind, job)
+    # Putting shards together takes a while too, in which it may be cancelled.
+    done = shards.progress(job) if is_planned else 0
+    parts = shards.parts(job, lambda: beat(done)) if is_planned else None
 
     def make() -> None:
         with readable("The release"):
@@ -161,14 +171,14 @@ def _finish(kind: Kind, job: uuid.UUID, parts: list[Part] | None) -> None:
             try:
                 for part in parts or ():
                     part.check()
-                done = kind.whole(row, state, parts, file, _Beat(kind, job))
+                fields = kind.whole(row, state, parts, file, beat if parts is None else _said_by_parts)
             except (Damaged, FileNotFoundError):
                 if parts is None or not shards.make_lost_ones_again(job):
                     raise
                 kind.call(job)
                 return
-        if not update(kind, job, status=SUCCEEDED, **done):
-            kind.discard(done)
+        if not update(kind, job, status=SUCCEEDED, **fields):
+            kind.discard(fields)
         shards.discard(job)
 
     _attempt(kind, job, kind.rows(job), make)
@@ -196,13 +206,19 @@ def _attempt(kind: Kind, job: uuid.UUID, rows: QuerySet[Any], make: Callable[[],
         if tries + 1 < MOST_TRIES:
             raise
         logger.exception("%s %s was given up", kind.what, job)
-        fail(kind, job, f"The file could not be made in {MOST_TRIES} tries; the last ended in {type(error).__name__}.")
+        where = "".join(f" {note}" for note in getattr(error, "__notes__", ()) if note.startswith(AT_SAMPLE))
+        ended = f"{type(error).__name__}{where}"
+        fail(kind, job, f"The file could not be made in {MOST_TRIES} tries; the last ended in {ended}.")
         return False
     except BaseException:  # asked to stop, which is not the job's fault
         if counts:
             rows.update(tries=F("tries") - 1)
         raise
     return True
+
+
+def _said_by_parts(count: int) -> None:
+    """Nothing: that the job is at work is said while parts are read, and all samples are through."""
 
 
 class _Beat:

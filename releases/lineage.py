@@ -1,4 +1,8 @@
-"""Where a release came from and where it went: sources, imports, model runs, edits, the release, who used it."""
+"""The lineage of one release, or of a model that was trained on it: sources, imports, model runs, edits, who used it.
+
+It is counted by the database, for a page and for programs. The report A10 (`audit/lineage.py`) tells an auditor of the
+whole dataset, event by event, in the same bytes for the same offsets.
+"""
 
 from __future__ import annotations
 
@@ -108,6 +112,21 @@ def rendered_training(row: Training, names: dict[uuid.UUID, str]) -> JSON:
         "link": row.link,
         "created_by": names.get(row.created_by, str(row.created_by)),
         "created_at": row.created_at,
+    }
+
+
+def rendered_with_release(row: Training, found: Found, names: dict[uuid.UUID, str]) -> JSON:
+    """A training with the release that it used: by identity, and where in the log both stand."""
+    release = found.release
+    return rendered_training(row, names) | {
+        "offset": row.last_offset,
+        "release": {
+            "uuid": release.id,
+            "name": release.name,
+            "offset": release.at_offset,
+            "identity": (found.build.identity or None) if found.build else None,
+            "withdrawn": release.withdrawn,
+        },
     }
 
 

@@ -8,21 +8,29 @@ was made. Both are part of the archive, so of its hash.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from itertools import chain, islice
+from typing import IO, Any
 
 from releases.archives import Archive, Sink
-from releases.formats import native
 from releases.formats.files import put_bytes, spool
-from releases.formats.format import Format, Losses, Options
+from releases.formats.format import ExportStopped, Format, Losses, Options
 from releases.formats.jsons import Lists, line
-from releases.formats.parts import Part, Streams
+from releases.formats.parts import LOSSES as LOST
+from releases.formats.parts import Part, Streams, Window
+from releases.formats.pictures import tell_of_categories
 from releases.formats.records import Dataset, Sample
 
 JSON = dict[str, Any]
 
 LOSSES, ABOUT = "losses.json", "export.json"
+#: Samples that are made into a part at once, where nobody cuts them.
+PART_SAMPLES = 250
+#: How the note of an error begins that says at which sample a codec was.
+AT_SAMPLE = "at sample "
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,57 +60,76 @@ def pack(kind: Format, dataset: Dataset, samples: Iterable[Sample], options: Opt
     Raises:
         ExportStopped: something cannot be carried, and the options say to stop then.
     """
-    assert kind.write is not None
-    with _Packing(kind, dataset, options, sink) as packing:
-        kind.write(dataset, samples, packing.archive, options, packing.losses)
-    return packing.done()
+    parts: list[Part] = []
+    left = iter(samples)
+    with spool() as file:
+        for first in left:
+            start = file.seek(0, os.SEEK_END)
+            found = pack_part(kind, dataset, chain([first], islice(left, PART_SAMPLES - 1)), options, file)
+            parts.append(part_of(found, partial(_opened, file, start)))
+        return pack_parts(kind, dataset, parts, options, sink)
 
 
-# --- in parts --------------------------------------------------------------------------------------------------------
-# A format that can be written in parts is; of any other a part is its records, read from the log once and for all.
-
-_LOSSES, _RECORDS = "losses", "records"
+def _opened(file: IO[bytes], base: int, start: int) -> IO[bytes]:
+    return Window(file, base + start)  # type: ignore[return-value]
 
 
 def pack_part(kind: Format, dataset: Dataset, samples: Iterable[Sample], options: Options, sink: Sink) -> JSON:
-    """Write a part of an export, and return what `pack_parts` has to know of it.
+    """Write a part of an export, and return what `part_of` has to know of it.
 
     Raises:
         ExportStopped: something cannot be carried, and the options say to stop then.
+        Exception: any other of the codec's has a note of the sample at which it was.
     """
+    assert kind.parts is not None
     streams = Streams(spool)
-    found: JSON = {}
-    if kind.parts is None:
-        for sample in samples:
-            streams.add(_RECORDS, native.record(sample))
-    else:
-        losses = Losses(stop=options["losses"] == "stop", tell=lambda lost: streams.add(_LOSSES, line(lost) + b"\n"))
-        found["facts"] = kind.parts.write(dataset, samples, streams, options, losses)
-        found["losses"] = losses.summary()
-    return found | {"index": streams.put(sink)}
+    stop = options["losses"] == "stop"
+    losses = Losses(stop=stop, tell=lambda lost: streams.add(LOST, line(lost) + b"\n"))
+    if stop:
+        for tell in (kind.parts.before, kind.parts.behind):
+            tell(dataset, options, Losses(stop=True))
+    try:
+        facts = kind.parts.write(dataset, _each(samples, losses), streams, options, losses)
+    except ExportStopped:
+        raise
+    except Exception as error:
+        if losses.sample is not None:
+            error.add_note(f"{AT_SAMPLE}{losses.sample}")
+        raise
+    return {"facts": facts, "losses": losses.summary(), "index": streams.put(sink)}
+
+
+def part_of(found: JSON, opened: Callable[[int], IO[bytes]], beat: Callable[[], None] = lambda: None) -> Part:
+    """A part of which `pack_part` returned this, and whose file `opened` gives at a byte."""
+    return Part(opened, found["index"], found.get("facts", {}), found.get("losses", []), beat)
 
 
 def pack_parts(kind: Format, dataset: Dataset, parts: list[Part], options: Options, sink: Sink) -> Packed:
-    """The archive of all parts, in the order of their samples: byte for byte what `pack` writes of the samples.
+    """The archive of all parts, in the order of their samples: the same bytes however the samples are cut.
 
     Raises:
         ExportStopped: something cannot be carried, and the options say to stop then.
         Damaged: a part is not what was written.
     """
-    if kind.parts is None:
-        return pack(kind, dataset, _records(parts), options, sink)
+    codec = kind.parts
+    assert codec is not None
     with _Packing(kind, dataset, options, sink) as packing:
-        kind.parts.join(dataset, parts, packing.archive, options)
+        tell_of_categories(kind, dataset, packing.losses)
+        codec.before(dataset, options, packing.losses)
+        codec.join(dataset, parts, packing.archive, options)
+        packing.lists.extend("list", codec.told(dataset, parts, packing.losses))
         for part in parts:
-            packing.lists.extend("list", part.pieces(_LOSSES))
             packing.losses.merge(part.losses)
+        codec.behind(dataset, options, packing.losses)
     return packing.done()
 
 
-def _records(parts: list[Part]) -> Iterator[Sample]:
-    for part in parts:
-        for piece in part.pieces(_RECORDS):
-            yield from map(native.sample_of, piece.splitlines())
+def _each(samples: Iterable[Sample], losses: Losses) -> Iterator[Sample]:
+    """Samples for a codec that is at the one that it read last; who reads ahead says itself at which it is."""
+    for sample in samples:
+        losses.sample = sample.name
+        yield sample
+        losses.sample = None
 
 
 class _Packing:

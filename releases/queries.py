@@ -60,10 +60,15 @@ class Found:
         return files.address(self.release.id, self.build.sha256, f"{dataset_name}-{self.release.name}.json")
 
 
+def are_withheld(dataset: uuid.UUID) -> bool:
+    """Whether a dataset hands out signed releases only."""
+    settings = Dataset.objects.filter(id=dataset).values_list("settings", flat=True).first() or {}
+    return "release" in settings.get(signatures.SETTING, ())
+
+
 def is_withheld(release: Release) -> bool:
     """Whether nobody gets the release yet, because its dataset hands out signed ones only and nobody released it."""
-    settings = Dataset.objects.filter(id=release.dataset_id).values_list("settings", flat=True).first() or {}
-    if "release" not in settings.get(signatures.SETTING, ()):
+    if not are_withheld(release.dataset_id):
         return False
     events = store.read_stream(release.dataset_id, release_stream(release.id))
     return not any(isinstance(event.fact, ReleaseSigned) and event.fact.meaning == "released" for event in events)
@@ -218,6 +223,36 @@ def trainings_of(release: uuid.UUID) -> list[Training]:
 def training(training: uuid.UUID) -> Training:
     """The training with this id, which there is."""
     return Training.objects.get(id=training)
+
+
+def trainings_in(dataset: uuid.UUID, *, model: str = "", version: str = "") -> list[tuple[Training, Found]]:
+    """The trainings that were registered with any release of a dataset, each with that release, the first one first;
+    of one model, or of one version of it, where said."""
+    rows = Training.objects.filter(dataset_id=dataset).order_by("last_offset")
+    rows = rows.filter(model=model) if model else rows
+    rows = rows.filter(model_version=version) if version else rows
+    found = list(rows)
+    releases = {item.release.id: item for item in releases_of(dataset, withdrawn=True)}
+    return [(row, releases[row.release_id]) for row in found]
+
+
+def release_used_by(row: Training) -> Found:
+    """The release that a training used, also where it was withdrawn since."""
+    release = Release.objects.get(id=row.release_id)
+    return Found(release, ReleaseBuild.objects.filter(release_id=release.id).first())
+
+
+def training_in(dataset: uuid.UUID, training: str) -> tuple[Training, Found]:
+    """A training of a dataset by its uuid, with its release.
+
+    Raises:
+        NotFound: there is none.
+    """
+    key = _uuid(training)
+    row = None if key is None else Training.objects.filter(dataset_id=dataset, id=key).first()
+    if row is None:
+        raise NotFound("The training")
+    return row, release_used_by(row)
 
 
 def naming(release: uuid.UUID, word: str) -> list[Release]:

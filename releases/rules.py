@@ -10,7 +10,7 @@ from typing import Any
 from labeling.errors import InvalidValue, NotFound
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
-from labeling.rules.fold import NOW, Moment, Place, place_of
+from labeling.rules.fold import NOW, Moment, Place, folded
 from releases.choice import EVERYTHING, Choice
 from releases.events import ReleaseCut, ReleaseSigned, ReleaseWithdrawn
 from releases.terms import FIRST, NEWEST, Named, Terms
@@ -133,10 +133,7 @@ def evolve(state: ReleaseState, fact: Fact, place: Place) -> None:
 
 def fold(state: ReleaseState, events: list[Event]) -> ReleaseState:
     """The state after `events`, on a copy."""
-    state = replace(state)
-    for event in events:
-        evolve(state, event.fact, place_of(event))
-    return state
+    return folded(replace(state), events, evolve)
 
 
 def rows(state: ReleaseState) -> Rows:

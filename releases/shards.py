@@ -7,13 +7,14 @@ connected: so a shard of a killed worker is free at once, no two workers make th
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import IO, Any
 
 from django.db import connection, transaction
-from django.db.models.functions import Now
+from django.db.models import Case, Sum, When
+from django.db.models.functions import Coalesce, Now
 
 from labeling.log import store
 from labeling.storage import open_at
@@ -26,18 +27,30 @@ JSON = dict[str, Any]
 
 #: Samples of a shard: what a killed worker loses at most. Fewer are made at once, without shards.
 SAMPLES = 1000
+#: A picture whose pixels are drawn takes so many times as long, and a sequence is as many pictures.
+TIMES_PAINTED, TIMES_SEQUENCE = 10, 40
+#: A build has hardly more shards than that: what is kept of them is gone through again and again.
+MOST_SHARDS = 10_000
 #: How long the shards of a build that failed or was cancelled are kept for who has it go on.
 KEPT_S = 24 * 3600
 #: How many free shards are looked for at a time.
 _TRIED = 32
 
 
-def plan(build: uuid.UUID, release: ReleaseState) -> int:
-    """Cut the samples of a build into shards, unless it is cut or has too few for that; returns how many samples the
-    log has at the release's offset."""
-    places, count = store.milestones(release.dataset, "SampleAdded", up_to=release.at_offset, every=SAMPLES)
-    if count <= SAMPLES or is_planned(build):
+def samples_of(task_type: str, *, is_painted: bool = False) -> int:
+    """How many samples of a dataset make a shard."""
+    times = TIMES_SEQUENCE if task_type.endswith("-sequence") else 1
+    return max(1, SAMPLES // (times * TIMES_PAINTED if is_painted else times))
+
+
+def plan(build: uuid.UUID, release: ReleaseState, each: int) -> int:
+    """Cut the samples of a build into shards of so many, unless it is cut or has too few for that; returns how many
+    samples the log has at the release's offset."""
+    places, count = store.milestones(release.dataset, "SampleAdded", up_to=release.at_offset, every=each)
+    if count <= each or is_planned(build):
         return count
+    together = -(-len(places) // MOST_SHARDS)
+    each, places = each * together, [*places[together - 1 : -1 : together], places[-1]]
     with transaction.atomic():
         BuildShard.objects.bulk_create(
             BuildShard(
@@ -45,7 +58,7 @@ def plan(build: uuid.UUID, release: ReleaseState) -> int:
                 number=number,
                 after=after,
                 up_to=up_to,
-                samples_total=min(SAMPLES, count - number * SAMPLES),
+                samples_total=min(each, count - number * each),
                 updated_at=Now(),
             )
             for number, (after, up_to) in enumerate(zip([0, *places[:-1]], places, strict=True))
@@ -84,17 +97,18 @@ def keep(shard: BuildShard, file: IO[bytes], facts: JSON, count: int) -> None:
         files.discard_parts(shard.build)  # the build was forgotten meanwhile, and nobody else will look there
 
 
-def parts(build: uuid.UUID) -> list[Part]:
-    """All parts of a build, in the order of their samples."""
-    return [_part(shard) for shard in BuildShard.objects.filter(build=build).order_by("number")]
+def parts(build: uuid.UUID, beat: Callable[[], None]) -> list[Part]:
+    """All parts of a build, in the order of their samples; `beat` is called while they are read."""
+    return [_part(shard, beat) for shard in BuildShard.objects.filter(build=build).order_by("number")]
 
 
-def _part(shard: BuildShard) -> Part:
+def _part(shard: BuildShard, beat: Callable[[], None] = lambda: None) -> Part:
     return Part(
         opened=lambda start: open_at(shard.path, start),
         index=shard.facts["index"],
         facts=shard.facts.get("facts", {}),
         losses=shard.facts.get("losses", []),
+        beat=beat,
     )
 
 
@@ -118,13 +132,15 @@ def discard(build: uuid.UUID) -> None:
 
 def progress(build: uuid.UUID) -> int:
     """How many samples are through; a shard that is made counts whole."""
-    rows = BuildShard.objects.filter(build=build).values_list("path", "samples_total", "samples_count")
-    return sum(total if path else count for path, total, count in rows)
+    through = Case(When(path="", then="samples_count"), default="samples_total")
+    found: int = BuildShard.objects.filter(build=build).aggregate(sum=Coalesce(Sum(through), 0))["sum"]
+    return found
 
 
 def samples_in(build: uuid.UUID) -> int:
     """How many samples the release holds, when all shards are made."""
-    return sum(BuildShard.objects.filter(build=build).values_list("samples_count", flat=True))
+    found: int = BuildShard.objects.filter(build=build).aggregate(sum=Coalesce(Sum("samples_count"), 0))["sum"]
+    return found
 
 
 def discard_forgotten() -> int:

@@ -13,16 +13,18 @@ class SequencesConfig(AppConfig):
     name = "sequences"
 
     def ready(self) -> None:
+        from labeling.audit import scenes
         from labeling.log import projector
         from labeling.reports import catalogue
         from labeling.rules import parts, task_types
         from sequences import telling, words  # noqa: F401 - which tell the words for our events
         from sequences.projectors import CATCH_UPS
         from sequences.reports import KEYFRAMES
-        from sequences.rules import track_state
+        from sequences.rules import pictured, track_state
         from sequences.task_types import TASK_TYPES
 
         parts.register(track_state.TRACKS)
+        scenes.plug(track_state.TRACKS.name, pictured.frame_of_change)
         label = projector.kind_of("label/")
         assert label is not None, "labeling is ready before us"
         projector.register_kind(replace(label, tables=label.tables | {track_state.TABLE: "dataset_id"}))

@@ -28,7 +28,7 @@ from config.backup.files import Placing
 from config.backup.reading import Progress
 from config.backup.verifying import Verified
 from config.home import give_to_owner
-from labeling.commands.people import append_of_person, operator
+from labeling.commands.people import append_to_installation, operator
 from labeling.events import SystemRestored
 
 OURS = "palimpsest"
@@ -161,7 +161,7 @@ class _Restoring:
             events=sum(log.head for log in manifest.logs),
             faults=len(self.verified.findings),
         )
-        append_of_person(operator("restore"), "system", restored)
+        append_to_installation(operator("restore"), "system", restored)
 
 
 def _refuse_if_in_use() -> None:

@@ -12,6 +12,7 @@ label of its own. From 500 events on, ours goes by COPY.
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -210,6 +211,8 @@ def rate(variant: str, size: int, writers: int, log: str) -> float:
 
         connections.close_all()
         once = VARIANTS[variant](size, log)
+        gc.collect()
+        gc.freeze()  # as the web server and the workers do
         for _ in range(3):
             once()
         start.wait()

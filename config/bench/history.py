@@ -20,9 +20,10 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from config.bench import Row
 from config.bench.processor import processor_ms

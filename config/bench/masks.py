@@ -34,7 +34,8 @@ from labeling.geometry.contours import parts_of_mask
 from labeling.geometry.measures import ious_of_maps
 from labeling.geometry.rasterize import column_spans, mask_of, outlines, row_spans
 from labeling.geometry.simplify import simplified
-from labeling.rules.masks import KINDS, Kind, Masks, Object, Palette, Picture
+from labeling.rules.masks import KINDS, Kind, Masks, Object, Picture
+from labeling.rules.palettes import Palette
 
 HD = (1080, 1920)
 LARGE = (3072, 4096)

@@ -19,11 +19,12 @@ STATUSES = ("LABELED", "LABELED", "LABELED", "REVIEWED", "PRELABELED", "SKIPPED"
 LABELS = """
 INSERT INTO labeling_label (id, dataset_id, last_offset, sample_id, label_set_id, version, status, scene,
                             classifications, last_id, last_order, deleted, created_by, created_at, updated_by,
-                            updated_at)
+                            updated_at, last_bucket)
 SELECT md5('label' || %(dataset)s || n)::uuid, %(dataset)s, %(base)s + %(samples)s + n,
        md5(%(dataset)s || n::text)::uuid, ls.id, 1,
        CASE WHEN n %% 1000 = 0 THEN 'REJECTED' ELSE (%(statuses)s::text[])[1 + n %% 10] END, '{}', '[]', 0, 0, false,
-       %(person)s, now(), %(person)s, now() + n * interval '1 ms'
+       %(person)s, now(), %(person)s, now() + n * interval '1 ms',
+       ((%(base)s + %(samples)s + n) >> 10) + 1
   FROM generate_series(1, %(samples)s) n
   JOIN labeling_labelset ls ON ls.dataset_id = %(dataset)s AND ls.kind = %(ground_truth)s
  WHERE (%(statuses)s::text[])[1 + n %% 10] IS NOT NULL

@@ -7,10 +7,9 @@ one alone is added. So the figure is what two processors need that have nothing 
 the same caches make it longer). Memory is what the workers, their parent and those backends have for themselves, at
 its highest.
 
-The cost must not grow with the number of labels: a tenth of them is the peer; with `--full` there are 1,000,000. An
-export of Label Studio was once measured to take 1.6 ms an annotation, and a tenth of that is the limit. Its converter
-alone, which is given JSON files and so reads no database, is the last row where LABEL_STUDIO_PYTHON names a Python
-that has `label-studio-sdk`.
+The cost must not grow with the number of labels: a tenth of them is the peer; with `--full` there are 1,000,000. COCO
+is to take a tenth of what Label Studio's export takes of the same labels, measured in the same run where that is
+installed (`peer.label_studio` says how); elsewhere the limit is a tenth of 1.6 ms an annotation, as once measured.
 """
 
 from __future__ import annotations
@@ -21,9 +20,7 @@ import json
 import multiprocessing
 import os
 import random
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -32,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from config.bench import Row, release_imports
+from config.bench.peer import label_studio
 from config.bench.processor import processor_ms
 from config.bench.server import database
 from config.home import CHECKOUT
@@ -44,7 +42,7 @@ WORKERS = 2
 LABELS_A_SECOND = 5_000
 MOST_MB = 400
 MOST_OF_SHORTEST = 1.3
-#: Processor time that Label Studio's export was measured to take for an annotation, and how much faster to be.
+#: Processor time that Label Studio's export was once measured to take for an annotation, and how much faster to be.
 LABEL_STUDIO_MS, TIMES_FASTER = 1.6, 10
 
 JSON = dict[str, Any]
@@ -214,64 +212,6 @@ def own_mb(pid: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
 
 
-def label_studio_ms(count: int) -> float | None:
-    """Processor milliseconds that Label Studio's converter takes for an annotation, of so many tasks; None where it is
-    not installed."""
-    python = os.environ.get("LABEL_STUDIO_PYTHON")
-    if not python:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "tasks.json").write_text(json.dumps(list(label_studio_tasks(count))))
-        done = subprocess.run(
-            [python, "-c", CONVERTER, folder, str(CATEGORIES)], capture_output=True, text=True, check=False
-        )
-    if done.returncode:
-        raise SystemExit(f"Label Studio's converter ended with {done.returncode}: {done.stderr[-500:]}")
-    return float(done.stdout.split()[-1]) / (count * EACH)
-
-
-CONVERTER = """
-import sys, time
-from label_studio_sdk.converter import Converter
-folder, categories = sys.argv[1], int(sys.argv[2])
-labels = "".join(f'<Label value="category {n}"/>' for n in range(1, categories + 1))
-labels = f'<PolygonLabels name="label" toName="image">{labels}</PolygonLabels>'
-config = f'<View><Image name="image" value="$image"/>{labels}</View>'
-converter = Converter(config, folder, download_resources=False)
-began = time.process_time()
-converter.convert_to_coco(folder + "/tasks.json", folder + "/coco", is_dir=False)
-print((time.process_time() - began) * 1000)
-"""
-
-
-def label_studio_tasks(count: int) -> Any:
-    """The tasks that Label Studio would have for such labels."""
-    chance, shapes = random.Random(count), polygons()
-    for number in range(count):
-        results = []
-        for width, height, geometry in chance.sample(shapes, EACH):
-            ring = geometry["parts"][0][0]
-            results.append(
-                {
-                    "id": uuid.uuid4().hex[:10],
-                    "type": "polygonlabels",
-                    "from_name": "label",
-                    "to_name": "image",
-                    "original_width": width,
-                    "original_height": height,
-                    "value": {
-                        "points": [[x / width * 100, y / height * 100] for x, y in ring],
-                        "polygonlabels": [f"category {chance.randint(1, CATEGORIES)}"],
-                    },
-                }
-            )
-        yield {
-            "id": number,
-            "data": {"image": f"https://example.org/{number:07d}.jpg"},
-            "annotations": [{"id": number, "result": results, "completed_by": 1}],
-        }
-
-
 def measured(labels: int) -> list[Row]:
     """The rows."""
     from labeling.commands import people
@@ -312,11 +252,12 @@ def measured(labels: int) -> list[Row]:
         rows.append(Row(f"{case}, beside {labels // 10:,}", "µs CPU a label", ours, peer, MOST_OF_SHORTEST * peer))
         rows.append(Row(f"{case}, the file", "MB", sizes[name] / 1e6, None, None))
     ours = costs["COCO", labels].processor_ms / labels / EACH
-    limit = LABEL_STUDIO_MS / TIMES_FASTER
-    rows.append(Row("COCO, to a tenth of Label Studio's export", "ms CPU an annotation", ours, None, limit))
-    converter_ms = label_studio_ms(min(labels, 2_000))
-    if converter_ms is not None:
-        rows.append(Row("COCO, beside its converter alone", "ms CPU an annotation", ours, converter_ms, None))
+    studio = label_studio.cost(polygons(), min(labels, 2_000), each=EACH, categories=CATEGORIES)
+    measured_ms = studio.export_ms if studio is not None else None
+    limit = (measured_ms or LABEL_STUDIO_MS) / TIMES_FASTER
+    rows.append(Row("COCO, to a tenth of Label Studio's export", "ms CPU an annotation", ours, measured_ms, limit))
+    if studio is not None:
+        rows.append(Row("COCO, beside its converter alone", "ms CPU an annotation", ours, studio.converter_ms, None))
     return rows
 
 

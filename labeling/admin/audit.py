@@ -10,6 +10,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -26,7 +27,8 @@ from labeling.admin.logins import source_of
 from labeling.admin.rights import intent_of, is_superuser, may
 from labeling.admin.tabs import dataset_here, shown
 from labeling.api.audit import question_of
-from labeling.audit.asking import OTHERS, ask
+from labeling.audit import timeline, writing
+from labeling.audit.asking import OTHERS, Asked, ask, logs_named, parameters_of
 from labeling.audit.catalogue import reports
 from labeling.audit.report import Cells, Digest, Report, Written
 from labeling.audit.writing import PEOPLE
@@ -60,7 +62,6 @@ QUIET = frozenset(
 #: Where what people look for first does not stand first, or not all columns have room.
 SHOWN = {
     "events": ("offset", "recorded_at", "author", "author_kind", "tool", "reason", "type", "stream", "data"),
-    "record": ("offset", "recorded_at", "author", "author_kind", "sentence", "before", "after", "reason", "sample"),
 }
 _ids = re.compile(r"([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 KEPT = {"integrity": frozenset({"log", "chain"}), "dossier": frozenset({"chain"})}
@@ -203,14 +204,52 @@ def _asked(request: HttpRequest, report: Report, log: uuid.UUID, api: str) -> tu
         question = question_of(query, report, log)
         at = _number(query, "at")
         others = {name: place for name in OTHERS if (place := _number(query, f"{name}_at")) is not None}
+        every = logs_named(query.get("logs_at", ""))
     except (InvalidValue, BadValue) as error:
         return context | {"problem": str(error)}, 400
-    asked = ask(report, log, question, at=at, others=others)
+    asked = ask(report, log, question, at=at, others=others, every=every)
     dataset = None if log == INSTALLATION else log
     security.audit_read(
         intent=intent_of(request), what=report.name, dataset=dataset, form="page", source=source_of(request)
     )
     digest = Digest(asked.definition)
+    if report.is_story:
+        parts, kept = [_story(asked, digest)], dict[str, list[Cells]]()
+    else:
+        parts, kept = _tables(asked, digest, log)
+    pinned = query | parameters_of(asked.definition)
+    files = [
+        (form.upper(), f"{api}?{urlencode(pinned | {'format': form}, safe=':,')}")
+        for form in ("csv", "ndjson", "json", "md", "html")
+    ]
+    look = LOOKS.get(report.name)
+    names = _names(kept, log)
+    return context | {
+        "parts": [part for part in parts if part["count"]],
+        "chart": _chart(look, kept[look.part], names) if look and kept[look.part] else None,
+        "digest": digest.hex,
+        "count": digest.rows,
+        "offsets": ", ".join(f"{name} log at offset {offset}" for name, offset in writing.named(asked.definition)),
+        "files": files,
+    }, 200
+
+
+def _story(asked: Asked, digest: Digest) -> JSON:
+    """The events of a story, the first ones told; all of them are in the digest."""
+    rows = writing.shown_rows(asked.rows, digest, with_names=True)
+    told = b"".join(timeline.body(islice(rows, MOST_ROWS), asked.scenes)).decode()
+    shown_rows, asked.scenes.are_drawn = digest.rows, False
+    for _ in rows:
+        pass
+    (part,) = asked.report.parts.values()
+    # Whatever it shows was escaped where it was put in.
+    first = {"title": part.title, "html": SafeString(told), "rows": [None] * min(shown_rows, MOST_ROWS)}
+    return first | {"count": digest.rows, "more": max(0, digest.rows - MOST_ROWS)}
+
+
+def _tables(asked: Asked, digest: Digest, log: uuid.UUID) -> tuple[list[JSON], dict[str, list[Cells]]]:
+    """(the tables of a report, the rows of each that are shown)."""
+    report = asked.report
     kept: dict[str, list[Cells]] = {part: [] for part in report.parts}
     counts = dict.fromkeys(report.parts, 0)
     for part, cells in asked.rows:
@@ -219,22 +258,7 @@ def _asked(request: HttpRequest, report: Report, log: uuid.UUID, api: str) -> tu
         if counts[part] <= MOST_ROWS:
             kept[part].append(cells)
     names = _names(kept, log)
-    parts = [_part(report, part, rows, counts[part], names) for part, rows in kept.items()]
-    offsets = asked.definition["offsets"]
-    own = "installation" if log == INSTALLATION else "dataset"
-    pinned = query | {"at" if name == own else f"{name}_at": place for name, place in offsets.items()}
-    files = [
-        (form.upper(), f"{api}?{urlencode(pinned | {'format': form})}") for form in ("csv", "ndjson", "json", "html")
-    ]
-    look = LOOKS.get(report.name)
-    return context | {
-        "parts": [part for part in parts if part["count"]],
-        "chart": _chart(look, kept[look.part], names) if look and kept[look.part] else None,
-        "digest": digest.hex,
-        "count": digest.rows,
-        "offsets": ", ".join(f"{name} log at offset {offset}" for name, offset in offsets.items()),
-        "files": files,
-    }, 200
+    return [_part(report, part, rows, counts[part], names) for part, rows in kept.items()], kept
 
 
 def _number(query: JSON, name: str) -> int | None:

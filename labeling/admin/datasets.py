@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from labeling.admin import attributes, audit, categories, display, guidelines, reports, uploads, webhooks
+from labeling.admin import attributes, audit, categories, datasheets, display, guidelines, reports, uploads, webhooks
 from labeling.admin.fields import (
     Fieldsets,
     JSONTextField,
@@ -242,6 +242,7 @@ class DatasetAdmin(RecordedAdmin):
             "reports": ("", partial(reports.view, self)),
             "audit": ("", partial(audit.dataset_view, self)),
             "guideline": ("", partial(guidelines.view, self)),
+            "datasheet": ("", partial(datasheets.view, self)),
             "webhooks": ("", partial(webhooks.view, self)),
         }
         return [

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from labeling.admin.fields import pretty
 from labeling.commands.people import OPERATOR
 from labeling.commands.security import NOBODY
-from labeling.models import Person
+from labeling.models import Dataset, Person
 
 #: The order of a bar: what is done stands left.
 DONE_FIRST = (
@@ -134,6 +134,13 @@ def swatch(colour: Sequence[int]) -> SafeString:
     return format_html(
         f'<svg class="swatch" viewBox="0 0 10 10" aria-hidden="true">{square}</svg>', bytes(colour).hex()
     )
+
+
+def full_names(datasets: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """{dataset: owner/name}, also of those that are deleted."""
+    rows = Dataset.objects.filter(id__in=set(datasets)).values_list("id", "name", "owner_id")
+    owners = usernames(owner for _, _, owner in rows)
+    return {key: f"{owners.get(owner, '?')}/{name}" for key, name, owner in rows}
 
 
 def usernames(people: Iterable[uuid.UUID | None]) -> dict[uuid.UUID, str]:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.core.validators import MaxValueValidator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -21,6 +22,7 @@ from labeling.admin.fields import PersonField, TextField
 from labeling.admin.places import Places
 from labeling.admin.recorded import ReadAdmin, people_to_offer
 from labeling.admin.rights import is_superuser, readable_logs
+from labeling.api.restoring import offset_of
 from labeling.log import browse, store
 from labeling.log.browse import Headline
 from labeling.log.event import (
@@ -40,6 +42,8 @@ JSON = dict[str, Any]
 
 PAGE = 50
 MOST_DATASETS = 500
+A_DAY = dt.timedelta(days=1)
+LAST_DAY = dt.date.max - A_DAY  # there has to be a midnight behind it
 
 
 class SearchForm(forms.Form):
@@ -50,7 +54,12 @@ class SearchForm(forms.Form):
     author = PersonField(required=False)
     stream = TextField(required=False)
     since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(
+        label="To",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        validators=[MaxValueValidator(LAST_DAY)],
+    )
     text = TextField(required=False, max_length=200)
     before = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
@@ -168,10 +177,8 @@ def _found(request: HttpRequest, asked: JSON) -> list[Headline]:
         limit=PAGE + 1,
         before=asked["before"],
         # Times rise with the offsets, so a day is a stretch of offsets.
-        first=store.offset_at(log, _midnight(asked["since"]) - dt.timedelta(microseconds=1)) + 1
-        if asked["since"]
-        else None,
-        last=store.offset_at(log, _midnight(asked["until"] + dt.timedelta(days=1))) if asked["until"] else None,
+        first=offset_of(log, _midnight(asked["since"]), first=True) if asked["since"] else None,
+        last=offset_of(log, _midnight(asked["until"]) + A_DAY) if asked["until"] else None,
         stream=asked["stream"] or None,
         types=[asked["type"]] if asked["type"] else (),
         author=asked["author"].id if asked["author"] else None,

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from labeling.api.requests import WIDE
-from labeling.errors import PalimpsestError
+from labeling.errors import PalimpsestError, ReasonRequired
 from labeling.log import values
 from labeling.log.values import BadValue
 from labeling.models import Person
@@ -189,6 +189,8 @@ def words_of(error: PalimpsestError | BadValue) -> tuple[str, str]:
     """(what a refusal says, the field that it is about or nothing)."""
     if isinstance(error, BadValue):
         return sentence(error.problem), error.where
+    if isinstance(error, ReasonRequired):  # a page has a field for it, and nobody there sends a header
+        return f"A reason is required {error.doing}.", error.field
     return sentence(getattr(error, "problem", error.message)), getattr(error, "field", "")
 
 

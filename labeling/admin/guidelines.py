@@ -1,4 +1,4 @@
-"""The page of a dataset's guideline: what is in force, a new version of it, and the versions before."""
+"""The page of a dataset's guideline: a version of it as it reads, a new version, and what others there are."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 
 from labeling.admin import display
 from labeling.admin.denials import tell_denial
 from labeling.admin.fields import words_of
+from labeling.admin.markdown import rendered
 from labeling.admin.recorded import REFUSALS
 from labeling.admin.rights import intent_of, may
 from labeling.admin.tabs import dataset_here, shown
@@ -26,7 +27,7 @@ JSON = dict[str, Any]
 
 
 def view(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID) -> HttpResponseBase:
-    """Show the guideline, and set another."""
+    """Show the guideline that is in force, or `?version=` of it, and set another."""
     found = dataset_here(request, dataset)
     problem = ""
     sent = request.POST.get("text", "").replace("\r\n", "\n")
@@ -43,11 +44,16 @@ def view(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID) -> HttpRe
             page.message_user(request, f"Version {version} of the guideline is in force.", messages.SUCCESS)
             return HttpResponseRedirect(request.path)
     versions = guidelines_of(dataset)
+    wanted = request.GET.get("version", "") or str(len(versions))
+    if versions and wanted not in (str(item.version) for item in versions):
+        raise Http404
     names = display.usernames([item.author for item in versions])
     rows = [
         {
             "version": item.version,
-            "text": item.text,
+            "in_force": item.version == len(versions),
+            "is_shown": str(item.version) == wanted,
+            "html": rendered(item.text) if str(item.version) == wanted else "",
             "url": item.url,
             "by": display.name_of(item.author, names),
             "when": display.when(item.recorded_at),
@@ -56,10 +62,10 @@ def view(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID) -> HttpRe
         for item in reversed(versions)
     ]
     context = {
-        "now": rows[0] if rows else None,
-        "earlier": rows[1:],
+        "now": next((row for row in rows if row["is_shown"]), None),
+        "versions": rows if len(rows) > 1 else [],
         "problem": problem,
-        "text": sent if problem else rows[0]["text"] if rows else "",
+        "text": sent if problem else versions[-1].text if versions else "",
         "text_limit": commands.MOST_TEXT,
     }
     template = "admin/labeling/dataset/guideline.html"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -16,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from labeling.admin import display, panels, signing, stories, thumbnails
+from labeling.admin import display, panels, signing, stories, takeback, thumbnails
 from labeling.admin.datasets import DatasetFilter
 from labeling.admin.fields import pretty
 from labeling.admin.logins import address_of
@@ -98,7 +99,12 @@ class LabelAdmin(ReadAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(self.sign_view)
-        return [path("<uuid:label>/sign/", page, name="labeling_label_sign"), *super().get_urls()]
+        taking = self.admin_site.admin_view(partial(takeback.view, self))
+        return [
+            path("<uuid:label>/sign/", page, name="labeling_label_sign"),
+            path("<uuid:label>/takeback/<int:offset>/", taking, name="labeling_label_takeback"),
+            *super().get_urls(),
+        ]
 
     def sign_view(self, request: HttpRequest, label: uuid.UUID) -> HttpResponse:
         """Sign a label."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -16,12 +17,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_protect
 
-from labeling.admin import display
+from labeling.admin import display, webhooks
 from labeling.admin.denials import tell_denial
 from labeling.admin.fields import Fieldsets, RecordForm, TextField, words_of
 from labeling.admin.members import organization_rows, save_organization
 from labeling.admin.recorded import REFUSALS, RecordedAdmin, people_to_offer
-from labeling.admin.rights import intent_of, is_superuser, person_of, visible_datasets
+from labeling.admin.rights import installation_asks_reason, intent_of, is_superuser, person_of, visible_datasets
 from labeling.commands import organizations as commands
 from labeling.log import store
 from labeling.log.event import INSTALLATION, Intent
@@ -64,6 +65,11 @@ class OrganizationAdmin(RecordedAdmin):
             path("", page(self.changelist_view), name=f"{name}_changelist"),
             path("add/", page(self.add_view), name=f"{name}_add"),
             path("<uuid:organization>/change/", page(self.members_view), name=f"{name}_change"),
+            path(
+                "<uuid:organization>/webhooks/",
+                page(csrf_protect(partial(webhooks.organization_view, self))),
+                name=f"{name}_webhooks",
+            ),
         ]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: JSON | None = None) -> HttpResponse:
@@ -81,6 +87,17 @@ class OrganizationAdmin(RecordedAdmin):
         return HttpResponseRedirect(reverse("admin:labeling_organizationmember_change", args=[obj.id]))
 
     # --- pages ------------------------------------------------------------------------------------------------------
+
+    def organization_here(self, request: HttpRequest, organization: uuid.UUID) -> Person:
+        """The organisation of a page; who does not belong to it finds none."""
+        found = self._visible(request).filter(id=organization).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def manages(self, request: HttpRequest, organization: uuid.UUID) -> bool:
+        """Whether who is logged in is an administrator of the organisation, or runs the installation."""
+        return is_superuser(request) or role_in(organization, person_of(request).id) in ORGANIZATION_ACTIONS["manage"]
 
     def _visible(self, request: HttpRequest) -> QuerySet[Person]:
         found = Person.objects.filter(is_organization=True)
@@ -111,16 +128,13 @@ class OrganizationAdmin(RecordedAdmin):
             for item in leaf.object_list
         ]
         context = {"lines": lines, "leaf": leaf, "may_add": self.has_add_permission(request)}
-        return self._shown(request, "list.html", "Organisations", context)
+        return self.shown(request, "list.html", "Organisations", context)
 
     @method_decorator(csrf_protect)
     def members_view(self, request: HttpRequest, organization: uuid.UUID) -> HttpResponse:
         """One organisation: its members and datasets."""
-        found = self._visible(request).filter(id=organization).first()
-        if found is None:
-            raise Http404
-        role = role_in(organization, person_of(request).id)
-        manages = is_superuser(request) or role in ORGANIZATION_ACTIONS["manage"]
+        found = self.organization_here(request, organization)
+        manages = self.manages(request, organization)
         if request.method == "POST" and not manages:
             raise PermissionDenied
         stream = organization_stream(organization)
@@ -148,13 +162,15 @@ class OrganizationAdmin(RecordedAdmin):
             "has_change_permission": manages,
             "problem": problem,
             "people": people_to_offer(request),
+            "asks_reason": installation_asks_reason("organization"),
+            "who_asks": "This installation",
             "datasets": self._datasets(request, organization),
             "members_help": (
                 "A member reads the organisation's datasets and creates their own; an administrator is an admin of all"
                 " of them and manages its members."
             ),
         }
-        return self._shown(request, "page.html", found.username, context)
+        return self.shown(request, "page.html", found.username, context)
 
     def _after_save(self, request: HttpRequest, organization: uuid.UUID) -> str:
         """The same page, unless somebody just left."""
@@ -166,7 +182,8 @@ class OrganizationAdmin(RecordedAdmin):
         rows = visible_datasets(request).filter(owner_id=organization).order_by("name")[:MOST_DATASETS]
         return [{"name": row.name, "url": reverse("admin:labeling_dataset_change", args=[row.id])} for row in rows]
 
-    def _shown(self, request: HttpRequest, template: str, title: str, context: JSON) -> TemplateResponse:
+    def shown(self, request: HttpRequest, template: str, title: str, context: JSON) -> TemplateResponse:
+        """A page of organisations."""
         request.current_app = self.admin_site.name
         names = {**self.admin_site.each_context(request), "title": title, "opts": self.opts, "media": self.media}
         return TemplateResponse(request, f"admin/labeling/organizationmember/{template}", names | context)

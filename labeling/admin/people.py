@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -24,7 +25,7 @@ from labeling.admin import display, erasing, retaining
 from labeling.admin.datasets import OWNER_NAME
 from labeling.admin.fields import Fieldsets, PersonField, RecordForm, TextField
 from labeling.admin.recorded import RecordedAdmin
-from labeling.admin.rights import TOOL, intent_of, is_superuser, person_of
+from labeling.admin.rights import TOOL, installation_asks_reason, intent_of, is_superuser, person_of
 from labeling.commands import people as commands
 from labeling.log.event import INSTALLATION, Intent
 from labeling.models import ApiKey, Dataset, Member, Person
@@ -210,6 +211,12 @@ class PersonAdmin(RecordedAdmin):
     def stream_of(self, obj: Any) -> tuple[uuid.UUID, str] | None:
         return INSTALLATION, f"person/{obj.id}"
 
+    def _page(self, request: HttpRequest, form: RecordForm, obj: Any, form_url: str, extra: JSON) -> HttpResponse:
+        says = "It stays in the history."
+        if installation_asks_reason("account"):
+            says += " Rights are only given and taken with one."
+        return super()._page(request, form, obj, form_url, {"reason_help": says, "reason_at_first": True} | extra)
+
     def add(self, intent: Intent, form: RecordForm) -> uuid.UUID:
         said = form.cleaned_data
         person = commands.add_person(
@@ -325,6 +332,7 @@ class KeyAdmin(RecordedAdmin):
     dataset_column = ""
     deletion = "Programs that use the key are refused from this moment on. This cannot be taken back."
     deletion_verb = "Revoke"
+    who_asks = "This installation"
     list_display = ("shown_name", "person", "scope", "origin", "created", "used", "state")
     list_filter = (KeyStateFilter, "scope", "origin")
     list_select_related = ("person",)
@@ -341,6 +349,16 @@ class KeyAdmin(RecordedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or obj.revoked_at is None)
+
+    def _asks_reason(self, request: HttpRequest, rows: Sequence[Any], what: str) -> bool:
+        own = person_of(request).id
+        return any(installation_asks_reason("own_key" if row.person_id == own else "key") for row in rows)
+
+    def _page(self, request: HttpRequest, form: RecordForm, obj: Any, form_url: str, extra: JSON) -> HttpResponse:
+        says = "It stays in the history."
+        if is_superuser(request) and installation_asks_reason("key"):
+            says += " Somebody else's key is only made with one."
+        return super()._page(request, form, obj, form_url, {"reason_help": says, "reason_at_first": True} | extra)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> JSON:
         named = request.GET.get("person", "") if is_superuser(request) else ""

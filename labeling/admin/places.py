@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from labeling.admin.display import usernames
+from labeling.admin.display import full_names
 from labeling.log.browse import Headline
 from labeling.log.event import INSTALLATION, SECURITY
-from labeling.models import Dataset, Issue, LabelSet, Person, Sample
+from labeling.models import Issue, LabelSet, Person, Sample
 from labeling.rules.label_state import label_id
 
 #: What the streams of an app above are called: prefix → (log, id in the stream) to (words, address).
@@ -38,9 +38,7 @@ class Places:
         sets = {_uuid(part[2]) for part in parts if part[0] == "label" and len(part) > 2}
         people = {_uuid(part[1]) for part in parts if part[0] in ("person", "organization") and len(part) > 1}
         issues = {_uuid(part[1]) for part in parts if part[0] == "issue" and len(part) > 1}
-        datasets = Dataset.objects.filter(id__in=logs).values_list("id", "name", "owner_id")
-        owners = usernames(owner for _, _, owner in datasets)
-        self.datasets = {key: f"{owners.get(owner, '?')}/{name}" for key, name, owner in datasets}
+        self.datasets = full_names(logs)
         self.issues = dict(Issue.objects.filter(id__in=issues, archived=False).values_list("id", "sample_id"))
         samples |= set(self.issues.values())
         self.samples = dict(Sample.objects.filter(id__in=samples).values_list("id", "name"))

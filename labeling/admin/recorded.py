@@ -49,6 +49,8 @@ class ReadAdmin(ModelAdmin):
     list_per_page = 50
     actions: Sequence[Any] | None = ()
     for_superusers: ClassVar[bool] = False
+    #: Who says whether a reason is needed, in words.
+    who_asks: ClassVar[str] = "This dataset"
     #: The column that holds the dataset; "" for what belongs to none.
     dataset_column: ClassVar[str] = "dataset_id"
 
@@ -130,7 +132,8 @@ class ReadAdmin(ModelAdmin):
                 "title": title,
                 "warning": warning,
                 "rows": rows,
-                "asks_reason": self._asks_reason(rows, "delete"),
+                "asks_reason": self._asks_reason(request, rows, "delete"),
+                "who_asks": self.who_asks,
                 "action": request.POST.get("action"),
                 "action_checkbox_name": helpers.ACTION_CHECKBOX_NAME,
                 "opts": self.opts,
@@ -151,7 +154,7 @@ class ReadAdmin(ModelAdmin):
             self.message_user(request, done.format(count), messages.SUCCESS)
         return None
 
-    def _asks_reason(self, rows: Sequence[Any], what: str) -> bool:
+    def _asks_reason(self, request: HttpRequest, rows: Sequence[Any], what: str) -> bool:
         """Whether a dataset of the rows asks a reason for what is about to be done to them."""
         return bool(self.dataset_column) and asks_reason([self.dataset_of(row) for row in rows], what)
 
@@ -320,7 +323,8 @@ class RecordedAdmin(ReadAdmin):
             "title": f"{self.deletion_verb} {self.opts.verbose_name}",
             "object": obj,
             "warning": self.deletion,
-            "asks_reason": self._asks_reason([obj], self.deletion_class),
+            "asks_reason": self._asks_reason(request, [obj], self.deletion_class),
+            "who_asks": self.who_asks,
             "deletion_verb": self.deletion_verb,
             "opts": self.opts,
             "media": self.media,

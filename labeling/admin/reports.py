@@ -15,11 +15,13 @@ from django.utils.safestring import SafeString
 
 from labeling.admin import charts, display
 from labeling.admin.charts import Bar
+from labeling.admin.denials import tell_denial
+from labeling.admin.fields import words_of
 from labeling.admin.rights import intent_of, may, person_of
 from labeling.admin.tabs import dataset_here, shown
 from labeling.api.reports import names_in, options_of, question_of
-from labeling.commands.saved_reports import checked_name, save_report
-from labeling.errors import InvalidValue, PalimpsestError
+from labeling.commands.saved_reports import checked_name, remove_report, save_report
+from labeling.errors import InvalidValue, NotFound, NotPermitted, PalimpsestError
 from labeling.models import Dataset
 from labeling.queries import saved_reports as queries
 from labeling.reports import catalogue
@@ -41,6 +43,7 @@ TITLES = {
     "agreement": "Agreement",
 }
 NOTHING = "Nothing to show for this question yet."
+NO_RATE = "Say above what an hour costs."
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ LOOKS = {
 
 def view(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID, report: str = "time") -> HttpResponseBase:
     """A report with its charts and its table."""
-    found = dataset_here(request, dataset)
+    found = dataset_here(request, dataset, sends="history")
     if not may(request, "history", dataset):
         raise PermissionDenied
     asked = REPORTS.get(report)
@@ -114,14 +117,17 @@ def view(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID, report: s
     if not asked.personal and not sees_all:
         raise PermissionDenied
     query = {key: value for key, value in request.GET.items() if key != "by"}
+    if request.method == "POST" and request.POST.get("do") == "remove":
+        return _remove(request, found)
     if request.method == "POST":
         return _keep(page, request, found, asked, query, sees_all)
     panels, problem, answered = [], "", None
     for by in LOOKS[asked.name].by:
         try:
             answered, panel = _panel(found, asked, query, by, None if sees_all else person_of(request).id)
-        except InvalidValue as error:
-            problem = str(error)
+        except (InvalidValue, NotPermitted) as error:
+            tell_denial(request, error)
+            problem = error.message
             break
         panels.append(panel)
     context = {
@@ -136,7 +142,7 @@ def view(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID, report: s
         "problem": problem,
         "offset": answered.offset if answered else None,
         "sees_all": sees_all,
-        "nothing": NOTHING,
+        "nothing": NO_RATE if "rate" in asked.options and not query.get("rate") else NOTHING,
     }
     return shown(
         page,
@@ -210,6 +216,8 @@ def _kept(dataset: Dataset, person: uuid.UUID, sees_all: bool) -> list[JSON]:
             "title": TITLES[row.report],
             "offset": row.at_offset,
             "by": display.name_of(row.created_by, names),
+            "id": row.id,
+            "removable": sees_all or row.created_by == person,
             "url": f"{where}/{row.id}/",
         }
         for row in rows
@@ -239,6 +247,23 @@ def _keep(
         page.message_user(request, "The report is kept.", messages.SUCCESS)
     except PalimpsestError as error:
         page.message_user(request, str(error), messages.ERROR)
+    return HttpResponseRedirect(f"{request.get_full_path()}#kept")
+
+
+def _remove(request: HttpRequest, dataset: Dataset) -> HttpResponseBase:
+    """Remove a report that is kept."""
+    try:
+        saved = uuid.UUID(request.POST.get("report", ""))
+    except ValueError:
+        raise Http404 from None
+    try:
+        remove_report(intent=intent_of(request), dataset=dataset.id, saved=saved)
+        messages.success(request, "The report is not kept any more.")
+    except NotFound:
+        raise Http404 from None
+    except PalimpsestError as error:
+        tell_denial(request, error)
+        messages.error(request, words_of(error)[0])
     return HttpResponseRedirect(f"{request.get_full_path()}#kept")
 
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, cast
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
@@ -39,7 +40,12 @@ def intent_of(request: HttpRequest, **fields: Any) -> Intent:
 def asks_reason(datasets: Iterable[uuid.UUID], what: str) -> bool:
     """Whether one of these datasets asks a reason for one of reasons.CLASSES."""
     rows = Dataset.objects.filter(id__in=set(datasets)).values_list("settings", flat=True)
-    return any(what in settings.get(reasons.SETTING, reasons.UNLESS_SAID) for settings in rows)
+    return any(what in found.get(reasons.SETTING, reasons.UNLESS_SAID) for found in rows)
+
+
+def installation_asks_reason(*whats: str) -> bool:
+    """Whether the installation asks a reason for one of reasons.OF_INSTALLATION."""
+    return any(what in settings.REASONS_REQUIRED for what in whats)
 
 
 def is_superuser(request: HttpRequest) -> bool:

@@ -60,13 +60,14 @@ class PalimpsestSite(admin.AdminSite):
         return menu
 
     def get_urls(self) -> list[Any]:
-        """The audit of the installation has pages of its own."""
-        from labeling.admin.audit import installation_view
+        """The audit of the installation and the webhooks of all datasets have pages of their own."""
+        from labeling.admin import audit, webhooks
 
-        view = self.admin_view(partial(installation_view, self))
+        view = self.admin_view(partial(audit.installation_view, self))
         return [
             path("audit/", view, name="audits"),
             path("audit/<str:report>/", view, name="audited"),
+            path("webhooks/", self.admin_view(partial(webhooks.installation_view, self)), name="webhooks"),
             *super().get_urls(),
         ]
 

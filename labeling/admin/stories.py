@@ -53,5 +53,6 @@ def _line(label: Any, entry: JSON) -> JSON:
         "when": display.when(entry["recorded_at"]),
         "command": entry["command"],
         "offset": entry["offset"],
+        "takeback_url": reverse("admin:labeling_label_takeback", args=[label.id, entry["offset"]]),
         "url": reverse("admin:labeling_storedevent_change", args=[f"{label.dataset_id}@{entry['offset']}"]),
     }

@@ -41,6 +41,7 @@ def tabs_of(request: HttpRequest, dataset: Dataset, current: str) -> list[JSON]:
 
     found = [("settings", "Settings", below("change")), ("categories", "Categories", below("categories"))]
     found.append(("guideline", "Guideline", below("guideline")))
+    found.append(("datasheet", "Datasheet", below("datasheet")))
     if may(request, "change", dataset.id):
         found.append(("upload", "Upload", below("upload")))
     found += [
@@ -64,12 +65,12 @@ def tabs_of(request: HttpRequest, dataset: Dataset, current: str) -> list[JSON]:
     return [{"words": words, "url": url, "current": key == current} for key, words, url in found]
 
 
-def dataset_here(request: HttpRequest, dataset: uuid.UUID) -> Dataset:
-    """The dataset of a page below it; who may not change it may not send anything to such a page."""
+def dataset_here(request: HttpRequest, dataset: uuid.UUID, *, sends: str = "change") -> Dataset:
+    """The dataset of a page below it; who may not do the action `sends` may not send anything to such a page."""
     found = visible_datasets(request).filter(id=dataset).first()
     if found is None:
         raise Http404
-    if request.method == "POST" and not may(request, "change", dataset):
+    if request.method == "POST" and not may(request, sends, dataset):
         raise PermissionDenied
     return found
 

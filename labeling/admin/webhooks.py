@@ -1,37 +1,45 @@
-"""The webhooks of a dataset: who is told what, how it goes, and what became of the last messages."""
+"""Webhooks of a dataset, of an organisation and of all datasets: who is told what, how it goes, and what became of the
+last messages."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.template.response import TemplateResponse
 
 from labeling.admin import display
 from labeling.admin.denials import tell_denial
 from labeling.admin.fields import TextField, words_of
 from labeling.admin.recorded import REFUSALS
-from labeling.admin.rights import intent_of, may
+from labeling.admin.rights import intent_of, is_superuser, may, person_of
 from labeling.admin.tabs import dataset_here, shown
 from labeling.api.webhooks import rendered_webhooks
 from labeling.commands import webhooks as commands
 from labeling.commands.webhooks import Where
-from labeling.errors import NotFound
-from labeling.models import Dataset, LabelSet, Webhook, WebhookDelivery
+from labeling.errors import InvalidValue, NotFound
+from labeling.models import LabelSet, Webhook, WebhookDelivery
 from labeling.queries import webhooks as queries
+from labeling.queries.datasets import find_dataset
 from labeling.rules.webhook_messages import PROTOCOL, secret_text
 
 if TYPE_CHECKING:
+    from django.contrib.admin import AdminSite
+
     from labeling.admin.datasets import DatasetAdmin
+    from labeling.admin.organizations import OrganizationAdmin
 
 JSON = dict[str, Any]
 
 #: How many of its last messages are shown of each webhook.
 SHOWN = 10
+#: How many of the logs that one is told of.
+MOST_LOGS = 50
 STATES = {
     "active": ("active", "good"),
     "failing": ("failing, tried again", "busy"),
@@ -58,70 +66,123 @@ class WebhookForm(forms.Form):
         help_text="None means all. What is no label is told in any case.",
     )
 
-    def __init__(self, *arguments: Any, label_sets: Sequence[str], own: Sequence[str] = (), **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, label_sets: Sequence[str] | None, own: Sequence[str] = (), **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
         # Types of the log are named over the API; those that it has stay on offer.
         self.fields["types"].choices = [(item, item) for item in dict.fromkeys((*PROTOCOL, *own))]  # type: ignore[attr-defined]
-        self.fields["labelsets"].choices = [(item, item) for item in label_sets]  # type: ignore[attr-defined]
+        if label_sets is None:
+            del self.fields["labelsets"]  # they are those of one dataset
+        else:
+            self.fields["labelsets"].choices = [(item, item) for item in label_sets]  # type: ignore[attr-defined]
+
+
+Show = Callable[[JSON], HttpResponseBase]
 
 
 def view(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID) -> HttpResponseBase:
-    """The page; whatever is done on it says in the field `do` what."""
+    """The page of a dataset's webhooks."""
     found = dataset_here(request, dataset)
     if not may(request, "webhooks", dataset):
         raise PermissionDenied
-    where, said = Where(dataset), request.POST
-    names = list(
-        LabelSet.objects.filter(dataset_id=dataset, archived=False).order_by("name").values_list("name", flat=True)
-    )
-    form = WebhookForm(said if said.get("do") == "add" else None, label_sets=names)
+    names = LabelSet.objects.filter(dataset_id=dataset, archived=False).order_by("name").values_list("name", flat=True)
+
+    def show(context: JSON) -> HttpResponseBase:
+        template = "admin/labeling/dataset/webhooks.html"
+        return shown(page, request, found, template, "Webhooks", "webhooks", context)
+
+    return _page(request, Where(dataset), show, label_sets=list(names))
+
+
+def organization_view(page: OrganizationAdmin, request: HttpRequest, organization: uuid.UUID) -> HttpResponseBase:
+    """The page of an organisation's webhooks, for who manages it."""
+    found = page.organization_here(request, organization)
+    if not page.manages(request, organization):
+        raise PermissionDenied
+
+    def show(context: JSON) -> HttpResponseBase:
+        context |= {"organization": found, "whose": f"the datasets of {found.username}"}
+        return page.shown(request, "webhooks.html", "Webhooks", context)
+
+    return _page(request, Where(organization=organization), show)
+
+
+def installation_view(site: AdminSite, request: HttpRequest) -> HttpResponseBase:
+    """The page of the webhooks of all datasets, for who runs the installation."""
+    if not is_superuser(request):
+        raise PermissionDenied
+
+    def show(context: JSON) -> HttpResponseBase:
+        names: JSON = {**site.each_context(request), "title": "Webhooks of all datasets", "whose": "all datasets"}
+        request.current_app = site.name
+        return TemplateResponse(request, "admin/webhooks/installation.html", names | context)
+
+    return _page(request, Where(), show)
+
+
+def _page(
+    request: HttpRequest, where: Where, show: Show, *, label_sets: Sequence[str] | None = None
+) -> HttpResponseBase:
+    """The page of a place's webhooks; whatever is done on it says in the field `do` what."""
+    said = request.POST
+    form = WebhookForm(said if said.get("do") == "add" else None, label_sets=label_sets)
     changing: dict[uuid.UUID, WebhookForm] = {}
     secret, of = "", ""
     if request.method == "POST":
         row = None if said.get("do") == "add" else _named(said.get("webhook", ""), where)
         asked = form
         if row is not None and said.get("do") == "change":
-            asked = changing[row.id] = WebhookForm(said, label_sets=names, own=row.types)
+            asked = changing[row.id] = WebhookForm(said, label_sets=label_sets, own=row.types)
         try:
             if said.get("do") not in ("add", "change") or asked.is_valid():
-                row = _done(page, request, found, where, row, asked)
+                row = _done(request, where, row, asked)
                 if row is None or said.get("do") not in ("add", "secret"):
                     return HttpResponseRedirect(request.get_full_path())
                 secret, of = secret_text(commands.secret_of(row)), row.name or "the webhook"
-                form = WebhookForm(label_sets=names)
+                form = WebhookForm(label_sets=label_sets)
         except REFUSALS as error:
             tell_denial(request, error)
             message, field = words_of(error)
             if said.get("do") in ("add", "change"):
                 asked.add_error(field if field in asked.fields else None, message)
             else:
-                page.message_user(request, message, messages.ERROR)
-    rows = queries.webhooks_of(dataset)
-    context = {
-        "form": form,
-        "adding": bool(form.errors) or not rows,
-        "items": [_item(row, told, names, changing) for row, told in zip(rows, rendered_webhooks(rows), strict=True)],
-        "secret": secret,
-        "secret_of": of,
-    }
-    return shown(page, request, found, "admin/labeling/dataset/webhooks.html", "Webhooks", "webhooks", context)
+                messages.error(request, message)
+    rows = queries.webhooks_of(where.log, owner=where.organization)
+    told = rendered_webhooks(rows)
+    deliveries = {row.id: queries.deliveries_of(row.id, limit=SHOWN) for row in rows}
+    named = {cursor["dataset"] for item in told for cursor in item["logs"]}
+    named |= {item.log for found in deliveries.values() for item in found if item.log}
+    names = {} if where.dataset else display.full_names(named)
+    return show(
+        {
+            "form": form,
+            "adding": bool(form.errors) or not rows,
+            "items": [
+                _item(row, item, label_sets, changing, names, deliveries[row.id])
+                for row, item in zip(rows, told, strict=True)
+            ],
+            "is_of_many": where.dataset is None,
+            "secret": secret,
+            "secret_of": of,
+        }
+    )
 
 
 def _named(text: str, where: Where) -> Webhook:
     try:
-        return queries.find_webhook(uuid.UUID(text), where.log)
+        return queries.find_webhook(uuid.UUID(text), where.log, owner=where.organization)
     except (ValueError, NotFound):
         raise Http404 from None
 
 
-def _done(
-    page: DatasetAdmin, request: HttpRequest, dataset: Dataset, where: Where, row: Webhook | None, form: WebhookForm
-) -> Webhook | None:
+def _done(request: HttpRequest, where: Where, row: Webhook | None, form: WebhookForm) -> Webhook | None:
     """Run the command; the webhook whose secret is to be shown, or None."""
     do, intent = request.POST.get("do"), intent_of(request)
     if do == "add":
         fields = commands.checked_webhook(form.cleaned_data, where)
-        return queries.find_webhook(commands.add_webhook(intent=intent, where=where, fields=fields), where.log)
+        made = commands.add_webhook(intent=intent, where=where, fields=fields)
+        return queries.find_webhook(made, where.log, owner=where.organization)
     assert row is not None
     known: JSON = {"intent": intent, "where": where, "webhook": row.id}
     if do == "change":
@@ -132,28 +193,45 @@ def _done(
         said = "The webhook is paused." if do == "pause" else "The webhook goes on."
     elif do == "secret":
         commands.change_secret(**known)
-        return queries.find_webhook(row.id, where.log)
+        return queries.find_webhook(row.id, where.log, owner=where.organization)
     elif do == "ping":
         commands.ping(**known)
         said = "A ping is on its way."
     elif do == "redeliver":
         text = request.POST.get("from", "").strip()
         offset = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
-        commands.redeliver(**known, log=dataset.id, offset=offset)
+        commands.redeliver(**known, log=where.dataset or _dataset_named(request), offset=offset)
         said = f"The log is told from offset {offset} on."
     elif do == "remove":
         commands.remove_webhook(**known)
         said = "The webhook is removed."
     else:
         raise Http404
-    page.message_user(request, said, messages.SUCCESS)
+    messages.success(request, said)
     return None
 
 
-def _item(row: Webhook, told: JSON, names: Sequence[str], changing: dict[uuid.UUID, WebhookForm]) -> JSON:
+def _dataset_named(request: HttpRequest) -> uuid.UUID:
+    """The dataset whose log is to be told again, as owner/name."""
+    owner, _, name = request.POST.get("dataset", "").strip().partition("/")
+    if not owner or not name:
+        raise InvalidValue("dataset", "must be a dataset's owner and name: owner/name")
+    return find_dataset(owner, name, person=person_of(request).id).id
+
+
+def _item(
+    row: Webhook,
+    told: JSON,
+    label_sets: Sequence[str] | None,
+    changing: dict[uuid.UUID, WebhookForm],
+    names: dict[uuid.UUID, str],
+    deliveries: Sequence[WebhookDelivery],
+) -> JSON:
     """A webhook as the page shows it."""
     initial = {"url": told["url"], "name": row.name, "types": row.types, "labelsets": told["labelsets"]}
-    cursor = told["logs"][0] if told["logs"] else None
+    logs = [log | {"name": names.get(log["dataset"], ""), "shown": STATES[_state(log)]} for log in told["logs"]]
+    # What somebody has to look after comes first, then what is on its way.
+    logs.sort(key=lambda log: (log["state"] != "stopped", -log["failures"], -log["behind"], log["name"]))
     own = changing.get(row.id)
     return {
         "id": row.id,
@@ -164,19 +242,25 @@ def _item(row: Webhook, told: JSON, names: Sequence[str], changing: dict[uuid.UU
         "can_go_on": row.paused or told["state"] in ("stopped", "failing"),
         "types": told["types"],
         "labelsets": told["labelsets"],
-        "cursor": cursor,
-        "next_at": cursor and cursor["next_at"],
+        "logs": [log | {"badge": display.badge(*log["shown"])} for log in logs[:MOST_LOGS]],
+        "more_logs": max(0, len(logs) - MOST_LOGS),
         "created": display.when(row.created_at),
         "created_by": told["created_by"],
-        "form": own or WebhookForm(initial=initial, label_sets=names, own=row.types, auto_id=f"id_{row.id}_%s"),
+        "form": own or WebhookForm(initial=initial, label_sets=label_sets, own=row.types, auto_id=f"id_{row.id}_%s"),
         "is_changing": own is not None,
-        "deliveries": [_delivery(item) for item in queries.deliveries_of(row.id, limit=SHOWN)],
+        "deliveries": [_delivery(item, names) for item in deliveries],
     }
 
 
-def _delivery(row: WebhookDelivery) -> JSON:
+def _state(log: JSON) -> str:
+    """The word of STATES for how one log is told."""
+    return "failing" if log["state"] == "active" and log["failures"] else str(log["state"])
+
+
+def _delivery(row: WebhookDelivery, names: dict[uuid.UUID, str]) -> JSON:
     return {
         "type": row.type,
+        "dataset": names.get(row.log, display.NOTHING) if row.log else display.NOTHING,
         "offset": row.offset or display.NOTHING,
         "state": display.badge(*STATES[row.state]),
         "status_code": row.status_code or display.NOTHING,

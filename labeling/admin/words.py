@@ -184,6 +184,7 @@ tell(e.MemberAdded, "added a member:", "added {n} members", _member)
 tell(e.MemberRoleChanged, "changed a role:", "changed the role of {n} members", _member)
 tell(e.MemberRemoved, "removed a member:", "removed {n} members", lambda data: str(data.get("person_name", "")))
 tell(e.GuidelineSet, "set the guideline:", "set the guideline {n} times", _number("version", "version {}"))
+tell(e.DatasheetSet, "filled in the datasheet:", "filled in the datasheet {n} times", _names("changes"))
 tell(e.DatasetDeleted, "deleted the dataset")
 
 tell(e.IssueOpened, "opened an issue", "opened {n} issues")
@@ -223,7 +224,14 @@ tell(e.RetentionSet, "set how long is kept:", "set the retention {n} times", lam
 tell(e.HoldPlaced, "placed a legal hold on a", "placed {n} legal holds", lambda data: str(data.get("what", "")))
 tell(e.HoldLifted, "lifted the legal hold on a", "lifted {n} legal holds", lambda data: str(data.get("what", "")))
 tell(e.DataPurged, "purged", "purged {n} times", lambda data: f"{data.get('count', '')} {data.get('kind', '')}")
+tell(
+    e.ClockSetBack,
+    "found that the clock was set back by",
+    "found {n} times that the clock was set back",
+    _number("by_ms", "{} ms"),
+)
 tell(e.SystemRestored, "restored the installation from a backup")
+tell(e.FileErased, "erased a file for good", "erased {n} files for good")
 tell(e.PersonErased, "erased a person's data", "erased the data of {n} people", _number("number", "(erased-{:04d})"))
 tell(e.KeyCreated, "made an API key", "made {n} API keys")
 tell(e.KeyRevoked, "revoked an API key", "revoked {n} API keys")

@@ -18,7 +18,7 @@ from labeling.api.schemas import audit as schemas
 from labeling.api.schemas.parameters import AT, DATASET_OFFSET
 from labeling.api.views import Answer, View
 from labeling.audit import writing
-from labeling.audit.asking import OTHERS, Asked, ask
+from labeling.audit.asking import OTHERS, Asked, ask, logs_named
 from labeling.audit.catalogue import reports
 from labeling.audit.report import Question, Report
 from labeling.commands import security
@@ -31,6 +31,8 @@ from labeling.queries.places import as_offset
 
 JSON = dict[str, Any]
 
+#: A page has its style in it, and small pictures; nothing else is loaded, and nothing runs.
+PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 #: Options that name a person, who may be named by their username.
 OF_PEOPLE = ("author", "person")
 
@@ -60,16 +62,20 @@ class AuditView(View):
         # They are looked at where they are not used, too: what is wrong should not seem to work.
         said = {name: number_of(self.request, f"{name}_at", 0) for name in OTHERS if query.get(f"{name}_at")}
         others = {name: offset for name, offset in said.items() if OTHERS[name] != log}
-        return ask(report, log, question_of(query, report, log), at=at, others=others)
+        every = logs_named(query.get("logs_at", ""))
+        return ask(report, log, question_of(query, report, log), at=at, others=others, every=every)
 
     def streamed(self, asked: Asked, form: str) -> Answer:
         """The answer, in pieces."""
         names = self.request.query_params.get("names") == "1"
-        pieces = writing.pieces(asked.report, asked.definition, asked.rows, form, with_names=names)
+        pieces = writing.pieces(asked, form, with_names=names)
         filename = f"{asked.report.code}-{asked.report.name}-{asked.offset}.{form}"
         headers = {"Dataset-Offset": str(asked.offset)}
         if form != "json":
-            headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+            # A page is looked at: its links lead into this installation.
+            headers["Content-Disposition"] = f'{"inline" if form == "html" else "attachment"}; filename="{filename}"'
+        if form == "html":
+            headers["Content-Security-Policy"] = PAGE_POLICY
         return StreamingHttpResponse(begun(pieces), content_type=writing.FORMS[form], headers=headers)
 
 
@@ -146,7 +152,7 @@ class InstallationAuditView(AuditView):
         "superuser",
         {200: Reply(schemas.ANSWER, (DATASET_OFFSET,), media=schemas.MEDIA)},
         path={"report": schemas.report_name("installation")},
-        parameters=(AT, *schemas.PARAMETERS),
+        parameters=(AT, *schemas.PARAMETERS, schemas.LOGS_AT),
         refusals=("busy",),
     )
     def get(self, request: Request, report: str) -> Answer:

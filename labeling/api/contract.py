@@ -112,7 +112,7 @@ class Operation:
                 codes |= {"too_large", "unsupported_media_type"}
             if self.appends:
                 codes |= {"busy", "idempotency_key_reused"}
-                if self.action in access.ACTIONS:
+                if self.action in access.ACTIONS or self.action == "organization-manage":
                     codes.add("reason_required")
             if "If-Match" in takes:
                 codes |= {"version_unknown", "conflict"}

@@ -45,6 +45,7 @@ OF_CATEGORIES = (
     "ClassificationRemoved",
     "DefaultClassificationSet",
     "AnnotationAdded",
+    "LabelImported",
 )
 FORMATS = ("json", "csv", "ndjson")
 MEDIA = ("application/json", "text/csv", "application/x-ndjson")
@@ -165,6 +166,7 @@ def wanted_of(
         numbers=()
         if category is None or is_folded
         else (("", "category_id", category), ("Categor", "id", category), ("Categor", "into", category)),
+        listed=() if category is None or is_folded else (("LabelImported", "annotations", "category_id", category),),
         first=max(1, _place(request, dataset, "since", first=True) or 1),
         last=_place(request, dataset, "until"),
         seen=seen,

@@ -50,7 +50,7 @@ class KeysView(View):
         {201: Reply(schemas.MADE_KEY)},
         body=schemas.NEW_KEY,
         appends=True,
-        refusals=("refused",),
+        refusals=("refused", "reason_required"),
     )
     def post(self, request: Request) -> Answer:
         """Make a key: `name`, `scope` (read, label, manage), `origin` (person, model, service). `key` is shown once."""
@@ -70,7 +70,7 @@ class KeyView(View):
         """What is known of a key."""
         return answer(rendered_key(self._own(key)))
 
-    @documented("key_revoke", "account", {204: Reply()}, appends=True)
+    @documented("key_revoke", "account", {204: Reply()}, appends=True, refusals=("reason_required",))
     def delete(self, request: Request, key: str) -> Answer:
         """Revoke a key, for good; programs that use it are refused from this moment on."""
         commands.revoke_key(intent=intent_of(request), key=self._own(key))

@@ -17,6 +17,7 @@ from labeling.api.answers import answer
 from labeling.api.cells import cell
 from labeling.api.contract import Reply, documented
 from labeling.api.requests import at_of, body_of, intent_of, moment, uuid_of
+from labeling.api.restoring import person_named
 from labeling.api.schemas import reports as schemas
 from labeling.api.schemas.parameters import AT, DATASET_OFFSET
 from labeling.api.views import Answer, View
@@ -24,7 +25,7 @@ from labeling.commands import activity
 from labeling.errors import InvalidValue, NotFound
 from labeling.log import store
 from labeling.log.event import microseconds
-from labeling.models import LabelSet, Person, Sample
+from labeling.models import LabelSet, Sample
 from labeling.queries import datasets as dataset_queries
 from labeling.queries.labels import as_offset, names_of
 from labeling.reports import agreement, catalogue
@@ -120,25 +121,31 @@ def question_of(query: Mapping[str, str], report: Report, *, settings: JSON, onl
 
     Raises:
         InvalidValue: the first parameter that does not fit.
+        NotPermitted: the work of somebody else is asked for.
     """
     zone = _zone(query.get("timezone") or "UTC")
     by = tuple(dict.fromkeys(item for item in query.get("by", ",".join(report.default)).split(",") if item))
     if any(item not in report.keys for item in by):
         raise InvalidValue("by", f"must name some of {', '.join(report.keys)}, separated by commas")
-    person = str(only) if only else None
-    if only is None and query.get("person"):
-        named = Person.objects.filter(username=query["person"]).values_list("id", flat=True).first()
-        person = str(named or uuid_of(query["person"]) or "nobody")
+    named = query.get("person")
+    person = person_named(named) if named else only
+    if named and person is None:
+        raise InvalidValue("person", "must be a username, or the id of a person")
+    if only is not None and person != only:
+        raise access.refusal("work")
     threshold = query.get("threshold_s") or str(settings.get(THRESHOLD, THRESHOLD_S))
     if not threshold.isascii() or not threshold.isdigit() or not 1 <= int(threshold[:9]) <= 86_400:
         raise InvalidValue("threshold_s", "must be a whole number of seconds from 1 to 86400")
+    start_us, end_us = _moment_us(query, "from", zone), _moment_us(query, "to", zone)
+    if start_us is not None and end_us is not None and start_us >= end_us:
+        raise InvalidValue("to", "must be later than from")
     return Question(
         threshold_s=int(threshold),
         zone=zone,
-        start_us=_moment_us(query, "from", zone),
-        end_us=_moment_us(query, "to", zone),
+        start_us=start_us,
+        end_us=end_us,
         by=by,
-        person=person,
+        person=None if person is None else str(person),
     )
 
 
@@ -163,7 +170,8 @@ def options_of(query: Mapping[str, str], report: Report) -> JSON:
 def number_in(query: Mapping[str, str], name: str, otherwise: float, *, most: float) -> float:
     """A number of the query from 0 to `most`."""
     try:
-        found = float(query.get(name) or otherwise)
+        text = query.get(name) or otherwise
+        found = float(text) if str(text).isascii() else -1.0
     except ValueError:
         found = -1.0
     if not 0 <= found <= most:

@@ -23,6 +23,7 @@ from labeling.log import values
 from labeling.log.event import Intent
 from labeling.models import ApiKey, Person
 from labeling.queries.places import At
+from labeling.references import WIDE as WIDE
 from labeling.references import hostless
 from labeling.rules.clients import client_of
 from labeling.texts import encrypt
@@ -32,8 +33,6 @@ T = TypeVar("T")
 
 LABEL_BYTES = 512 * 1024 * 1024
 OTHER_BYTES = 16 * 1024 * 1024
-#: Nanosecond times are longer than a float can hold.
-WIDE = ("timestamp", "timestamps")
 PAGE_MOST = 1000
 
 #: Characters of a reason.

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from labeling.api.answers import answer
 from labeling.api.contract import Reply, documented
 from labeling.api.labels import find, sample_id
-from labeling.api.requests import body_of, intent_of, moment, seen_of, uuid_of
+from labeling.api.requests import body_of, intent_of, place_said, seen_of, uuid_of
 from labeling.api.schemas.parameters import DATASET_OFFSET, ETAG, IF_MATCH, IF_NONE_MATCH
 from labeling.api.schemas.undo import RESTORE, RESTORE_MANY, RESTORED, RESTORED_MANY
 from labeling.api.undo import ABOUT, HOW, how, only, undone_answer
@@ -22,6 +22,7 @@ from labeling.errors import InvalidValue
 from labeling.log import store
 from labeling.log.search import Wanted
 from labeling.models import Person
+from labeling.queries.places import as_offset
 from labeling.queries.samples import find_sample
 from labeling.rules import access
 
@@ -40,6 +41,10 @@ KINDS: dict[str, tuple[str, ...]] = {
 OF_LABEL = ("event", "gesture", "work_session", "author", "object", "label")
 OF_SAMPLE = ("event", "gesture", "work_session", "author", "sample")
 OF_DATASET = ("event", "gesture", "work_session", "author")
+#: What a place in the log can be said as.
+PLACE = "must be an offset of the dataset, a time in ISO 8601, the id of an event, or the name of a release"
+EARLIEST = dt.datetime.min.replace(tzinfo=dt.UTC)
+MOMENT = dt.timedelta(microseconds=1)
 
 
 class LabelRestoreView(View):
@@ -200,15 +205,24 @@ def _uuid(of: JSON, key: str) -> uuid.UUID:
 
 
 def _place(of: JSON, key: str, dataset: uuid.UUID, *, first: bool = False) -> int:
-    """An offset, or the last one recorded at or before a time (or with `first` the first one since)."""
+    """An offset; the last one recorded at or before a time (or with `first` the first one since); that of an event; or
+    that of a name, of a release for example."""
     value = of.get(key)
     if type(value) is int:
         return _offset(of, key)
-    return offset_of(dataset, moment(value, f"of.{key}"), first=first)
+    said = place_said(value, f"of.{key}") if isinstance(value, str) and value else None
+    if isinstance(said, dt.datetime):
+        return offset_of(dataset, said, first=first)
+    if said is None:
+        raise InvalidValue(f"of.{key}", PLACE)
+    try:
+        return as_offset(dataset, said, store.head(dataset))
+    except InvalidValue as error:
+        raise InvalidValue(f"of.{key}", PLACE) from error
 
 
 def offset_of(dataset: uuid.UUID, at: dt.datetime, *, first: bool = False) -> int:
     """The last offset recorded at or before a time, or with `first` the first one since."""
-    if first:
-        return store.offset_at(dataset, at - dt.timedelta(microseconds=1)) + 1
-    return store.offset_at(dataset, at)
+    if not first:
+        return store.offset_at(dataset, at)
+    return store.offset_at(dataset, at - MOMENT) + 1 if at - EARLIEST > MOMENT else 1

@@ -38,6 +38,7 @@ def rendered_webhooks(rows: Sequence[Webhook]) -> list[JSON]:
     cursors = queries.cursors_of(rows)
     label_sets = queries.names_of_label_sets(rows)
     names = names_of({row.created_by for row in rows}) if rows else {}
+    heads = store.heads(cursor.log for own in cursors.values() for cursor in own) if rows else {}
     return [
         {
             "uuid": row.id,
@@ -54,7 +55,7 @@ def rendered_webhooks(rows: Sequence[Webhook]) -> list[JSON]:
                 {
                     "dataset": cursor.log,
                     "offset": cursor.offset,
-                    "behind": max(0, store.head(cursor.log) - cursor.offset),
+                    "behind": max(0, heads.get(cursor.log, 0) - cursor.offset),
                     "state": cursor.state,
                     "failures": cursor.failures,
                     "reason": cursor.reason,

@@ -90,6 +90,9 @@ class Sources(Protocol):
     def offset(self) -> int:
         """Up to where it is read."""
 
+    def up_to(self, offset: int) -> Sources:
+        """The same, with the log read no further than there."""
+
     def events(self, *types: str, stream: str | None = None) -> Iterator[Event]:
         """The events of the log, of these types and this stream where they are given."""
 
@@ -116,7 +119,9 @@ class Sources(Protocol):
 class Report:
     """One report of the catalogue. `version` is a new number where the same question gets other rows or words.
 
-    `of` says whose it is: of a dataset, of the installation, or of both. `reads` names the other logs that it reads.
+    `of` says whose it is: of a dataset, of the installation, or of both. `reads` names the other logs that it reads;
+    with `every_log` that of the installation reads all logs there are, each up to an offset that the answer names. One
+    that `is_story` tells events one after the other; its page shows them so, and what they changed.
     """
 
     code: str
@@ -129,6 +134,8 @@ class Report:
     options: Mapping[str, Option] = field(default_factory=dict)
     of: tuple[str, ...] = ("dataset",)
     reads: tuple[str, ...] = ()
+    every_log: bool = False
+    is_story: bool = False
 
     def columns(self) -> list[str]:
         """The columns of all parts, in the order in which they come up."""

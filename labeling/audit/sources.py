@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labeling.audit.report import Changed, Question
+from labeling.audit.scenes import Scenes
 from labeling.log import search, store, stored, verify
 from labeling.log.event import INSTALLATION, SECURITY, Event
 from labeling.log.search import Wanted
@@ -30,6 +31,11 @@ class Logs:
     offset: int
     installation_offset: int
     security_offset: int
+    scenes: Scenes | None = None
+    every: Mapping[uuid.UUID, int] = field(default_factory=dict)  #: of a report that reads every log: up to where
+
+    def up_to(self, offset: int) -> Logs:
+        return replace(self, offset=min(offset, self.offset))
 
     def events(self, *types: str, stream: str | None = None) -> Iterator[Event]:
         return _events(self.log, self.offset, types, stream)
@@ -50,6 +56,8 @@ class Logs:
         wanted = Wanted(stream=stream, prefixes=tuple(prefixes), last=self.offset)
         events = (event for event in search.find_all(self.log, wanted) if question.holds(event))
         for told in Historian(self.log).told(events):
+            if self.scenes is not None:
+                self.scenes.note(told)
             telling = Telling(told.event.fact, told.before, told.after, told.categories, {})
             yield Changed(told.event, told.changes, sentence(telling))
 
@@ -57,9 +65,7 @@ class Logs:
         if self.log != INSTALLATION:
             yield _verified(self.log, self.offset, self.installation_offset)
             return
-        # What the others were when the last event of this one was recorded is not known; they are read as they are.
-        for log in stored.logs():
-            offset = self.offset if log == INSTALLATION else store.head(log)
+        for log, offset in self.every.items():
             yield _verified(log, offset, self.installation_offset)
 
 
@@ -73,11 +79,8 @@ def _events(log: uuid.UUID, offset: int, types: Sequence[str] = (), stream: str 
 
 def _verified(log: uuid.UUID, offset: int, installation_offset: int) -> JSON:
     """What verifying a log finds up to an offset, and the checkpoints up to there."""
-    found = [
-        item
-        for item in verify.verify_log(log)
-        if (item.offset is not None and item.offset <= offset) or (item.offset is None and offset == store.head(log))
-    ]
+    # At the head its end is looked at too: the counter row, and what remembers a later end.
+    found = verify.verify_log(log, up_to=None if offset >= store.head(log) else offset)
     known = [item for item in checkpoints.of(log, up_to=installation_offset) if item.offset <= offset]
     anchors = []
     for item in known:
@@ -118,10 +121,8 @@ def _clocks(log: uuid.UUID, offset: int) -> tuple[int, int, str]:
     ahead = stood = 0
     before: tuple[Any, Any] | None = None
     chain = ""
-    for page in stored.pages(log):
+    for page in stored.pages(log, up_to=offset):
         for row in page:
-            if row[1] > offset:
-                return ahead, stood, chain
             command, occurred_us, recorded_us = row[14], row[19], row[20]
             ahead += occurred_us is not None and occurred_us > recorded_us + AHEAD_US
             stood += before is not None and before[0] != command and before[1] == recorded_us

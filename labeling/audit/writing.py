@@ -1,4 +1,4 @@
-"""A report's answer as bytes: JSON, NDJSON, CSV or a page of its own, written while it is computed.
+"""A report's answer as bytes: JSON, NDJSON, CSV, Markdown or a page of its own, written while it is computed.
 
 Each form says by which definition it is, at which offsets, and ends with the digest. People are ids, so that the same
 question has the same bytes whatever they are called today; `names` adds what they are called. What somebody wrote is
@@ -18,6 +18,8 @@ from typing import Any
 import orjson
 
 from labeling.api.cells import cell
+from labeling.audit import timeline
+from labeling.audit.asking import Asked
 from labeling.audit.report import Cells, Digest, Part, Report, Row, Written
 from labeling.queries.labels import names_of
 from labeling.texts import decrypt_all
@@ -30,26 +32,25 @@ FORMS = {
     "ndjson": "application/x-ndjson",
     "csv": "text/csv; charset=utf-8",
     "html": "text/html; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
 }
 #: Columns that hold people.
 PEOPLE = ("author", "on_behalf_of", "person", "whose", "by", "subject", "cut_by", "signed_by")
 BATCH = 200
 
 
-def pieces(
-    report: Report, definition: JSON, rows: Iterable[Row], form: str, *, with_names: bool = False
-) -> Iterator[bytes]:
+def pieces(asked: Asked, form: str, *, with_names: bool = False) -> Iterator[bytes]:
     """The answer in the form of that name, piece by piece."""
-    digest = Digest(definition)
-    shown = _shown(rows, digest, with_names=with_names)
-    return WRITERS[form](report, definition, shown, digest)
+    digest = Digest(asked.definition)
+    shown = shown_rows(asked.rows, digest, with_names=with_names)
+    return WRITERS[form](asked, shown, digest)
 
 
 Shown = tuple[str, Cells, Mapping[str, str]]
-Writer = Callable[[Report, JSON, Iterator[Shown], Digest], Iterator[bytes]]
+Writer = Callable[[Asked, Iterator[Shown], Digest], Iterator[bytes]]
 
 
-def _shown(rows: Iterable[Row], digest: Digest, *, with_names: bool) -> Iterator[Shown]:
+def shown_rows(rows: Iterable[Row], digest: Digest, *, with_names: bool) -> Iterator[Shown]:
     """The rows with their texts decrypted, and the names of today of the people in them."""
     stream = iter(rows)
     while batch := list(islice(stream, BATCH)):
@@ -86,9 +87,10 @@ def _named(cells: Cells, names: Mapping[str, str]) -> Cells:
     return {f"{key}_name": names[cells[key]] for key in PEOPLE if cells.get(key) in names} if names else {}
 
 
-def _json(report: Report, definition: JSON, rows: Iterator[Shown], digest: Digest) -> Iterator[bytes]:
+def _json(asked: Asked, rows: Iterator[Shown], digest: Digest) -> Iterator[bytes]:
+    report = asked.report
     head = {
-        "definition": definition,
+        "definition": asked.definition,
         "title": report.title,
         "answers": report.answers,
         "parts": {name: {"title": part.title, "columns": part.columns} for name, part in report.parts.items()},
@@ -101,16 +103,16 @@ def _json(report: Report, definition: JSON, rows: Iterator[Shown], digest: Diges
     yield b"\n]," + orjson.dumps({"count": digest.rows, "digest": digest.hex})[1:]
 
 
-def _ndjson(report: Report, definition: JSON, rows: Iterator[Shown], digest: Digest) -> Iterator[bytes]:
-    yield orjson.dumps({"part": "report", "definition": definition}) + b"\n"
+def _ndjson(asked: Asked, rows: Iterator[Shown], digest: Digest) -> Iterator[bytes]:
+    yield orjson.dumps({"part": "report", "definition": asked.definition}) + b"\n"
     for part, cells, names in rows:
         yield orjson.dumps({"part": part} | cells | _named(cells, names)) + b"\n"
     yield orjson.dumps({"part": "digest", "count": digest.rows, "digest": digest.hex}) + b"\n"
 
 
-def _csv(report: Report, definition: JSON, rows: Iterator[Shown], digest: Digest) -> Iterator[bytes]:
+def _csv(asked: Asked, rows: Iterator[Shown], digest: Digest) -> Iterator[bytes]:
     """RFC 4180: one table for all parts, whose name is the first column; the last line is the digest."""
-    columns = report.columns()
+    columns = asked.report.columns()
     out = io.StringIO()
     writer = csv.writer(out)
     people = [name for name in columns if name in PEOPLE]
@@ -125,7 +127,7 @@ def _csv(report: Report, definition: JSON, rows: Iterator[Shown], digest: Digest
             yield _taken(out)
     if is_first:
         writer.writerow(["part", *columns])
-    writer.writerow(["digest", digest.hex, orjson.dumps(definition).decode(), *([""] * (len(columns) - 2))])
+    writer.writerow(["digest", digest.hex, orjson.dumps(asked.definition).decode(), *([""] * (len(columns) - 2))])
     yield _taken(out)
 
 
@@ -144,30 +146,25 @@ STYLE = (
     "body{font:14px/1.45 system-ui,sans-serif;margin:2rem;color:#1c2430}h1{font-size:1.5rem;margin:0}"
     "h2{font-size:1.1rem;margin:2rem 0 .5rem}p{max-width:60rem}table{border-collapse:collapse;font-size:12px}"
     "th,td{border-bottom:1px solid #d8dee6;padding:.3rem .6rem;text-align:left;vertical-align:top;"
-    "overflow-wrap:anywhere;max-width:22rem}th{background:#f2f5f8;position:sticky;top:0}td.n{text-align:right}"
+    "overflow-wrap:anywhere;max-width:22rem;white-space:pre-line}th{background:#f2f5f8;position:sticky;top:0}td.n{text-align:right}"
     "code{font-size:12px}dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;font-size:12px}"
     "dt{font-weight:600}dd{margin:0}.quiet{color:#5b6675}"
 )
 
 
-def _html(report: Report, definition: JSON, rows: Iterator[Shown], digest: Digest) -> Iterator[bytes]:
-    """A page that needs nothing else, for people; a table a part."""
+def _html(asked: Asked, rows: Iterator[Shown], digest: Digest) -> Iterator[bytes]:
+    """A page that needs nothing else, for people; a table a part, or the events of a story one after the other."""
+    report, definition = asked.report, asked.definition
+    style = STYLE + (timeline.STYLE if report.is_story else "")
     title = html.escape(f"{report.code} {report.title}")
     yield (
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n<style>{STYLE}</style>\n'
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n<style>{style}</style>\n'
         f"<h1>{title}</h1>\n<p>{html.escape(report.answers)}</p>\n"
         f'<p class="quiet">{html.escape(_in_words(definition))}</p>\n'
     ).encode()
-    current: str | None = None
-    for part, cells, names in rows:
-        if part != current:
-            if current is not None:
-                yield b"</table>\n"
-            yield _table_head(report.parts[part])
-            current = part
-        columns = report.parts[part].columns
-        yield b"<tr>" + b"".join(_td(cells.get(name), names) for name in columns) + b"</tr>\n"
-    yield b"</table>\n" if current is not None else b"<p>Nothing to tell.</p>\n"
+    yield from timeline.body(rows, asked.scenes) if report.is_story else _tables(report, rows)
+    if not digest.rows:
+        yield b"<p>Nothing to tell.</p>\n"
     meanings = {name: words for part in report.parts.values() for name, words in part.columns.items()}
     words = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(said)}</dd>" for name, said in meanings.items())
     yield (
@@ -177,8 +174,26 @@ def _html(report: Report, definition: JSON, rows: Iterator[Shown], digest: Diges
     ).encode()
 
 
+def _tables(report: Report, rows: Iterator[Shown]) -> Iterator[bytes]:
+    current: str | None = None
+    for part, cells, names in rows:
+        if part != current:
+            if current is not None:
+                yield b"</table>\n"
+            yield _table_head(report.parts[part])
+            current = part
+        columns = report.parts[part].columns
+        yield b"<tr>" + b"".join(_td(cells.get(name), names) for name in columns) + b"</tr>\n"
+    yield b"</table>\n" if current is not None else b""
+
+
+def named(definition: JSON) -> list[tuple[str, int]]:
+    """The logs that have names, and up to where they were read; the others are in a table of their own."""
+    return [(name, offset) for name, offset in definition["offsets"].items() if _uuid(name) is None]
+
+
 def _in_words(definition: JSON) -> str:
-    places = ", ".join(f"{name} log at offset {offset}" for name, offset in definition["offsets"].items())
+    places = ", ".join(f"{name} log at offset {offset}" for name, offset in named(definition))
     period = [f"{word} {definition[word]}" for word in ("from", "to") if definition[word]]
     return f"Version {definition['version']}; {'; '.join([places, *period])}. Times are UTC; people are ids."
 
@@ -195,4 +210,28 @@ def _td(value: Any, names: Mapping[str, str]) -> bytes:
     return f"<td{kind}>{html.escape(str(_plain(value)))}</td>".encode()
 
 
-WRITERS: dict[str, Writer] = {"json": _json, "ndjson": _ndjson, "csv": _csv, "html": _html}
+def _md(asked: Asked, rows: Iterator[Shown], digest: Digest) -> Iterator[bytes]:
+    """Markdown with tables (GitHub's), to stand in a repository beside the data."""
+    report, definition = asked.report, asked.definition
+    yield f"# {report.code} {report.title}\n\n{report.answers}\n\n{_in_words(definition)}\n".encode()
+    current: str | None = None
+    for part, cells, names in rows:
+        columns = report.parts[part].columns
+        if part != current:
+            heads = f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}\n"
+            yield f"\n## {report.parts[part].title}\n\n{heads}".encode()
+            current = part
+        yield f"| {' | '.join(_md_cell(cells.get(name), names) for name in columns)} |\n".encode()
+    said = orjson.dumps(definition).decode()
+    yield f"\n## Definition and digest\n\n`{said}`\n\n`{digest.hex}`, {digest.rows} rows\n".encode()
+
+
+def _md_cell(value: Any, names: Mapping[str, str]) -> str:
+    """A cell of one line in which nothing is markup."""
+    text = names.get(value, value) if isinstance(value, str) else str(_plain(value))
+    for mark in ("\\", "|", "`", "*", "_", "[", "]", "#"):
+        text = text.replace(mark, "\\" + mark)
+    return "<br>".join(html.escape(text, quote=False).splitlines())
+
+
+WRITERS: dict[str, Writer] = {"json": _json, "ndjson": _ndjson, "csv": _csv, "html": _html, "md": _md}

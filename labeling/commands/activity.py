@@ -28,7 +28,7 @@ from labeling.log.event import Intent
 from labeling.log.rows import Rows
 from labeling.models import Activity, ActivityVolume, LabelSet
 from labeling.queries.retention import retention
-from labeling.queries.samples import find_sample
+from labeling.queries.samples import find_samples
 from labeling.queries.saved_reports import last_kept
 from labeling.reports.reading import told_of
 from labeling.reports.signals import Told
@@ -71,23 +71,31 @@ def tell_activity(*, intent: Intent, session: uuid.UUID, signals: Sequence[Signa
     if intent.author_kind != "person":
         raise NotPermitted("Only people spend time; this is the key of a program.", action="activity")
     now = timezone.now()
-    rows = []
-    places = {sample: _place(intent.author, sample, signals) for sample in {one.sample for one in signals}}
+    found = find_samples({one.sample for one in signals}, person=intent.author)
     for one in signals:
-        dataset, label_sets, offset = places[one.sample]
+        if one.sample not in found:
+            raise NotFound("The sample")
+        place = found[one.sample]
+        access.require("history", role=place.role, public=place.public, dataset=place.dataset)
+    label_sets = _label_sets(signals, {place.dataset for place in found.values()})
+    rows = []
+    for one in signals:
+        place = found[one.sample]
         rows.append(
             Activity(
                 person=intent.author,
-                dataset_id=dataset,
+                dataset_id=place.dataset,
                 sample_id=one.sample,
-                label_set_id=None if one.label_set is None else label_sets[one.label_set],
+                label_set_id=None if one.label_set is None else label_sets.get((place.dataset, one.label_set)),
                 session=session,
                 number=one.number,
                 kind=one.kind,
                 at=now - dt.timedelta(milliseconds=one.ago_ms),
-                received_offset=offset,
+                received_offset=place.head,
             )
         )
+        if one.label_set is not None and rows[-1].label_set_id is None:
+            raise NotFound("The label set")
     rows.sort(key=lambda row: (row.at, row.number))
     with transaction.atomic():
         _count(intent.author, len(signals), now)
@@ -114,17 +122,11 @@ def _count(person: uuid.UUID, number: int, now: dt.datetime) -> None:
     raise TooManySignals(most, max(1, math.ceil((tomorrow - now).total_seconds())))
 
 
-def _place(
-    person: uuid.UUID, sample: uuid.UUID, signals: Sequence[Signal]
-) -> tuple[uuid.UUID, dict[str, uuid.UUID], int]:
-    """The dataset of a sample, the ids of the label sets that are named with it, and the head of its log."""
-    found = find_sample(sample, person=person)
-    access.require("history", role=found.role, public=found.public, dataset=found.dataset)
-    wanted = {one.label_set for one in signals if one.sample == sample and one.label_set is not None}
-    known = dict(LabelSet.objects.filter(dataset_id=found.dataset, name__in=wanted).values_list("name", "id"))
-    if wanted - known.keys():
-        raise NotFound("The label set")
-    return found.dataset, known, store.head(found.dataset)
+def _label_sets(signals: Sequence[Signal], datasets: set[uuid.UUID]) -> dict[tuple[uuid.UUID, str], uuid.UUID]:
+    """{(dataset, name): id} of the label sets that are named, in one query; of none if none is."""
+    names = {one.label_set for one in signals if one.label_set is not None}
+    rows = LabelSet.objects.filter(dataset_id__in=datasets, name__in=names) if names else LabelSet.objects.none()
+    return {(dataset, name): key for dataset, name, key in rows.values_list("dataset_id", "name", "id")}
 
 
 def _keep(person: uuid.UUID, session: uuid.UUID, rows: list[Activity]) -> int:

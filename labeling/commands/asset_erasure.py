@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -18,15 +19,19 @@ from django.utils import timezone
 from labeling import events as e
 from labeling import pictures, storage
 from labeling.commands.assets import MEDIA, path_of
+from labeling.commands.people import append_to_installation
 from labeling.commands.writing import decide, hint
 from labeling.errors import NoMask, NotFound, NotPermitted, ReasonRequired, Refused
 from labeling.log import store
 from labeling.log.event import Fact, Intent
 from labeling.models import Asset, DatasetAsset, Person
+from labeling.queries.retention import retention
 from labeling.rules.sample_state import asset_rows, asset_stream
 
 #: For so long the sweeper looks whether bytes are still there that a backup relied on; none takes longer.
 LOOKED_AFTER_DAYS = 7
+#: So many samples that show a file are named, of each dataset.
+MOST_SAMPLES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,24 @@ class AssetErasure:
     filenames: list[str]
     uploads: int
     datasets: dict[uuid.UUID, int]
+    samples: dict[uuid.UUID, Showing]
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """The samples of a dataset that show a file: how many, and the first of them, by name."""
+
+    count: int
+    first: list[Shown]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One of them; one that was deleted is shown no more, and its past is."""
+
+    id: uuid.UUID
+    name: str
+    is_deleted: bool
 
 
 def content_named(named: str) -> str:
@@ -76,28 +99,66 @@ def plan_asset_erasure(sha256: str) -> AssetErasure:
         sorted({row.filename for row in rows}),
         len(uploads),
         datasets,
+        {
+            dataset: _showing(dataset, [row.token for row in pinned if row.dataset_id == dataset])
+            for dataset in datasets
+        },
     )
 
 
-def erase_asset(*, intent: Intent, sha256: str) -> AssetErasure:
-    """Erase the file of this hash, for good. What was killed on its way is finished by the same call again.
+def _showing(dataset: uuid.UUID, tokens: list[str]) -> Showing:
+    """The samples that refer to one of these files now, or did last before they were deleted."""
+    named = [f"%{MEDIA}{_escaped(token)}/%" for token in tokens]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, name, archived, count(*) OVER () FROM labeling_sample WHERE dataset_id = %s"
+            " AND attributes::text LIKE ANY(%s) ORDER BY archived, name, id LIMIT %s",
+            [dataset, named, MOST_SAMPLES],
+        )
+        rows = cursor.fetchall()
+    return Showing(rows[0][3] if rows else 0, [Shown(*row[:3]) for row in rows])
+
+
+def _escaped(token: str) -> str:
+    """A token in a pattern of LIKE."""
+    return token.replace("_", "\\_")
+
+
+def erase_asset(*, intent: Intent, sha256: str, answer: Any = None) -> AssetErasure:
+    """Erase the file of this hash, for good. What was killed on its way is finished by the same call again; `answer` is
+    kept for who sends the same command again when it is done.
 
     Raises:
         NotPermitted: the author does not run the installation.
         ReasonRequired: no reason is given.
-        NotFound: there is no such file, or it was erased before.
-        Refused: it holds the pixels of a label, which are no picture.
+        NotFound: there is no such file.
+        Refused: it was erased before, a dataset that refers to it is held, or it holds the pixels of a label.
     """
     _check_author(intent)
     plan = plan_asset_erasure(sha256)
     if not plan.uploads and not plan.datasets:
-        raise NotFound("The file")
+        if not Asset.objects.filter(sha256=sha256).exists():
+            raise NotFound("The file")
+        raise Refused("The file was erased before.")
+    _check_holds(plan)
     _check_labels(sha256)
     wh = _wh(sha256)
     for dataset in plan.datasets:
         decide(lambda dataset=dataset: _tell(dataset, intent, sha256, wh))  # type: ignore[misc]
+    datasets = set(DatasetAsset.objects.filter(sha256=sha256).values_list("dataset_id", flat=True))
     with transaction.atomic():
         Asset.objects.filter(sha256=sha256, erased_at=None).update(erased_at=timezone.now())
+        append_to_installation(
+            intent,
+            f"file/{sha256}",
+            e.FileErased(
+                sha256=sha256,
+                size_bytes=plan.size_bytes,
+                uploads=plan.uploads,
+                datasets=sorted(map(str, datasets)),
+            ),
+            answer,
+        )
         transaction.on_commit(lambda: _remove(sha256), robust=True)
     return plan
 
@@ -132,9 +193,15 @@ def _check_author(intent: Intent) -> None:
         raise ReasonRequired("to erase a file")
 
 
+def _check_holds(plan: AssetErasure) -> None:
+    held = retention().held("dataset")
+    if any(str(dataset) in held for dataset in plan.datasets):
+        raise Refused("A dataset that refers to this file is held; lift the hold first, or wait until it is lifted.")
+
+
 def _check_labels(sha256: str) -> None:
     rows = list(DatasetAsset.objects.filter(sha256=sha256))
-    urls = [f"%{MEDIA}{row.token.replace('_', chr(92) + '_')}/%" for row in rows]
+    urls = [f"%{MEDIA}{_escaped(row.token)}/%" for row in rows]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM labeling_label l WHERE NOT deleted AND dataset_id = ANY(%s)"

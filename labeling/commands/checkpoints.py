@@ -20,6 +20,7 @@ from labeling.models import SigningKey
 from labeling.queries import checkpoints
 from labeling.queries.checkpoints import Checkpoint
 from labeling.rules import checkpoints as rules
+from labeling.rules import tree
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ def sign_checkpoint(*, intent: Intent, log: uuid.UUID) -> Checkpoint | None:
     Raises:
         SigningFailed: there are keys, and none can be used here.
         Busy: the log of the installation is held by others for too long.
+        LogGap: events are missing.
         OSError: the storage takes no file; nothing was stored.
     """
 
@@ -55,6 +57,7 @@ def sign_checkpoint(*, intent: Intent, log: uuid.UUID) -> Checkpoint | None:
             made_us=microseconds(dt.datetime.now(dt.UTC)) or 0,
             app_version=store.APP_VERSION,
             previous=before.stated if before else None,
+            peaks=_peaks(log, before, offset),
         )
         signature = signing.sign(signing.CHECKPOINT, rules.message(stated))
         if signature is None:
@@ -76,6 +79,13 @@ def sign_checkpoint(*, intent: Intent, log: uuid.UUID) -> Checkpoint | None:
     if made is not None:
         publish(made)
     return made
+
+
+def _peaks(log: uuid.UUID, before: Checkpoint | None, offset: int) -> list[bytes]:
+    """The peaks of the tree over the log up to an offset: those of the last checkpoint, grown by what is new."""
+    peaks, size = (rules.tree_of(before.stated), before.offset) if before else (None, 0)
+    size = 0 if peaks is None else size
+    return tree.grown(peaks or [], size, store.chains(log, after=size, up_to=offset))
 
 
 def publish(made: Checkpoint) -> str:
@@ -106,7 +116,7 @@ def sign_now_and_then() -> int:
         return 0
     try:
         return len(sign_all(intent=operator("checkpoint")))
-    except (signing.SigningFailed, PalimpsestError, OSError):
+    except (signing.SigningFailed, PalimpsestError, store.LogGap, OSError):
         logger.exception("checkpoints could not be signed")
         return 0
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from labeling import events as e
-from labeling.commands.people import OPERATOR, add_person, person_named
+from labeling.commands.people import OPERATOR, add_person, person_named, require_reason
 from labeling.commands.writing import decide, earlier
 from labeling.errors import AlreadyMember, InvalidValue, NotFound, NotPermitted
 from labeling.log import store
@@ -52,6 +52,7 @@ def add_organization_member(*, intent: Intent, organization: uuid.UUID, person: 
 
     Raises:
         NotPermitted: the author is no administrator of it.
+        ReasonRequired: no reason is given (people.require_reason).
         AlreadyMember: they have a role.
         InvalidValue: there is no such role, or an organisation would join another.
     """
@@ -73,6 +74,7 @@ def change_organization_role(*, intent: Intent, organization: uuid.UUID, person:
 
     Raises:
         NotPermitted: the author is no administrator of it.
+        ReasonRequired: no reason is given (people.require_reason).
         NotFound: they are no member.
         LastAdministrator: nobody would administer it.
     """
@@ -97,6 +99,7 @@ def remove_organization_member(*, intent: Intent, organization: uuid.UUID, perso
 
     Raises:
         NotPermitted: the author is no administrator of it, and somebody else.
+        ReasonRequired: no reason is given (people.require_reason).
         NotFound: they are no member.
         LastAdministrator: nobody would administer it.
     """
@@ -143,6 +146,8 @@ def _change(organization: uuid.UUID, intent: Intent, rule: Rule) -> None:
             return
         state = queries.state_of(organization)
         facts = rule(state)
+        for fact in facts:
+            require_reason(intent, fact)
         if facts or intent.replayable:
             _append(state, facts, intent)
 

@@ -8,17 +8,19 @@ import secrets
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from labeling import events as e
 from labeling.commands.writing import decide
-from labeling.errors import AlreadyExists, InvalidValue, NotFound, Refused
+from labeling.errors import AlreadyExists, InvalidValue, NotFound, ReasonRequired, Refused
 from labeling.log import store
 from labeling.log.event import INSTALLATION, Fact, Intent
 from labeling.log.rows import Rows
 from labeling.models import ApiKey, Person
 from labeling.rules import access
+from labeling.rules.reasons import OF_INSTALLATION, class_in_installation
 
 #: Who did what a command line did: somebody with access to the machine.
 OPERATOR = uuid.UUID("00000000-0000-4000-8000-6f7065726174")
@@ -58,6 +60,7 @@ def add_person(
 
     Raises:
         AlreadyExists: the username is taken.
+        ReasonRequired: it gets rights, and no reason is given (require_reason).
     """
     checked_username(username)
     person = Person(
@@ -85,6 +88,7 @@ def change_person(*, intent: Intent, person: Person, fields: dict[str, Any]) -> 
 
     Raises:
         AlreadyExists: the username is taken.
+        ReasonRequired: rights change, and no reason is given (require_reason).
         Refused: the person's data was erased.
     """
     _refuse_erased(person)
@@ -132,6 +136,7 @@ def create_key(
 
     Raises:
         InvalidValue: the name, the scope or the origin cannot be one.
+        ReasonRequired: no reason is given (require_reason).
         Refused: they have too many, were erased, or it is a retry of a command that made one.
     """
     _refuse_erased(person)
@@ -155,7 +160,11 @@ def create_key(
 
 
 def revoke_key(*, intent: Intent, key: ApiKey) -> None:
-    """Revoke an API key, for good. Revoking it again does nothing."""
+    """Revoke an API key, for good. Revoking it again does nothing.
+
+    Raises:
+        ReasonRequired: no reason is given (require_reason).
+    """
     with transaction.atomic():
         if ApiKey.objects.filter(id=key.id, revoked_at=None).update(revoked_at=timezone.now()):
             append_of_person(intent, f"person/{key.person.pk}", e.KeyRevoked(key=str(key.id)))
@@ -179,12 +188,39 @@ def person_named(username: str) -> Person:
         raise NotFound("The user") from error
 
 
+def require_reason(intent: Intent, fact: Fact, *, person: uuid.UUID | None = None) -> None:
+    """Check that a change of rights that the installation asks a reason for (REASONS_REQUIRED) has one; `person` is
+    whose account it is. Who is at the machine itself is asked by the commands there, or not at all: the first account
+    and the first key are made so.
+
+    Raises:
+        ReasonRequired: it has none.
+    """
+    if intent.reason is not None or intent.author == OPERATOR:
+        return
+    what = class_in_installation(fact, is_own=person == (intent.on_behalf_of or intent.author))
+    if what is not None and what in settings.REASONS_REQUIRED:
+        raise ReasonRequired(OF_INSTALLATION[what])
+
+
 def append_of_person(intent: Intent, stream: str, fact: Fact) -> store.Appended:
     """Append to the installation's log, inside the caller's transaction, because the account's row is no projection; it
-    is the last statement there."""
+    is the last statement there.
+
+    Raises:
+        ReasonRequired: the installation asks for a reason, and there is none.
+    """
+    require_reason(intent, fact, person=uuid.UUID(stream.removeprefix("person/")))
+    return append_to_installation(intent, stream, fact)
+
+
+def append_to_installation(intent: Intent, stream: str, fact: Fact, answer: Any = None) -> store.Appended:
+    """Append to the installation's log what is of no account and no row, inside the caller's transaction."""
 
     def attempt() -> store.Appended:
         events = store.new_events(INSTALLATION, intent, [(stream, store.version(INSTALLATION, stream), fact)])
-        return store.append(INSTALLATION, intent=intent, events=events, rows=Rows(), open_as="installation")
+        return store.append(
+            INSTALLATION, intent=intent, events=events, rows=Rows(), open_as="installation", answer=answer
+        )
 
     return decide(attempt)

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from labeling import events as e
 from labeling.commands.erasure import person_to_erase
-from labeling.commands.people import append_of_person, operator, person_named
+from labeling.commands.people import append_to_installation, operator, person_named
 from labeling.errors import InvalidValue, NotFound, NotPermitted, ReasonRequired, Refused
 from labeling.log import store
 from labeling.log.event import SECURITY, Fact, Intent
@@ -158,7 +158,7 @@ def _told(kind: str, before: dt.datetime, count: int, sha256: str) -> None:
 
 def _append(intent: Intent, fact: Fact) -> None:
     with transaction.atomic():
-        append_of_person(intent, STREAM, fact)
+        append_to_installation(intent, STREAM, fact)
 
 
 def _check(intent: Intent) -> None:

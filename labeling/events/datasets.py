@@ -80,6 +80,12 @@ class GuidelineSet(Fact, frozen=True):
     url: str | None = None
 
 
+class DatasheetSet(Fact, frozen=True):
+    """Something was said in fields of the dataset's datasheet (`rules.datasheet`); an empty text took a field away."""
+
+    changes: dict[str, str]
+
+
 class DatasetDeleted(Fact, frozen=True):
     """The dataset was deleted: its name is free, its log stays."""
 
@@ -116,6 +122,7 @@ DATASET_EVENTS = (
     MemberRoleChanged,
     MemberRemoved,
     GuidelineSet,
+    DatasheetSet,
     DatasetDeleted,
     *CATEGORY_EVENTS,
 )

@@ -33,6 +33,16 @@ class PersonErased(Fact, frozen=True):
     signals: int = 0
 
 
+class FileErased(Fact, frozen=True):
+    """The bytes of an uploaded file were erased, with all uploads of the same bytes; each dataset that refers to them
+    has an AssetErased of its own."""
+
+    sha256: str
+    size_bytes: int
+    uploads: int
+    datasets: list[str] = []
+
+
 class SystemRestored(Fact, frozen=True):
     """The whole installation was put back from a backup: `backup` is the hash of its manifest, `made_at` when it was
     made, and `logs` how many logs came back with so many `events` in all."""
@@ -100,6 +110,16 @@ class LogCheckpointSigned(Fact, frozen=True):
     signature: dict[str, Any]
 
 
+class ClockSetBack(Fact, frozen=True):
+    """The clock that the server's times are by was found to be set back: by at least `by_ms`, when it said `clock_us`
+    and had to be at `latest_us` (microseconds since 1970). Until it has passed that, what is recorded seems to happen
+    at once; its order is that of the offsets. A clock that goes back again and again is told once an hour."""
+
+    by_ms: int
+    clock_us: int
+    latest_us: int
+
+
 ORGANIZATION_EVENTS = (
     OrganizationMemberAdded,
     OrganizationMemberRoleChanged,
@@ -112,10 +132,12 @@ INSTALLATION_EVENTS = (
     PersonAdded,
     PersonChanged,
     PersonErased,
+    FileErased,
     SystemRestored,
     KeyCreated,
     KeyRevoked,
     LogCheckpointSigned,
+    ClockSetBack,
     *ORGANIZATION_EVENTS,
     *SIGNING_KEY_EVENTS,
 )

@@ -89,14 +89,27 @@ def outlines(objects: Sequence[Sequence[Part]]) -> Outlines:
     sizes = np.array([len(ring) for ring in rings], dtype=np.int64)
     part_rings = [len(part) for parts in objects for part in parts]
     owner = np.repeat(np.arange(len(objects)), [len(parts) for parts in objects])
-    points = _on_grid(_joined(rings, int(sizes.sum())))
-    part = np.repeat(np.repeat(np.arange(len(part_rings)), part_rings), sizes)
-    following = np.arange(1, len(points) + 1)
+    part = np.repeat(np.arange(len(part_rings)), part_rings)
+    return outlines_of_rings(_joined(rings, int(sizes.sum())), sizes, part, owner, len(objects))
+
+
+def outlines_of_rings(
+    points: NDArray[np.float64], sizes: Numbers, part_of_ring: Numbers, owner: Numbers, objects: int
+) -> Outlines:
+    """The edges of rings whose vertices (V, 2) in px stand one behind the other: `sizes` (R,) says how many each ring
+    has, `part_of_ring` (R,), ascending, of which part it is, and `owner` (P,), ascending, of which object a part is.
+
+    Raises:
+        BadOutline: a vertex that is not finite.
+    """
+    grid = _on_grid(points)
+    part = np.repeat(part_of_ring, sizes)
+    following = np.arange(1, len(grid) + 1)
     sizes = sizes[sizes > 0]
     lasts = np.cumsum(sizes) - 1
     following[lasts] = lasts - sizes + 1
-    x, y = points[:, 0], points[:, 1]
-    return Outlines(x, y, x[following], y[following], part, owner, len(objects))
+    x, y = grid[:, 0], grid[:, 1]
+    return Outlines(x, y, x[following], y[following], part, owner, objects)
 
 
 def row_spans(edges: Outlines, height: int, width: int) -> Spans:
@@ -116,6 +129,23 @@ def column_spans(edges: Outlines, height: int, width: int) -> Spans:
     """
     turned = Outlines(edges.y0, edges.x0, edges.y1, edges.x1, edges.part, edges.owner, edges.objects)
     return _joined_spans(list(_swept(turned, width, height, by_columns=True)))
+
+
+def pixel_counts(edges: Outlines, height: int, width: int) -> Numbers:
+    """How many pixels of an image of that size each part has (P,): what the runs of `row_spans` add up to, which are
+    not made for it. Parts of one object may share pixels.
+
+    Raises:
+        BadOutline: as `row_spans`.
+    """
+    counts = np.zeros(edges.owner.size, dtype=np.int64)
+    for table in _tables(edges, height, width, by_columns=False):
+        crossed = _crossings(table, width)
+        # every line of a part is crossed an even number of times, so each part has a whole number of gaps
+        gaps = np.add.reduceat(table.after - table.first, crossed.heads) >> 1
+        lengths = (crossed.keys[1::2] - crossed.keys[::2]).astype(np.int64)
+        counts[table.part[crossed.heads]] += np.add.reduceat(lengths, np.cumsum(gaps) - gaps)
+    return counts
 
 
 def united(spans: Spans, places: int) -> Spans:
@@ -207,7 +237,13 @@ def _joined_spans(pieces: list[Spans]) -> Spans:
 
 
 def _swept(edges: Outlines, lines: int, length: int, *, by_columns: bool) -> Iterator[Spans]:
-    """The runs along `lines` lines of `length` pixels each; lines are counted by y, places on them by x.
+    """The runs along `lines` lines of `length` pixels each; lines are counted by y, places on them by x."""
+    for table in _tables(edges, lines, length, by_columns=by_columns):
+        yield _crossed(table, edges.owner, length)
+
+
+def _tables(edges: Outlines, lines: int, length: int, *, by_columns: bool) -> Iterator[_Table]:
+    """The edges that cross lines, in pieces.
 
     `by_columns` says that x and y were exchanged, so that a centre on an edge is moved a little in y, far less in x.
     """
@@ -236,8 +272,7 @@ def _swept(edges: Outlines, lines: int, length: int, *, by_columns: bool) -> Ite
     table = _Table(first, after, part, numerator, GRID * dx, denominator)
     if int((after - first).sum()) > MAX_CROSSINGS:
         raise BadOutline(f"The outlines cross more than {MAX_CROSSINGS} lines of the image.")
-    for piece in _pieces(table):
-        yield _crossed(piece, edges.owner, length)
+    yield from _pieces(table)
 
 
 class _Table(NamedTuple):
@@ -286,15 +321,27 @@ def _heads(sorted_: Numbers) -> Numbers:
     return np.flatnonzero(np.concatenate([_TRUE, sorted_[1:] != sorted_[:-1]]))
 
 
-def _crossed(table: _Table, owner: Numbers, length: int) -> Spans:
-    """Sort the crossings of each line of each part; every second gap between them is set."""
+class _Crossings(NamedTuple):
+    """Where lines are crossed, sorted by part, line and place: every second gap between them is set.
+
+    A key is a line and a place, 16 bits each. `heads` (P,) says where each part begins in the table, `part_first` its
+    first line in the image, `part_lines` how many lines it covers, and `block` the first of them among the keys' lines.
+    """
+
+    keys: NDArray[np.uint32]
+    heads: Numbers
+    part_first: Numbers
+    part_lines: Numbers
+    block: Numbers
+
+
+def _crossings(table: _Table, length: int) -> _Crossings:
     counts = table.after - table.first
     # every part gets its own block of lines, as many as it covers
     heads = _heads(table.part)
     part_first = np.minimum.reduceat(table.first, heads)
     part_lines = np.maximum.reduceat(table.after, heads) - part_first
     block = np.cumsum(part_lines) - part_lines
-    lines = int(part_lines.sum())
     edges_of_part = np.concatenate([heads[1:], [table.part.size]]) - heads
     # the line of an edge's crossing is its number among all crossings and a constant of the edge
     line_of_first = table.first - (np.cumsum(counts) - counts)
@@ -310,13 +357,19 @@ def _crossed(table: _Table, owner: Numbers, length: int) -> Spans:
     number |= places
     keys = number.astype(np.uint32)
     keys.sort()
+    return _Crossings(keys, heads, part_first, part_lines, block)
+
+
+def _crossed(table: _Table, owner: Numbers, length: int) -> Spans:
+    """The runs between the crossings."""
+    keys, heads, part_first, part_lines, block = _crossings(table, length)
     start, stop = keys[::2], keys[1::2]
     set_ = start != stop
     if not set_.all():
         start, stop = start[set_], stop[set_]
     line = start >> 16
     # from the block's lines to those of the image
-    origin = ((np.repeat(part_first - block, part_lines) + np.arange(lines)) * length)[line]
+    origin = ((np.repeat(part_first - block, part_lines) + np.arange(int(part_lines.sum()))) * length)[line]
     return Spans(
         np.repeat(owner[table.part[heads]], part_lines)[line],
         origin + (start & MAX_SIDE),

@@ -25,22 +25,27 @@ INSTALLATION = uuid.UUID("00000000-0000-4000-8000-70616c696d70")
 SECURITY = uuid.UUID("00000000-0000-4000-8000-736563757265")
 
 
-class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """What happened, in an annotator's words. The class name is the stored type, for ever; fields are plain JSON."""
 
     schema: ClassVar[int] = 1
 
     def plain(self) -> dict[str, Any]:
         """The fields that differ from their defaults. They are plain JSON already, so nothing below them is copied."""
-        return {name: value for name, default in _defaults(type(self)) if (value := getattr(self, name)) != default}
+        found = msgspec.structs.asdict(self)
+        for name, default in _defaults(type(self)):
+            if found[name] == default:
+                del found[name]
+        return found
 
 
 @cache
 def _defaults(fact: type[Fact]) -> tuple[tuple[str, Any], ...]:
-    """(field, its default) of a fact; a required field has a default that nothing equals."""
+    """(field, its default) of the fields of a fact that are not required."""
     return tuple(
         (field.name, field.default_factory() if callable(field.default_factory) else field.default)
         for field in msgspec.structs.fields(fact)
+        if not field.required
     )
 
 
@@ -74,9 +79,12 @@ class Intent:
         return self.request_hash is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event in its envelope. `offset`, `recorded_at` and `chain` are None until it is appended."""
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """One event in its envelope. `offset`, `recorded_at` and `chain` are None until it is appended.
+
+    A struct, as its fact is, and unseen by the garbage collector: a bulk makes thousands at once, and what they hold is
+    plain JSON, which refers to no event.
+    """
 
     log: uuid.UUID
     stream: str

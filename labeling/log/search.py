@@ -24,7 +24,8 @@ PAGE = 500
 class Wanted:
     """What to look for; empty is anything. `first` and `last` are offsets, both included.
 
-    `numbers` are (beginning of a type, member of its data, number), of which one has to hold.
+    `numbers` are (beginning of a type, member of its data, number), `listed` (type, member that is a list of objects,
+    member of these, number). One of all these has to hold.
     """
 
     stream: str | None = None
@@ -35,7 +36,9 @@ class Wanted:
     tool: str | None = None
     work_session: uuid.UUID | None = None
     gesture: uuid.UUID | None = None
+    least_version: int = 1
     numbers: Sequence[tuple[str, str, int]] = ()
+    listed: Sequence[tuple[str, str, str, int]] = ()
     first: int = 1
     last: int | None = None
     #: (first, last or None) of the dataset offset that the author saw: where no client said it, the event's own.
@@ -80,6 +83,15 @@ def streams(log: uuid.UUID, wanted: Wanted, *, after: str = "", limit: int = 100
         return [row[0] for row in cursor.fetchall()]
 
 
+def all_streams(log: uuid.UUID, wanted: Wanted, *, after: str = "", limit: int = 1000) -> Iterator[str]:
+    """All of them, page by page."""
+    while page := streams(log, wanted, after=after, limit=limit):
+        yield from page
+        if len(page) < limit:
+            return
+        after = page[-1]
+
+
 def _offsets(log: uuid.UUID, wanted: Wanted, after: int, limit: int) -> tuple[str, list[Any]]:
     """The statement that finds the first offsets."""
     conditions, parameters = _conditions(wanted, after)
@@ -112,6 +124,9 @@ def _conditions(wanted: Wanted, after: int) -> tuple[str, list[Any]]:
         if value is not None:
             where.append(condition)
             parameters.append(value)
+    if wanted.least_version > 1:
+        where.append("version >= %s")
+        parameters.append(wanted.least_version)
     if wanted.gesture is not None:
         where.append("(correlation = %s OR command = %s)")
         parameters += [wanted.gesture, wanted.gesture]
@@ -127,8 +142,9 @@ def _conditions(wanted: Wanted, after: int) -> tuple[str, list[Any]]:
     if wanted.prefixes:
         where.append("(" + " OR ".join("starts_with(stream, %s)" for _ in wanted.prefixes) + ")")
         parameters += wanted.prefixes
-    if wanted.numbers:
+    if wanted.numbers or wanted.listed:
         one = "starts_with(log_event.type, %s) AND data->%s = to_jsonb(%s::bigint)"
-        where.append("(" + " OR ".join(one for _ in wanted.numbers) + ")")
-        parameters += [value for item in wanted.numbers for value in item]
+        several = "log_event.type = %s AND data->%s @> jsonb_build_array(jsonb_build_object(%s::text, %s::bigint))"
+        where.append("(" + " OR ".join([one for _ in wanted.numbers] + [several for _ in wanted.listed]) + ")")
+        parameters += [value for item in (*wanted.numbers, *wanted.listed) for value in item]
     return " AND ".join(where), parameters

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from labeling.log import store
+from labeling.log import store, values
 
 #: The columns of store.COLUMNS; times as microseconds since 1970, because a wrong one may be none that Python has.
 COLUMNS = (
@@ -19,6 +19,14 @@ COLUMNS = (
     " CASE WHEN isfinite(recorded_at) THEN least(extract(epoch FROM recorded_at) * 1000000, 9e18)::bigint"
     " ELSE 9000000000000000000 END, data_hash, chain"
 )
+
+
+#: What each of them is called outside.
+NAMES = (
+    "log", "offset", "stream", "version", "event_id", "type", "schema_version", "data", "author", "author_kind",
+    "on_behalf_of", "tool", "work_session", "reason", "command", "causation", "correlation", "seen_offset",
+    "app_version", "occurred_us", "recorded_us", "data_hash", "chain",
+)  # fmt: skip
 
 
 class StoredHead(NamedTuple):
@@ -36,14 +44,37 @@ class Misnumbered(NamedTuple):
     first_offset: int
 
 
-def pages(log: uuid.UUID, *, after: int = 0) -> Iterator[list[tuple[Any, ...]]]:
-    """Rows (COLUMNS) in order of offset, with whatever is in them; gaps are passed over."""
+def pages(log: uuid.UUID, *, after: int = 0, up_to: int | None = None) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows (COLUMNS) in order of offset, with whatever is in them, up to an offset; gaps are passed over."""
+    condition = 'log = %s AND "offset" > %s AND (%s::bigint IS NULL OR "offset" <= %s)'
     while True:
-        page = store.page_of_rows(COLUMNS, 'log = %s AND "offset" > %s', [log, after], '"offset"')
+        page = store.page_of_rows(COLUMNS, condition, [log, after, up_to, up_to], '"offset"')
         if not page:
             return
         after = page[-1][1]
         yield page
+
+
+def as_json(row: tuple[Any, ...]) -> dict[str, Any]:
+    """A row as what its hashes are over, by the names of its columns: what is carried away to be checked elsewhere."""
+    return dict(zip(NAMES, map(_plain, row), strict=True)) | {"data": values.load_stored(row[NAMES.index("data")])}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    return bytes(value).hex() if isinstance(value, bytes | memoryview) else value
+
+
+def event_at(log: uuid.UUID, offset: int) -> dict[str, Any]:
+    """The event at an offset, as `as_json` has it.
+
+    Raises:
+        LookupError: there is none.
+    """
+    for row in store.page_of_rows(COLUMNS, 'log = %s AND "offset" = %s', [log, offset], '"offset"'):
+        return as_json(row)
+    raise LookupError(f"there is no event at offset {offset}")
 
 
 def head(log: uuid.UUID) -> StoredHead | None:
@@ -66,8 +97,9 @@ def count(log: uuid.UUID) -> int:
         return int(cursor.fetchone()[0])
 
 
-def misnumbered(log: uuid.UUID) -> Misnumbered | None:
-    """The events whose versions do not count 1, 2, 3 … along the offsets of their stream; None when all do.
+def misnumbered(log: uuid.UUID, *, up_to: int | None = None) -> Misnumbered | None:
+    """The events up to an offset whose versions do not count 1, 2, 3 … along the offsets of their stream; None when all
+    do.
 
     In SQL, because a table of every stream's last version would not fit a small memory.
     """
@@ -75,9 +107,10 @@ def misnumbered(log: uuid.UUID) -> Misnumbered | None:
         cursor.execute(
             'SELECT count(*), min("offset") FROM'
             ' (SELECT "offset", version, row_number() OVER w AS number, lag("offset") OVER w AS before FROM log_event'
-            " WHERE log = %s WINDOW w AS (PARTITION BY stream ORDER BY version)) AS numbered"
+            ' WHERE log = %s AND (%s::bigint IS NULL OR "offset" <= %s)'
+            " WINDOW w AS (PARTITION BY stream ORDER BY version)) AS numbered"
             ' WHERE version <> number OR "offset" < before',
-            [log],
+            [log, up_to, up_to],
         )
         found, first = cursor.fetchone()
     return Misnumbered(found, first) if found else None

@@ -12,7 +12,8 @@ from labeling.log import store
 from labeling.log.verify import Finding
 from labeling.queries import checkpoints
 from labeling.queries.checkpoints import Checkpoint
-from labeling.rules.checkpoints import order_problems
+from labeling.rules import tree
+from labeling.rules.checkpoints import order_problems, tree_of
 
 
 class NoCheckpoints(PalimpsestError):
@@ -34,9 +35,9 @@ def findings(log: uuid.UUID, kept: Iterable[Checkpoint] = ()) -> Iterator[Findin
         if problem_of is not None:
             yield Finding(log, f"checkpoint {item.number}", item.offset, f"Checkpoint {item.number}: {problem_of}.")
     head = store.head(log)
-    for item in kept:
-        if item.stated.get("log") != str(log):
-            continue
+    mine = [item for item in kept if item.stated.get("log") == str(log)]
+    yield from _trees(log, [*known, *mine], head)
+    for item in mine:
         name, problem_of = f"kept checkpoint {item.number}", item.problem()
         if problem_of is not None:
             yield Finding(log, name, item.offset, f"The kept checkpoint {item.number}: {problem_of}.")
@@ -51,6 +52,26 @@ def findings(log: uuid.UUID, kept: Iterable[Checkpoint] = ()) -> Iterator[Findin
             yield Finding(
                 log, name, item.offset, f"The events up to {item.offset} are not those of the kept checkpoint."
             )
+
+
+def _trees(log: uuid.UUID, found: list[Checkpoint], head: int) -> Iterator[Finding]:
+    """Checkpoints whose tree is not the one over the log; all in one pass over its chain."""
+    peaks: list[bytes] = []
+    size = 0
+    stated = [item for item in found if 0 < item.offset <= head and "tree" in item.stated]
+    try:
+        for item in sorted(stated, key=lambda item: item.offset):
+            peaks = tree.grown(peaks, size, store.chains(log, after=size, up_to=item.offset))
+            size = item.offset
+            if tree_of(item.stated) != peaks:
+                yield Finding(
+                    log,
+                    f"tree {item.number}",
+                    item.offset,
+                    f"The tree of checkpoint {item.number} is not the one over the events up to {item.offset}.",
+                )
+    except store.LogGap:
+        return  # which the walk over the log says
 
 
 def read(paths: Iterable[str]) -> list[Checkpoint]:

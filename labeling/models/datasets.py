@@ -115,6 +115,7 @@ class DatasetAsset(Projected):
     height = models.IntegerField(null=True)
 
     class Meta:
+        verbose_name = "file"
         indexes = [
             models.Index(fields=["dataset_id", "token"], name="asset_by_token"),
             models.Index(fields=["sha256"], name="asset_by_content"),

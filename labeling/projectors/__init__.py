@@ -101,6 +101,8 @@ STREAM_KINDS = (
     StreamKind("signature", {}, no_rows),
     StreamKind("retention", {}, no_rows),
     StreamKind("system", {}, no_rows),
+    StreamKind("clock", {}, no_rows),
+    StreamKind("file", {}, no_rows),
     StreamKind("person", {}, no_rows),
     StreamKind("organization", {"labeling_organizationmember": "log"}, organization_rows),
     StreamKind("signing-key", {"labeling_signingkey": "log"}, signing_key_rows),

@@ -14,7 +14,8 @@ from labeling.queries import samples as sample_queries
 from labeling.queries.labels import Found
 from labeling.queries.palettes import palette_at
 from labeling.rules.label_state import LabelState
-from labeling.rules.masks import Kind, Masks, Palette
+from labeling.rules.masks import Kind, Masks
+from labeling.rules.palettes import Palette
 from labeling.rules.task_types import TaskType, task_type
 
 JSON = dict[str, Any]

@@ -10,7 +10,7 @@ from labeling.log import store
 from labeling.rules import dataset_state
 from labeling.rules.dataset_state import STREAM, DatasetState
 from labeling.rules.fold import place_of
-from labeling.rules.masks import Palette
+from labeling.rules.palettes import Palette
 
 
 def palette_at(dataset: uuid.UUID, offset: int, *, version: int | None = None) -> tuple[int, Palette]:

@@ -6,7 +6,8 @@ What is fast for which list, n samples in the dataset:
 - By number, a page in the default order is found through the counts of live samples per 1024 offsets: of the rows in
   front of it, at most 1024 index entries are read. By name, by priority and by status, the ids in front of it are read
   from an index alone, from the nearer end: 0.1 µs of processor time each, so 50 ms for the middle of a million. By the
-  label's time each is looked up in two tables, which takes five times as long.
+  label's time each is looked up in two tables, which takes five times as long, and labels whose last edits are among
+  the same 1024 events are sorted.
 - Statuses are read from labeling_samplestatus in the default order, so a rare one costs what a common one costs. In
   another order, and for UNLABELED in a label set that is not the ground truth, PostgreSQL chooses by its statistics
   whether it walks the order and asks each sample, or sorts those that fit.
@@ -267,7 +268,7 @@ def _by_label(dataset: uuid.UUID, wanted: Wanted, *, limit: int, skip: int, last
         "id",
         (*of_truth, *conditions),
         parameters,
-        ("l.last_offset",),
+        ("l.last_bucket", "l.last_offset"),  # the first has an index
         wanted.down,
     )
     rest = _without_label(dataset, wanted, conditions, parameters)
@@ -276,7 +277,7 @@ def _by_label(dataset: uuid.UUID, wanted: Wanted, *, limit: int, skip: int, last
         label = Label.objects.filter(sample_id=last.id, label_set_id=wanted.ground_truth, deleted=False).first()
         if label is None:
             return _page(rest, limit=limit, after=[last.created_offset])
-        page = _page(labeled, limit=limit, after=[label.last_offset])
+        page = _page(labeled, limit=limit, after=[label.last_bucket, label.last_offset])
         return page + (_page(rest, limit=limit - len(page)) if len(page) < limit else [])
     alike = wanted.is_all or (wanted.is_of_statuses and wanted.label_set == wanted.ground_truth)
     count = _count(dataset, wanted, labeled) if skip or alike else None

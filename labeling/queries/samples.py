@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,32 +38,40 @@ def find_sample(sample: uuid.UUID, *, person: uuid.UUID, deleted: bool = False) 
     Raises:
         NotFound: there is none.
     """
-    found = list(
-        Sample.objects.raw(
-            f"SELECT s.*, {ROLE} AS seen_role, p.username AS owner_username, d.name AS dataset_name,"
-            " d.public AS dataset_public,"
-            " d.task_type AS dataset_task_type, h.head AS log_head,"
-            " EXISTS (SELECT FROM labeling_issue i WHERE i.sample_id = s.id AND NOT i.archived) AS has_issues"
-            " FROM labeling_sample s"
-            " JOIN labeling_dataset d ON d.id = s.dataset_id AND NOT d.deleted JOIN log_head h ON h.log = d.id"
-            " JOIN labeling_person p ON p.id = d.owner_id"
-            f" {JOIN_ROLE.format('%s')} WHERE s.id = %s AND (%s OR NOT s.archived)",
-            [person, sample, deleted],
-        )
-    )
+    found = find_samples([sample], person=person, deleted=deleted)
     if not found:
         raise NotFound("The sample")
-    row: Any = found[0]
-    return SampleInDataset(
-        sample=row,
-        dataset=row.dataset_id,
-        full_name=f"{row.owner_username}/{row.dataset_name}",
-        public=row.dataset_public,
-        role=row.seen_role,
-        task_type=row.dataset_task_type,
-        has_issues=row.has_issues,
-        head=row.log_head,
+    return found[sample]
+
+
+def find_samples(
+    samples: Iterable[uuid.UUID], *, person: uuid.UUID, deleted: bool = False
+) -> dict[uuid.UUID, SampleInDataset]:
+    """{id: sample} of those that there are, in one query; see find_sample."""
+    rows: Any = Sample.objects.raw(
+        f"SELECT s.*, {ROLE} AS seen_role, p.username AS owner_username, d.name AS dataset_name,"
+        " d.public AS dataset_public,"
+        " d.task_type AS dataset_task_type, h.head AS log_head,"
+        " EXISTS (SELECT FROM labeling_issue i WHERE i.sample_id = s.id AND NOT i.archived) AS has_issues"
+        " FROM labeling_sample s"
+        " JOIN labeling_dataset d ON d.id = s.dataset_id AND NOT d.deleted JOIN log_head h ON h.log = d.id"
+        " JOIN labeling_person p ON p.id = d.owner_id"
+        f" {JOIN_ROLE.format('%s')} WHERE s.id = ANY(%s) AND (%s OR NOT s.archived)",
+        [person, list(samples), deleted],
     )
+    return {
+        row.id: SampleInDataset(
+            sample=row,
+            dataset=row.dataset_id,
+            full_name=f"{row.owner_username}/{row.dataset_name}",
+            public=row.dataset_public,
+            role=row.seen_role,
+            task_type=row.dataset_task_type,
+            has_issues=row.has_issues,
+            head=row.log_head,
+        )
+        for row in rows
+    }
 
 
 def state_of(row: Sample) -> SampleState:

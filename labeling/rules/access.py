@@ -68,8 +68,13 @@ def require(action: str, *, role: str | None, public: bool, dataset: uuid.UUID |
     if not may("read", role=role, public=public):
         raise NotFound("The dataset")
     if not may(action, role=role, public=public):
-        wanted = ACTIONS[action]
-        raise NotPermitted(f"{wanted.doing} needs {_named(wanted.roles)}.", action=action, dataset=dataset)
+        raise refusal(action, dataset=dataset)
+
+
+def refusal(action: str, *, dataset: uuid.UUID | None = None) -> NotPermitted:
+    """What is said to a member who may not do one of ACTIONS: which roles may."""
+    wanted = ACTIONS[action]
+    return NotPermitted(f"{wanted.doing} needs {_named(wanted.roles)}.", action=action, dataset=dataset)
 
 
 def _named(roles: frozenset[str]) -> str:

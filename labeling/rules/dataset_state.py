@@ -10,7 +10,7 @@ from labeling import events as e
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
 from labeling.rules import task_attributes
-from labeling.rules.fold import NOW, Moment, Place, place_of
+from labeling.rules.fold import NOW, Moment, Place, folded
 
 JSON = dict[str, Any]
 
@@ -139,8 +139,8 @@ def evolve(state: DatasetState, fact: Fact, place: Place) -> None:
             state.members[fact.person] = replace(had, role=fact.role, last_offset=place.offset)
         case e.MemberRemoved():
             state.members.pop(fact.person, None)
-        case e.GuidelineSet():
-            pass  # its versions are read from the log (queries.guidelines)
+        case e.GuidelineSet() | e.DatasheetSet():
+            pass  # read from the log (queries.guidelines, queries.datasheets)
         case e.DatasetDeleted():
             state.exists = False
         case _:
@@ -149,10 +149,7 @@ def evolve(state: DatasetState, fact: Fact, place: Place) -> None:
 
 
 def fold(state: DatasetState, events: list[Event]) -> DatasetState:
-    state = replace(state, label_sets=dict(state.label_sets), members=dict(state.members))
-    for event in events:
-        evolve(state, event.fact, place_of(event))
-    return state
+    return folded(replace(state, label_sets=dict(state.label_sets), members=dict(state.members)), events, evolve)
 
 
 def dataset_row(state: DatasetState) -> JSON:

@@ -9,7 +9,7 @@ from typing import Any
 from labeling import events as e
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
-from labeling.rules.fold import NOW, Moment, Place, place_of
+from labeling.rules.fold import NOW, Moment, Place, folded
 
 JSON = dict[str, Any]
 
@@ -85,10 +85,7 @@ def evolve(state: IssueState, fact: Fact, place: Place) -> None:
 
 def fold(state: IssueState, events: list[Event]) -> IssueState:
     """The state after `events`, on a copy."""
-    state = replace(state, comments=dict(state.comments))
-    for event in events:
-        evolve(state, event.fact, place_of(event))
-    return state
+    return folded(replace(state, comments=dict(state.comments)), events, evolve)
 
 
 def comment_id(stream: str, version: int) -> uuid.UUID:

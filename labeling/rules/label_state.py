@@ -15,13 +15,13 @@ from labeling.geometry import conversions, vertices
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
 from labeling.rules import parts
-from labeling.rules.fold import Moment, Place, place_of
+from labeling.rules.fold import Moment, Place, place_of, spelled
 
 Annotation = dict[str, Any]
 JSON = dict[str, Any]
 
 LABEL_NAMESPACE = uuid.UUID("5a0f4c2e-7b8e-4f2a-9a61-2f0f5c9d7e11")
-ROW_KEYS = ("uuid", "id", "category_id", "order", "version", "last_offset")
+ROW_KEYS = frozenset(("uuid", "id", "category_id", "order", "version", "last_offset"))
 
 STATUSES = (
     "UNLABELED",
@@ -152,7 +152,14 @@ def rows(state: LabelState) -> JSON:
         "updated_at": state.updated_at,
         "reviewed_by": state.reviewed_by,
         "reviewed_at": state.reviewed_at,
+        "last_bucket": bucket_of(state.last_offset),
     }
+
+
+def bucket_of(offset: int) -> int:
+    """Which 1024 offsets of a log this is one of, counted from 1; an offset that the append fills in stays what it is,
+    for then the append fills in the bucket."""
+    return offset if offset < 1 else (offset >> 10) + 1
 
 
 def annotation_key(label: uuid.UUID, annotation: str) -> str:
@@ -226,7 +233,7 @@ def _put(state: LabelState, key: str, place: Place, changes: JSON, without: list
     old = state.annotations.get(key)
     if old is None:
         return
-    new = old | changes | {"version": place.version, "by": str(place.author), "last_offset": place.offset}
+    new = {**old, **changes, "version": place.version, "by": spelled(place.author), "last_offset": place.offset}
     for gone in without or ():
         new.pop(gone, None)
     for optional in ("score", "origin", "extra"):
@@ -243,7 +250,7 @@ def _added(state: LabelState, fact: e.AnnotationAdded, place: Place) -> None:
         "order": fact.order,
         "geometry": fact.geometry,
         "version": place.version,
-        "by": str(place.author),
+        "by": spelled(place.author),
         "last_offset": place.offset,
     }
     for key in ("attributes", "keypoints", "orientation", "score", "origin", "extra"):

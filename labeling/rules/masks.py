@@ -7,10 +7,7 @@ Four maps are made of one picture; in all of them the later of two objects lies 
     panoptic   the segment: of a thing the object's id, of stuff the least id among the objects of its category
     color      the category's colour; each thing has a shade of it by its id
 
-Categories are meant as they are read now: one that was merged is the one that it was merged into; an object without a
-category, or of one that the dataset does not have, is void in the semantic and panoptic map, and grey. A category is
-stuff where `has_instances` is false, else its objects are things. Points, lines, skeletons and orientations cover no
-pixel.
+What the categories mean is said in `palettes`. Points, lines, skeletons and orientations cover no pixel.
 
 A map is known by a key: a hash of all that its pixels depend on, so equal keys are equal pixels, and what is known by
 its key need not be made again. `DEFINITION` is part of it, to be raised when the same input would give other pixels or
@@ -21,7 +18,7 @@ older backup is restored without them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -35,8 +32,8 @@ from labeling.geometry import composition, png, visible
 from labeling.geometry.bitmaps import MAX_ID, BadBitmap, Ids
 from labeling.geometry.parts import Geometry
 from labeling.geometry.rasterize import MAX_SIDE, BadOutline, Spans, united
-from labeling.rules import task_attributes
-from labeling.rules.colours import Colour, colours_of, shade
+from labeling.rules.colours import Colour, shade
+from labeling.rules.palettes import UNKNOWN, VOID, VOID_COLOUR, Meaning, Palette
 
 JSON = dict[str, Any]
 Kind = Literal["instance", "semantic", "panoptic", "color"]
@@ -45,7 +42,6 @@ KINDS: tuple[Kind, ...] = ("instance", "semantic", "panoptic", "color")
 DEFINITION = 1
 #: Pixels of a picture of which maps are made: 8192 x 8192; the maps of one are then up to 600 MB.
 MOST_PIXELS = 1 << 26
-VOID_COLOUR: Colour = (0, 0, 0)
 TOO_MANY_PIXELS = (
     f"Maps are made of pictures of up to {MOST_PIXELS} pixels; this one has more. Ask for the run lengths of whole"
     " objects (format=rle&whole=1)."
@@ -79,64 +75,6 @@ class Picture:
 
     objects: tuple[Object, ...]
     bitmap: JSON | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a category means in a mask. `id` is the one that it is read as; 0 is void."""
-
-    id: int
-    thing: bool
-    colour: Colour
-
-
-UNKNOWN = Meaning(0, True, colours_of({})(None))
-
-
-@dataclass(frozen=True, slots=True)
-class Palette:
-    """What the categories of a dataset mean in masks."""
-
-    meanings: Mapping[int, Meaning]
-
-    @classmethod
-    def of(cls, document: JSON) -> Palette:
-        """The palette of a dataset's task attributes."""
-        colour_of = colours_of(document)
-        categories = {item["id"]: item for item in document.get("categories") or ()}
-        merged = task_attributes.merged(document)
-        found = {}
-        for number in categories:
-            into = merged.get(number, number)
-            thing = categories.get(into, {}).get("has_instances") is not False
-            found[number] = Meaning(into, thing, colour_of(into))
-        return cls(found)
-
-    def __call__(self, category: int | None) -> Meaning:
-        return UNKNOWN if category is None else self.meanings.get(category, UNKNOWN)
-
-    def mapped(self, categories: Mapping[int, int | None]) -> Palette:
-        """Consolidated: each of these categories is taken for another one, or (None) for void.
-
-        Raises:
-            KeyError: to a category that the dataset does not have.
-        """
-        found = dict(self.meanings)
-        for number, into in categories.items():
-            found[number] = VOID if into is None else self.meanings[into]
-        # what was merged into a category goes where that goes
-        for number, meaning in self.meanings.items():
-            if number not in categories and meaning.id != number and meaning.id in categories:
-                found[number] = found[meaning.id]
-        return Palette(found)
-
-    def without_stuff(self) -> Palette:
-        """Stuff is void."""
-        return Palette({number: m if m.thing else VOID for number, m in self.meanings.items()})
-
-
-#: What a consolidated category becomes that belongs to the background; in contrast to UNKNOWN, in every map.
-VOID = Meaning(0, False, VOID_COLOUR)
 
 
 class Masks:

@@ -10,7 +10,7 @@ from labeling import events as e
 from labeling.errors import LastAdministrator
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
-from labeling.rules.fold import Moment, Place, place_of
+from labeling.rules.fold import Moment, Place, folded
 
 JSON = dict[str, Any]
 
@@ -61,10 +61,7 @@ def evolve(state: OrganizationState, fact: Fact, place: Place) -> None:
 
 
 def fold(state: OrganizationState, events: list[Event]) -> OrganizationState:
-    state = replace(state, members=dict(state.members))
-    for event in events:
-        evolve(state, event.fact, place_of(event))
-    return state
+    return folded(replace(state, members=dict(state.members)), events, evolve)
 
 
 def keep_an_administrator(state: OrganizationState, person: str) -> None:

@@ -10,7 +10,7 @@ from labeling import events as e
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
 from labeling.rules import sample_frames
-from labeling.rules.fold import NOW, Moment, Place, place_of
+from labeling.rules.fold import NOW, Moment, Place, folded, place_of
 
 JSON = dict[str, Any]
 
@@ -82,10 +82,7 @@ def evolve(state: SampleState, fact: Fact, place: Place) -> None:
 
 
 def fold(state: SampleState, events: list[Event]) -> SampleState:
-    state = replace(state)
-    for event in events:
-        evolve(state, event.fact, place_of(event))
-    return state
+    return folded(replace(state), events, evolve)
 
 
 def rows(state: SampleState) -> Rows:

@@ -10,7 +10,7 @@ from typing import Any
 from labeling import events as e
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
-from labeling.rules.fold import NOW, Moment, Place, place_of
+from labeling.rules.fold import NOW, Moment, Place, folded
 
 JSON = dict[str, Any]
 TABLE = "labeling_savedreport"
@@ -58,10 +58,7 @@ def evolve(state: SavedReportState, fact: Fact, place: Place) -> None:
 
 def fold(state: SavedReportState, events: Iterable[Event]) -> SavedReportState:
     """The state after `events`, on a copy."""
-    state = replace(state)
-    for event in events:
-        evolve(state, event.fact, place_of(event))
-    return state
+    return folded(replace(state), events, evolve)
 
 
 def rows(state: SavedReportState) -> Rows:

@@ -9,7 +9,7 @@ from labeling import events as e
 from labeling.errors import AlreadyExists, NotFound, Refused
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
-from labeling.rules.fold import NOW, Moment, Place, place_of
+from labeling.rules.fold import NOW, Moment, Place, folded
 
 TABLE = "labeling_signingkey"
 NAMESPACE = uuid.UUID("52c1c1de-6f55-4d0c-9d6e-0f8a4d1c2e07")
@@ -76,10 +76,7 @@ def evolve(state: SigningKeyState, fact: Fact, place: Place) -> None:
 
 def fold(state: SigningKeyState, events: list[Event]) -> SigningKeyState:
     """The state after `events`, on a copy."""
-    state = replace(state)
-    for event in events:
-        evolve(state, event.fact, place_of(event))
-    return state
+    return folded(replace(state), events, evolve)
 
 
 def rows(state: SigningKeyState) -> Rows:

@@ -70,15 +70,17 @@ def messages(
     ends: bool,
     types: Collection[str],
     label_sets: Collection[str] = (),
+    before: Collection[str] = (),
 ) -> list[Message]:
-    """What is told of a page of a log, in its order.
+    """What is told of a page of a log, in its order. `before` is the types of the events in front of the page that are
+    of one run with its first: what one command did to one thing is one message, wherever the page begins.
 
     Without `ends` the page goes on: then its last event tells only what is behind it, and nothing is told of that one.
     `types` none means all of the protocol's; `label_sets` (ids) none means all, and those of no label are always told.
     """
     wanted = set(types) or set(PROTOCOL)
     found: list[Message] = []
-    seen: set[str] = set()  #: of the run of events of one command about one stream
+    seen = set(before)  #: of the run of events of one command about one stream
     for place, event in enumerate(events):
         after = events[place + 1] if place + 1 < len(events) else None
         if after is None and not ends:

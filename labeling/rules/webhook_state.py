@@ -9,7 +9,7 @@ from typing import Any
 from labeling import events as e
 from labeling.log.event import INSTALLATION, Event, Fact
 from labeling.log.rows import Rows
-from labeling.rules.fold import NOW, Moment, Place, place_of
+from labeling.rules.fold import NOW, Moment, Place, folded
 
 JSON = dict[str, Any]
 
@@ -81,10 +81,7 @@ def evolve(state: WebhookState, fact: Fact, place: Place) -> None:
 
 def fold(state: WebhookState, events: list[Event]) -> WebhookState:
     """The state after `events`, on a copy."""
-    state = replace(state)
-    for event in events:
-        evolve(state, event.fact, place_of(event))
-    return state
+    return folded(replace(state), events, evolve)
 
 
 def rows(state: WebhookState) -> Rows:

@@ -171,7 +171,12 @@ def run(turn: Turn, *, by: Sender | None = None) -> bool:
             return False
         past.read(page)
         found = rule.messages(
-            turn.webhook.id, page, ends=ends, types=turn.webhook.types, label_sets=turn.webhook.label_sets
+            turn.webhook.id,
+            page,
+            ends=ends,
+            types=turn.webhook.types,
+            label_sets=turn.webhook.label_sets,
+            before=store.run_before(page[0]),
         )
         for place, message in enumerate(found):
             try:

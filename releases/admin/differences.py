@@ -17,14 +17,14 @@ from labeling.admin.tabs import dataset_here, shown
 from labeling.drawing import picture_urls
 from labeling.errors import InvalidValue
 from labeling.log import search
-from labeling.models import Dataset, LabelSet, Person
+from labeling.models import Dataset, LabelSet, Person, Sample
 from labeling.queries.history import Historian
 from labeling.queries.history import entries as sentences_of
 from labeling.rules.colours import colours_of
 from labeling.rules.label_state import label_id
 from releases import reading
 from releases.admin import pictures
-from releases.comparing import in_two, summary
+from releases.comparing import gone_along, in_two, summary
 from releases.differences import Comparison, Side, Totals, named
 from releases.differences.asking import MOST_COUNTED, compared_sides, wanted_of
 from releases.differences.naming import WHOLE
@@ -149,16 +149,19 @@ def _entry(request: HttpRequest, dataset: Dataset, compared: Comparison, entry: 
             for way in CHANGES
         ],
         "pairs": [],
+        "fold": gone_along(entry),
     }
+    # A page is of what is there now, which may be otherwise on both sides.
+    gone = kind != "dataset" and not Sample.objects.filter(id=entry["sample"], archived=False).exists()
     if kind == "label":
         label = label_id(entry["stream"])
-        found["url"] = reverse("admin:labeling_label_change", args=[label])
-        found["pairs"] = _pairs(request, dataset, compared, entry)
+        found["url"] = "" if gone else reverse("admin:labeling_label_change", args=[label])
+        found["pairs"] = [] if entry["gone_with"] else _pairs(request, dataset, compared, entry)
     elif kind == "sample":
-        found["url"] = reverse("admin:labeling_sample_change", args=[entry["sample"]])
+        found["url"] = "" if gone else reverse("admin:labeling_sample_change", args=[entry["sample"]])
     else:
         found["url"] = reverse("admin:labeling_dataset_categories", args=[dataset.id])
-    if not compared.of_label_sets:
+    if not compared.of_label_sets and not entry["gone_with"]:
         found["sentences"], found["sentences_left"] = _sentences(dataset, compared, entry)
     return found
 

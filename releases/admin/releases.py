@@ -30,8 +30,9 @@ from labeling.models import Dataset
 from labeling.queries.signatures import Signature, signatures_of
 from labeling.rules.signatures import OF_RELEASE
 from releases import commands, events, lineage, queries
-from releases.admin import differences
+from releases.admin import differences, erasing, trainings
 from releases.formats import registry
+from releases.formats.format import WHOLESALE
 from releases.models import Build, ExportBuild, Release, ReleaseBuild
 from releases.queries import Found
 from releases.rules import release_stream
@@ -43,10 +44,6 @@ KINDS = {
     ReleaseBuild.Status.SUCCEEDED: ("ready", "good"),
     ReleaseBuild.Status.FAILED: ("failed", "bad"),
 }
-
-
-#: Of a longer log the page does not count what happened.
-COUNTED_EVENTS = 100_000
 
 
 class CutForm(RecordForm):
@@ -87,18 +84,31 @@ class ShownReleaseForm(RecordForm):
             self._summary(found, dataset, names)
             + self._signatures(found)
             + self._exports(release, dataset)
-            + self._lineage(found)
+            + self._lineage(found, f"{display.name_of(dataset.owner_id, names)}/{dataset.name}")
         )
 
-    def _lineage(self, found: Found) -> SafeString:
+    def _datasheet(self, release: Release) -> list[tuple[str, SafeString]]:
+        """The way to what the datasheet was at the release, for who may read the audit."""
+        if not may(self.request, "audit", release.dataset_id):
+            return []
+        page = reverse("admin:labeling_dataset_audited", args=[release.dataset_id, "datasheet"])
+        address = f"{page}?{urlencode({'release': str(release.id)})}"
+        return [
+            ("Datasheet", format_html('<a href="{}">what it was made for, from what, how and by whom</a>', address))
+        ]
+
+    def _lineage(self, found: Found, full_name: str) -> SafeString:
         """Where it came from and who used it, in short; the API has all of it. To count a long log takes seconds, for
         which a page has no time."""
         said = lineage.lineage(
             found,
             names_of=lambda people: display.usernames([item for item in people if item]),
-            counted=found.release.at_offset <= COUNTED_EVENTS,
+            counted=found.release.at_offset <= trainings.COUNTED_EVENTS,
         )
-        return render_to_string("admin/releases/release/lineage.html", lineage.in_short(said))
+        asked = urlencode({"dataset": full_name, "release": found.release.name})
+        register_url = f"{reverse('admin:releases_training_add')}?{asked}"
+        shown = lineage.in_short(said) | {"register_url": register_url}
+        return render_to_string("admin/releases/release/lineage.html", shown)
 
     def _signatures(self, found: Found) -> SafeString:
         release = found.release
@@ -154,6 +164,7 @@ class ShownReleaseForm(RecordForm):
                     ("SHA-256", (build.sha256 if build else "") or display.NOTHING),
                     ("Log chain there", (build.chain if build else "") or display.NOTHING),
                     ("Compare", _comparisons(release)),
+                    *self._datasheet(release),
                 ],
             },
         )
@@ -349,7 +360,8 @@ def _comparisons(release: Release) -> SafeString:
 def _export_row(job: ExportBuild, dataset_name: str, release_name: str) -> JSON:
     said, kind = KINDS[ReleaseBuild.Status(job.status)]
     url = queries.export_url(job, dataset_name, release_name)
-    lost = [f"{item['what']} ({item['times']})" for item in job.losses if item["became"] != "converted"]
+    lost = [item for item in job.losses if item["became"] != "converted"]
+    single = [f"{item['what']} ({item['times']})" for item in lost if item["what"] not in WHOLESALE]
     return {
         "format": f"{job.format}{''.join(f', {name} {value}' for name, value in _chosen(job).items())}",
         "label_set": job.label_set,
@@ -357,7 +369,8 @@ def _export_row(job: ExportBuild, dataset_name: str, release_name: str) -> JSON:
         "url": url.removeprefix(settings.PUBLIC_URL) if url else None,
         "size": display.size(job.size_bytes),
         "error": job.error,
-        "losses": ", ".join(lost) or display.NOTHING,
+        "losses": ", ".join(single) or display.NOTHING,
+        "of_all": ", ".join(item["what"] for item in lost if item["what"] in WHOLESALE),
     }
 
 
@@ -405,3 +418,5 @@ def register(admin_site: AdminSite) -> None:
     words.tell(events.TrainingRegistered, "registered a training", "registered {n} trainings")
     words.tell(events.ReleaseWithdrawn, "withdrew the release", "withdrew {n} releases")
     places.KINDS["release"] = _place
+    trainings.register(admin_site)
+    erasing.register(admin_site)

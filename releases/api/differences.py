@@ -18,7 +18,7 @@ from labeling.api.schemas.parameters import DATASET_OFFSET, LIMIT, query
 from labeling.api.views import Answer, View
 from labeling.errors import InvalidValue
 from releases import differences
-from releases.api.schemas import DIFFERENCE
+from releases.api.schemas.differences import DIFFERENCE
 from releases.comparing import summary
 from releases.differences import Totals, lines
 from releases.differences.asking import MOST_COUNTED, compared_sides, wanted_of

@@ -18,9 +18,9 @@ from labeling.errors import InvalidValue, NotFound
 from labeling.rules.dataset_state import GROUND_TRUTH
 from releases import commands, files, queries
 from releases.api.files import Served, downloader
-from releases.api.schemas import EXPORT, EXPORT_FILE, FORMAT
+from releases.api.schemas.exports import EXPORT, EXPORT_FILE, FORMAT
 from releases.formats import registry
-from releases.formats.format import EVERY, FEATURES, GEOMETRIES, Format
+from releases.formats.format import EVERY, FEATURES, GEOMETRIES, OF_CATEGORIES, Format
 from releases.models import ExportBuild
 from releases.queries import Found
 
@@ -108,7 +108,7 @@ def described(kind: Format) -> JSON:
         "name": kind.name,
         "version": kind.version,
         "title": kind.title,
-        "exports": kind.write is not None,
+        "exports": kind.parts is not None,
         "imports": kind.read is not None,
         "needs_size": kind.needs_size,
         "options": [
@@ -119,7 +119,7 @@ def described(kind: Format) -> JSON:
             {"name": item.name, "choices": list(item.choices), "description": item.words}
             for item in kind.reading_options
         ],
-        "carries": {what: kind.fate(what) for what in (*GEOMETRIES, *FEATURES)},
+        "carries": {what: kind.fate(what) for what in (*GEOMETRIES, *FEATURES, *OF_CATEGORIES)},
     }
 
 

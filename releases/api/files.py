@@ -26,7 +26,8 @@ from labeling.commands.security import Source
 from labeling.errors import NotFound
 from labeling.queries.labels import names_of
 from releases import bundling, commands, files, queries
-from releases.api.schemas import ARCHIVE, ETAG_OF_HASH, RELEASE_FILE
+from releases.api.schemas.release_files import RELEASE_FILE
+from releases.api.schemas.releases import ARCHIVE, ETAG_OF_HASH
 from releases.serving import PIECE_BYTES, pieces
 from releases.wholes import BaseLost, Whole
 

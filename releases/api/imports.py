@@ -27,7 +27,7 @@ from labeling.queries.labels import names_of
 from labeling.rules import access
 from releases.api import builds
 from releases.api.builds import BuildJob, build_job
-from releases.api.import_schemas import IMPORT_FORM, JOB, NEW_IMPORT, UNDO_IMPORT
+from releases.api.schemas.imports import IMPORT_FORM, JOB, NEW_IMPORT, UNDO_IMPORT
 from releases.imports import commands
 from releases.imports.wish import checked_wish
 from releases.models import ImportFinding, ImportJob
@@ -85,6 +85,7 @@ class ImportsView(View):
         time; the job says how far it is and what was found. To add samples or categories takes the role admin."""
         found = self.dataset(owner, name, "label")
         body = dict(body_of(request))
+        why = {"reason": body.pop("reason")} if "reason" in body else {}
         file, asset = body.pop("file", None), body.pop("asset", None)
         if (file is None) == (asset is None):
             raise InvalidValue(
@@ -96,7 +97,7 @@ class ImportsView(View):
         for action in wish.actions:
             access.require(action, role=found.role, public=found.dataset.public, dataset=found.id)
         job = commands.start_import(
-            intent=intent_of(request),
+            intent=intent_of(request, why),
             dataset=found.id,
             wish=wish,
             asset=self._uploaded(file) if file is not None else self._known(asset),
@@ -112,7 +113,10 @@ class ImportsView(View):
         key = uuid_of(asset) if isinstance(asset, str) else None
         if key is None:
             raise InvalidValue("asset", "must be the uuid of an uploaded file")
-        return assets.complete_asset(asset=key, owner=self.person)
+        try:
+            return assets.complete_asset(asset=key, owner=self.person)
+        except NotFound as error:
+            raise InvalidValue("asset", "must be the uuid of a file that you uploaded") from error
 
 
 def _of_form(fields: JSON) -> JSON:

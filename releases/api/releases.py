@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from typing import Any
 
@@ -11,7 +10,7 @@ from rest_framework.request import Request
 
 from labeling.api.answers import answer, no_content
 from labeling.api.contract import Reply, documented
-from labeling.api.requests import body_of, intent_of, moment
+from labeling.api.requests import body_of, intent_of, place_said
 from labeling.api.schemas import example_of
 from labeling.api.schemas.forms import any_of, listed
 from labeling.api.schemas.parameters import AT, DATASET_OFFSET, query
@@ -20,11 +19,18 @@ from labeling.api.views import Answer, View, offset_of
 from labeling.errors import InvalidValue, NotFound
 from labeling.queries.datasets import Seen
 from labeling.queries.labels import names_of
+from labeling.queries.places import At
 from releases import commands, queries
-from releases.api.schemas import ETAG_OF_HASH, MANIFEST, NEW_RELEASE, RELEASE
+from releases.api.schemas.release_files import MANIFEST
+from releases.api.schemas.releases import ETAG_OF_HASH, NEW_RELEASE, RELEASE
 from releases.queries import Found, Withdrawal
 
 JSON = dict[str, Any]
+
+#: What may be said of a new release.
+_FIELDS = (
+    "name", "description", "at", "filter", "category_map", "splits", "images", "base", "supersedes", "formats",
+)  # fmt: skip
 
 
 def rendered(seen: Seen, releases: list[Found], *, at: int | None = None) -> list[JSON]:
@@ -102,6 +108,11 @@ class ReleasesView(View):
         body = body_of(request)
         if "name" not in body:
             raise InvalidValue("name", "is required")
+        for key in body:
+            if key not in _FIELDS:  # a choice that is misspelt would freeze something else, for ever
+                raise InvalidValue(
+                    key if key.isidentifier() else "body", f"is not known; there are {', '.join(_FIELDS)}"
+                )
         release = commands.cut_release(
             intent=intent_of(request),
             dataset=seen.id,
@@ -114,19 +125,20 @@ class ReleasesView(View):
             images=body.get("images"),
             base=body.get("base"),
             supersedes=body.get("supersedes"),
+            formats=body.get("formats"),
         )
         return answer(rendered(seen, [queries.release_by_id(release)])[0], status=201)
 
 
-def _at(value: Any) -> int | dt.datetime | None:
-    """The offset or time that a body asks for."""
+def _at(value: Any) -> At | None:
+    """The place in the log that a body asks for."""
     if value is None:
         return None
     if type(value) is int and 1 <= value <= 2**53 - 1:
         return value
-    if not isinstance(value, str):
-        raise InvalidValue("at", "must be an offset of the dataset, from 1, or a time in ISO 8601")
-    return moment(value, "at")
+    if not isinstance(value, str) or not value:
+        raise InvalidValue("at", "must be an offset of the dataset, from 1, a time in ISO 8601, an event or a release")
+    return place_said(value, "at")
 
 
 class ManifestView(View):

@@ -7,12 +7,13 @@ from django.urls import URLPattern, path
 from labeling.api.urls import both
 from releases.api.audit import BundleView
 from releases.api.differences import DifferenceView
+from releases.api.erasures import AssetEraseView
 from releases.api.exports import ExportFileView, FormatsView, ReleaseExportView
 from releases.api.files import ReleaseArchiveView, ReleaseFileView
 from releases.api.imports import ImportsView, JobCancelView, JobRetryView, JobUndoView, JobView
 from releases.api.releases import ManifestView, ReleasesView, ReleaseView
 from releases.api.signatures import ReleaseSignaturesView
-from releases.api.trainings import LineageView, TrainingsView
+from releases.api.trainings import DatasetTrainingsView, LineageView, TrainingsView, TrainingView
 
 urlpatterns: list[URLPattern] = [
     both("datasets/<owner>/<name>/bundle", BundleView, "dataset-bundle"),
@@ -25,7 +26,10 @@ urlpatterns: list[URLPattern] = [
     both("datasets/<owner>/<name>/releases/<release>/lineage", LineageView, "release-lineage"),
     both("datasets/<owner>/<name>/releases/<release>/archive", ReleaseArchiveView, "release-archive"),
     both("datasets/<owner>/<name>/releases/<release>/export", ReleaseExportView, "release-export"),
+    both("datasets/<owner>/<name>/trainings", DatasetTrainingsView, "trainings"),
+    both("datasets/<owner>/<name>/trainings/<training>", TrainingView, "training"),
     both("datasets/<owner>/<name>/imports", ImportsView, "imports"),
+    both("assets/<asset>/erase", AssetEraseView, "asset-erase"),
     both("jobs/<job>", JobView, "job"),
     both("jobs/<job>/cancel", JobCancelView, "job-cancel"),
     both("jobs/<job>/retry", JobRetryView, "job-retry"),

@@ -7,11 +7,11 @@
     checkpoints.json        the signed checkpoints of the log
     keys.json               the public halves of all keys of the installation
     releases/ID/…           the manifest of each release, and its signature
-    reports/…               the audit reports, as CSV for programs and as pages for people
-    check_bundle.py, check_release.py   the programs that check all this, with nothing but Python
+    reports/…               the audit reports, as CSV and as pages; the datasheet as Markdown too
+    check_bundle.py, check_proof.py, check_release.py   the programs that check all this, with nothing but Python
 
 It is a ZIP archive whose bytes follow from the logs and their offsets; only an erasure, a new key and a signature make
-it another one. Taken from a range of offsets it holds those events only, and the chain hash before the first.
+it another one. Taken from a range of offsets it holds those events only, and chain hash and tree before the first.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from labeling.log import store, stored, values
 from labeling.log.event import FIRST_CHAIN, INSTALLATION, SECURITY
 from labeling.queries import checkpoints
 from labeling.queries.signing_keys import signing_keys
+from labeling.queries.trees import Subtrees
 from labeling.texts import ERASED, decrypt_all
 from releases import queries
 from releases.archives import Archive, Sink
@@ -42,12 +43,7 @@ from releases.archives import Archive, Sink
 JSON = dict[str, Any]
 
 VERSION = 1
-PROGRAMS = ("check_bundle.py", "check_release.py")
-HASHED = (
-    "log", "offset", "stream", "version", "event_id", "type", "schema_version", "data", "author", "author_kind",
-    "on_behalf_of", "tool", "work_session", "reason", "command", "causation", "correlation", "seen_offset",
-    "app_version", "occurred_us", "recorded_us", "data_hash", "chain",
-)  # fmt: skip
+PROGRAMS = ("check_bundle.py", "check_proof.py", "check_release.py")
 BATCH = 200
 Progress = Callable[[str, int, int], None]
 
@@ -126,9 +122,9 @@ def seal(
         question = Question(start_us=_since(dataset, wanted.first) if wanted.first > 1 else None)
         for number, report in enumerate(reports.values()):
             progress("reports", number, len(reports))
-            for form in ("csv", "html"):
+            for form in ("csv", "html", "md") if report.name == "datasheet" else ("csv", "html"):
                 asked = asking.ask(report, dataset, question, at=last, others=places)
-                pieces = writing.pieces(report, asked.definition, asked.rows, form)
+                pieces = writing.pieces(asked, form)
                 files.put(f"reports/{report.code}-{report.name}.{form}", pieces)
         for name in PROGRAMS:
             files.put(name, [(Path(__file__).parents[1] / name).read_bytes()])
@@ -139,6 +135,7 @@ def seal(
             "first_offset": wanted.first,
             "last_offset": last,
             "chain_before": before.hex(),
+            "tree_before": [peak.hex() for peak in Subtrees(dataset, known).peaks(wanted.first - 1)],
             "chain": store.chain_at(dataset, last).hex(),
             "offsets": places | {"dataset": last},
             "releases": sum(path.endswith("manifest.json") for path, _ in manifests),
@@ -155,22 +152,10 @@ def seal(
 
 def _events(dataset: uuid.UUID, first: int, last: int, progress: Progress) -> Iterator[bytes]:
     """The events as they are stored, whatever is in them."""
-    for page in stored.pages(dataset, after=first - 1):
+    for page in stored.pages(dataset, after=first - 1, up_to=last):
         for row in page:
-            if row[1] > last:
-                return
-            yield values.canonical(dict(zip(HASHED, map(_plain, row), strict=True)) | {"data": _data(row)}) + b"\n"
+            yield values.canonical(stored.as_json(row)) + b"\n"
         progress("events", page[-1][1], last)
-
-
-def _data(row: tuple[Any, ...]) -> Any:
-    return values.load_stored(row[HASHED.index("data")])
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, uuid.UUID):
-        return str(value)
-    return bytes(value).hex() if isinstance(value, bytes | memoryview) else value
 
 
 def _texts(dataset: uuid.UUID, first: int, last: int) -> Iterator[bytes]:
@@ -234,7 +219,7 @@ def _manifests(dataset: uuid.UUID, last: int) -> list[tuple[str, bytes]]:
 def _since(dataset: uuid.UUID, first: int) -> int:
     """When the event at an offset was recorded, in microseconds since 1970."""
     page = next(stored.pages(dataset, after=first - 1))
-    return int(page[0][HASHED.index("recorded_us")])
+    return int(page[0][stored.NAMES.index("recorded_us")])
 
 
 def place_named(dataset: uuid.UUID, text: str | None, *, first: bool) -> int | None:

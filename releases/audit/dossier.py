@@ -17,6 +17,7 @@ from labeling.rules.access import ACCEPTED
 from labeling.rules.dataset_state import DatasetState
 from labeling.rules.fold import place_of
 from labeling.rules.label_state import LabelState
+from releases.audit import datasheet
 from releases.audit.cuts import builds_of, releases_in
 from releases.events import ReleaseSigned
 from releases.models import ExportBuild
@@ -50,6 +51,7 @@ def _rows(sources: Sources, question: Question) -> Iterator[Row]:
                 "signed_with": build.signature["key"] if build and build.signature else None,
             },
         )
+    yield from _procedures(sources, releases)
     yield from _statuses(sources, releases)
     known = {str(item.id): builds.get(str(item.id)) for item in releases}
     for event in sources.events("ReleaseSigned"):
@@ -71,6 +73,25 @@ def _rows(sources: Sources, question: Question) -> Iterator[Row]:
                 "losses": text(row.losses),
             },
         )
+
+
+def _procedures(sources: Sources, releases: list[ReleaseState]) -> Iterator[Row]:
+    """How what each release froze was made: what its datasheet said then, the guideline in force, what was done."""
+    for item in releases:
+        then = sources.up_to(item.at_offset)
+        about = {"release": str(item.id)}
+        for _, cells in datasheet.declared(then):
+            said = {"subject": cells["field"], "text": cells["text"], "missing": cells["missing"]}
+            yield "procedures", about | {"section": cells["section"]} | said
+        guideline = None
+        for event in then.events("GuidelineSet", stream="dataset"):
+            guideline = f"version {event.data.get('version')}, since offset {event.offset}"
+        is_none = {"missing": guideline is None}
+        yield "procedures", about | {"section": "Labelling", "subject": "guideline", "text": guideline} | is_none
+        for done in datasheet.operations(then, Question()):
+            text = f"{done['events']} events, {done['times']} objects, {done['first_at']} to {done['last_at']}"
+            subject = f"{done['operation']} by {done['author_kind']}"
+            yield "procedures", about | {"section": "Labelling", "subject": subject, "text": text, "missing": False}
 
 
 def _categories(sources: Sources, offset: int) -> str:
@@ -139,6 +160,16 @@ REPORT = Report(
                 "signed_with": "The key that signed its manifest.",
             },
         ),
+        "procedures": Part(
+            "How it was made",
+            OF
+            | {
+                "section": "What it is about.",
+                "subject": "A field of the datasheet, the guideline, or an operation and by whom.",
+                "text": "What was said or done up to there; empty for nothing.",
+                "missing": "Whether that is required, and nothing was said.",
+            },
+        ),
         "statuses": Part(
             "Labels in the dataset then",
             OF
@@ -175,5 +206,6 @@ REPORT = Report(
         ),
     },
     _rows,
+    version=2,
     options={"release": Option("The name or the id of a release; all of them unless said.")},
 )

@@ -1,4 +1,7 @@
-"""A10, the lineage of the data: sources, imports, model runs, edits, releases, and who took them away."""
+"""A10, the lineage of a dataset: sources, imports, model runs, edits, releases, and who took them away, event by event.
+
+That of one release, counted, is `releases/lineage.py`.
+"""
 
 from __future__ import annotations
 

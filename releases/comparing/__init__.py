@@ -11,15 +11,19 @@ A change is a dict:
                             geometry), at which it leaves, and at which it does not leave any more
     split_from, merged_into of a track that came from another one, or went into one: {track, track_id, frame}
     categories              of the dataset: categories added, removed, renamed …, each once
+    label_sets              of the dataset: label sets added and removed, each once
     match                   between two label sets: the object of the other one, and how it was found
 """
 
 from __future__ import annotations
 
-from releases.comparing.applying import applied, fields_applied
+from releases.comparing.applying import Content, applied, content_after, content_of, empty, fields_applied
 from releases.comparing.changes import compared
 from releases.comparing.matching import versus
 from releases.comparing.overlaps import overlap
-from releases.comparing.words import in_two, said, summary
+from releases.comparing.words import gone_along, in_two, said, summary
 
-__all__ = ["applied", "compared", "fields_applied", "in_two", "overlap", "said", "summary", "versus"]
+__all__ = [
+    "Content", "applied", "compared", "content_after", "content_of", "empty", "fields_applied", "gone_along", "in_two",
+    "overlap", "said", "summary", "versus",
+]  # fmt: skip

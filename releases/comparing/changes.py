@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from labeling.rules.dataset_state import DatasetState
 from labeling.rules.label_state import LabelState
 from labeling.rules.reversal import piece_of
 from labeling.rules.telling import changes_of
 from releases.comparing.categories import categories
+from releases.comparing.label_sets import label_sets, label_sets_of
 from releases.comparing.overlaps import Read, of_pixels, overlap
 from releases.comparing.tracks import Splits, keyframes, painted, relations
 
@@ -24,6 +26,8 @@ def compared(one: Any, other: Any, *, read: Read | None = None, splits: Splits |
     that happened in between.
     """
     found = [_change(one, other, item) for item in changes_of(one, other)]
+    if isinstance(other, DatasetState):
+        return _with_label_sets(found, label_sets_of(one), label_sets_of(other))
     if not isinstance(other, LabelState):
         return found
     found.sort(key=_rank)
@@ -34,6 +38,18 @@ def compared(one: Any, other: Any, *, read: Read | None = None, splits: Splits |
             change |= relation
             change["kinds"] = ["split" if "split_from" in relation else "merge"]
     return _with_pixels(found, one, other, read) if read is not None else found
+
+
+def _with_label_sets(found: list[JSON], before: JSON, after: JSON) -> list[JSON]:
+    """The change of the dataset itself, with its label sets."""
+    if before == after:
+        return found
+    change = found[0] if found else _same("self", None, None)
+    change["before"] = change["before"] | {"label_sets": before}
+    change["after"] = change["after"] | {"label_sets": after}
+    change["kinds"] = sorted(change["after"])
+    change["label_sets"] = label_sets(before, after)
+    return [change]
 
 
 def _rank(change: JSON) -> tuple[Any, ...]:

@@ -161,6 +161,8 @@ def _of_whole(change: JSON) -> str:
             found.append(f"status from {_status(before[key])} to {_status(after[key])}")
         elif key == "task_attributes":
             found += [category_said(item) for item in change.get("categories", ())] or [FIELDS[key]]
+        elif key == "label_sets":
+            found += [f"label set {shown(item['name'])} {item['change']}" for item in change["label_sets"]]
         elif key == "scene":
             found.append(f"the image's {_attributes(before[key], after[key])}")
         elif key in FIELDS:
@@ -194,10 +196,25 @@ def category_said(item: JSON) -> str:
     return f"category {item['id']}: {listed(sorted({*item['before'], *item['after']}))} changed"
 
 
+def gone_along(entry: JSON) -> str:
+    """What became of a label to which nothing happened but that its sample or label set went, or came back; "" for
+    one to which something did."""
+    if not entry["gone_with"]:
+        return ""
+    came = all(change["change"] == "added" for change in entry["changes"])
+    objects = _counted(sum(":" in change["what"] for change in entry["changes"]), "object")
+    return f"{'came back' if came else 'went'} with its {entry['gone_with'].replace('_', ' ')}: {objects}"
+
+
 def summary(totals: JSON) -> str:
     """Totals in a sentence: "2 objects added, 3 changed (2 geometry, 1 category); 1 sample added"."""
     told = []
-    for key, noun in (("objects", "object"), ("samples", "sample"), ("categories", "category")):
+    for key, noun in (
+        ("objects", "object"),
+        ("samples", "sample"),
+        ("categories", "category"),
+        ("label_sets", "label set"),
+    ):
         counts = totals[key]
         words = [f"{counts[name]:,} {name}" for name in counts]
         if words:

@@ -1,27 +1,36 @@
-"""What differs between two sides of a dataset, entry by entry: the dataset itself, its labels, its samples."""
+"""What differs between two sides of a dataset, entry by entry: the dataset itself, its labels, its samples.
+
+A side holds the labels of its samples in its label sets. So a sample that is only on one side is told with all objects
+of its labels, though nothing happened to those, and so are the labels of a label set that was archived: `gone_with`
+says which it is. Only so does the difference lead from one side to the other, and back.
+"""
 
 from __future__ import annotations
 
 import logging
 import uuid
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
+from heapq import merge
 from itertools import groupby
 from typing import Any
 
+from labeling import events as e
 from labeling.commands import assets
 from labeling.errors import PalimpsestError
 from labeling.geometry.bitmaps import Ids
 from labeling.log import search, store
 from labeling.log.event import Event
+from labeling.log.search import Wanted
 from labeling.queries import datasets, labels, samples
 from labeling.queries.history import Historian
 from labeling.rules import label_state
-from labeling.rules.dataset_state import DatasetState
+from labeling.rules.dataset_state import STREAM, DatasetState
 from labeling.rules.fold import place_of
 from labeling.rules.label_state import LabelState, label_stream
 from labeling.rules.reversal import changed_pieces
-from labeling.rules.sample_state import SampleState
+from labeling.rules.sample_state import SampleState, sample_stream
 from labeling.rules.telling import changes_of
 from releases.choice import EVERYTHING, truth_of
 from releases.comparing import compared, versus
@@ -36,6 +45,7 @@ JSON = dict[str, Any]
 PAGE = 200
 #: An entry, and a change, name so many of their events; how many there are the entry says in any case.
 MOST_EVENTS = 100
+OF_LABEL_SETS = (e.LabelSetCreated, e.LabelSetArchived)
 
 
 class Comparison:
@@ -51,11 +61,39 @@ class Comparison:
         """Whether two different label sets are compared."""
         return self.one.label_set != self.other.label_set
 
-    @property
+    @cached_property
     def of_all(self) -> bool:
-        """Whether all has to be looked at; else only what something happened to in between."""
+        """Whether all has to be looked at; else what something happened to in between, and what went with that."""
         choices = self.one.choice, self.other.choice
-        return self.of_label_sets or any(choice != EVERYTHING for choice in choices)
+        if self.of_label_sets or any(choice != EVERYTHING for choice in choices):
+            return True
+        one, other = self._sets
+        return bool(one - other if self.one.offset <= self.other.offset else other - one)  # one was archived
+
+    @cached_property
+    def _sets(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The label sets whose labels each side holds."""
+        one, other = (
+            frozenset(side.label_sets_in(state))
+            for side, state in zip((self.one, self.other), self.states, strict=True)
+        )
+        return one, other
+
+    @cached_property
+    def _deleted(self) -> frozenset[str]:
+        """The samples that were deleted at some time: whether a side holds them has to be looked at."""
+        return frozenset(self._samples_told(Wanted(types=("SampleArchived",), last=self.last)))
+
+    def _came_or_went(self) -> Iterator[str]:
+        """The samples that were deleted, or came back, between the sides."""
+        between = Wanted(first=self.first + 1, last=self.last)
+        yield from self._samples_told(replace(between, types=("SampleArchived",)))
+        if self._deleted:
+            yield from self._samples_told(replace(between, types=("SampleAdded",), least_version=2))
+
+    def _samples_told(self, wanted: Wanted) -> Iterator[str]:
+        for stream in search.all_streams(self.dataset, replace(wanted, prefixes=("sample/",)), limit=PAGE):
+            yield stream.removeprefix("sample/")
 
     @cached_property
     def states(self) -> tuple[DatasetState, DatasetState]:
@@ -91,30 +129,31 @@ class Comparison:
         """The streams to look at: one by one, or those of the label sets of one sample."""
         moved = self.first != self.last or self.one.choice != self.other.choice
         prefixes = ("dataset", "label/", "sample/") if moved else ("label/",)
-        wanted = search.Wanted(prefixes=prefixes, first=1 if self.of_all else self.first + 1, last=self.last)
+        wanted = Wanted(prefixes=prefixes, first=1 if self.of_all else self.first + 1, last=self.last)
         sets = {self.one.label_set, self.other.label_set} - {""}
         if self.of_label_sets and after.startswith("label/"):
             after = f"{after.rpartition('/')[0]}/~"  # behind all labels of that sample
 
-        def found(after: str) -> Iterator[str]:
-            while True:
-                page = search.streams(self.dataset, wanted, after=after, limit=PAGE)
-                for stream in page:
-                    if not sets or not stream.startswith("label/") or stream.rpartition("/")[2] in sets:
-                        yield stream
-                if len(page) < PAGE:
-                    return
-                after = page[-1]
-
+        listed = (
+            stream
+            for stream in search.all_streams(self.dataset, wanted, after=after, limit=PAGE)
+            if not sets or not stream.startswith("label/") or stream.rpartition("/")[2] in sets
+        )
         if not self.of_label_sets:
-            yield from ([stream] for stream in found(after))
+            others = () if self.of_all else (stream for stream in self._gone_along(sets) if stream > after)
+            yield from ([stream] for stream, _ in groupby(merge(listed, others)))
             return
-        for _, group in groupby(found(after), key=lambda stream: stream.split("/")[:2]):
+        for _, group in groupby(listed, key=lambda stream: stream.split("/")[:2]):
             streams = list(group)
             if streams[0].startswith("sample/"):
                 yield from ([stream] for stream in streams)
             else:
                 yield streams
+
+    def _gone_along(self, sets: set[str]) -> list[str]:
+        """The labels that there may be of samples that came or went, whatever happened to the labels themselves."""
+        kept = sets or self._sets[0] | self._sets[1]
+        return sorted(f"label/{sample}/{label_set}" for sample in {*self._came_or_went()} for label_set in kept)
 
     def sides_of(self, entry: JSON) -> tuple[LabelState, LabelState]:
         """The label of an entry on both sides, as they are compared."""
@@ -134,8 +173,11 @@ class Comparison:
 
     def _of_label(self, stream: str) -> JSON | None:
         _, sample, label_set = stream.split("/")
-        chosen = self._chosen(label_set)
-        if not any(chosen):
+        of_set, of_sample = [label_set in held for held in self._sets], [True, True]
+        if self.of_all or sample in self._deleted:
+            of_sample = [item.exists for item in self._samples(sample)]
+        held = [all(pair) for pair in zip(of_set, of_sample, strict=True)]
+        if not any(held):
             return None
         events = list(store.read_stream(self.dataset, stream, up_to=self.last))
         state = LabelState(self.dataset, stream)
@@ -147,14 +189,26 @@ class Comparison:
                 label_state.evolve(state, event.fact, place_of(event))
         sides, behind, splits = _gone_through(state, between)
         one, other = sides if self.one.offset <= self.other.offset else sides[::-1]
-        if self.of_all:
-            held = [item.exists for item in self._samples(sample)]
-            if not held[1]:
-                return None  # it went with its sample
-            one = self.one.read(one) if held[0] and chosen[0] else LabelState(self.dataset, stream)
-            other = self.other.read(other) if chosen[1] else LabelState(self.dataset, stream)
+        gone_with = None
+        if held[0] != held[1] and one.exists and other.exists:
+            gone_with = "sample" if of_sample[0] != of_sample[1] else "label_set"
+            between = self._causes(sample, label_set, gone_with) or between
+        one = self.one.read(one) if held[0] else LabelState(self.dataset, stream)
+        other = self.other.read(other) if held[1] else LabelState(self.dataset, stream)
         changes = compared(one, other, read=self.read, splits=splits)
-        return self._entry(stream, changes, between, behind)
+        return self._entry(stream, changes, between, None if gone_with else behind, gone_with=gone_with)
+
+    def _causes(self, sample: str, label_set: str, gone_with: str) -> list[Event]:
+        """The events by which the sample or the label set of a label came or went."""
+        stream, types = STREAM, ("LabelSetCreated", "LabelSetArchived")
+        if gone_with == "sample":
+            stream, types = sample_stream(sample), ("SampleAdded", "SampleArchived")
+        wanted = Wanted(stream=stream, types=types, first=self.first + 1, last=self.last)
+        return [
+            event
+            for event in search.find_all(self.dataset, wanted)
+            if gone_with == "sample" or event.data["label_set"] == label_set
+        ]
 
     def _of_label_sets(self, streams: list[str]) -> JSON | None:
         sample = streams[0].split("/")[1]
@@ -176,6 +230,7 @@ class Comparison:
             "stream": streams[0],
             "sample": sample,
             "label_set": self.other.label_set,
+            "gone_with": None,
             "changes": changes,
             "same": same,
             "event_count": len(events),
@@ -194,13 +249,19 @@ class Comparison:
         return self._entry(stream, compared(one, other), self._between(stream))
 
     def _between(self, stream: str) -> list[Event]:
-        """The events of a stream that changed what is compared; others (a member, a label set) are not behind it."""
-        wanted = search.Wanted(stream=stream, first=self.first + 1, last=self.last)
+        """The events of a stream that changed what is compared; others (those of members) are not behind it."""
+        wanted = Wanted(stream=stream, first=self.first + 1, last=self.last)
         told = Historian(self.dataset).told(search.find_all(self.dataset, wanted))
-        return [item.event for item in told if item.changes]
+        return [item.event for item in told if item.changes or isinstance(item.event.fact, OF_LABEL_SETS)]
 
     def _entry(
-        self, stream: str, changes: list[JSON], between: list[Event], behind: dict[str, list[Event]] | None = None
+        self,
+        stream: str,
+        changes: list[JSON],
+        between: list[Event],
+        behind: dict[str, list[Event]] | None = None,
+        *,
+        gone_with: str | None = None,
     ) -> JSON | None:
         if not changes:
             return None
@@ -213,6 +274,7 @@ class Comparison:
             "stream": stream,
             "sample": names[0] if names else None,
             "label_set": names[1] if kind == "label" else None,
+            "gone_with": gone_with,
             "changes": changes,
             "same": None,
             "event_count": len(between),
@@ -221,11 +283,6 @@ class Comparison:
         }
 
     # --- what is held ------------------------------------------------------------------------------------------------
-
-    def _chosen(self, label_set: str) -> list[bool]:
-        """Whether each side holds a label set."""
-        names = [state.label_sets[label_set].name for state in self.states if label_set in state.label_sets]
-        return [side.choice.holds_label_set(name) for side in (self.one, self.other) for name in names[-1:]]
 
     def _samples(self, sample: str) -> tuple[SampleState, SampleState]:
         """A sample on both sides; without anything where a side does not hold it."""

@@ -55,10 +55,16 @@ class Side:
         )
 
     def read_dataset(self, dataset: DatasetState) -> DatasetState:
-        """The dataset with its categories as the choice reads them."""
-        if not self.choice.category_map:
-            return dataset
-        return replace(dataset, task_attributes=self.choice.task_attributes(dataset.task_attributes))
+        """The dataset with its categories as the choice reads them, and the label sets that it holds."""
+        read = replace(dataset, label_sets={key: dataset.label_sets[key] for key in self.label_sets_in(dataset)})
+        if self.choice.category_map:
+            read.task_attributes = self.choice.task_attributes(dataset.task_attributes)
+        return read
+
+    def label_sets_in(self, dataset: DatasetState) -> list[str]:
+        """The ids of the label sets whose labels it holds."""
+        held = self.choice.holds_label_set
+        return [key for key, item in dataset.label_sets.items() if not item.archived and held(item.name)]
 
 
 def _read_as(item: JSON, mapped: Mapped) -> JSON:

@@ -13,7 +13,7 @@ class Totals:
     """How many samples, labels and objects were added, removed and changed, what of them, and by how many events."""
 
     def __init__(self) -> None:
-        names = ("samples", "labels", "objects", "kinds", "fields", "categories")
+        names = ("samples", "labels", "objects", "kinds", "fields", "categories", "label_sets")
         self.counts: dict[str, Counter[str]] = {name: Counter() for name in names}
         self.entries = self.events = self.same = 0
         self.people: set[str] = set()
@@ -21,7 +21,8 @@ class Totals:
     def add(self, entry: JSON) -> None:
         """Count an entry."""
         self.entries += 1
-        self.events += entry["event_count"]
+        if entry["gone_with"] is None:  # else it is the event of its sample, or of its label set
+            self.events += entry["event_count"]
         self.same += entry["same"] or 0
         self.people.update(entry["authors"])
         touched = False
@@ -36,7 +37,8 @@ class Totals:
                 self.counts["labels" if entry["label_set"] else "samples"][change["change"]] += 1
                 self.counts["kinds"].update(change["kinds"])
             else:
-                self.counts["categories"].update(item["change"] for item in change.get("categories", ()))
+                for name in ("categories", "label_sets"):
+                    self.counts[name].update(item["change"] for item in change.get(name, ()))
         whole = any(":" not in change["what"] for change in entry["changes"])
         if touched and not whole and entry["label_set"]:
             self.counts["labels"]["changed"] += 1
@@ -48,6 +50,6 @@ class Totals:
             yield entry
 
     def as_json(self) -> JSON:
-        """{events, entries, same, people, samples, labels, objects, kinds, fields, categories}: counts by word."""
+        """{events, entries, same, people, samples, labels, objects, kinds, fields, categories, label_sets}: by word."""
         found: JSON = {"events": self.events, "entries": self.entries, "same": self.same, "people": len(self.people)}
         return found | {name: dict(sorted(counts.items())) for name, counts in self.counts.items()}

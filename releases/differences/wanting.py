@@ -12,6 +12,7 @@ CHANGES = ("added", "removed", "changed")
 KINDS = (
     "category", "geometry", "attributes", "keyframes", "number", "split", "merge", "status", "score", "keypoints",
     "orientation", "order", "links", "classifications", "scene", "name", "metadata", "task_attributes",
+    "label_sets",
 )  # fmt: skip
 
 

@@ -12,12 +12,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from releases.formats.files import Output, Source, opened
 from releases.formats.format import Findings, Format, Losses, Options, UnreadableFile, carrying
-from releases.formats.pictures import pictures
+from releases.formats.parts import InParts, Part, Streams
+from releases.formats.pictures import pictures, tell_of_names
 from releases.formats.records import Category, Dataset, Imported, Sample
 
+JSON = dict[str, Any]
+
+_LINES = "lines"
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 _HEADS = frozenset({"image", "image_name", "image name", "filename", "file name", "file", "name", "sample"})
 
@@ -98,25 +103,40 @@ def _rows(source: Source, findings: Findings) -> Iterator[tuple[str, str, list[s
             )
 
 
-def write_lists(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """`classifications.csv`: a picture a line, its default category first."""
-    known = dataset.by_id
+def _name(name: str) -> str:
+    """A name between commas."""
+    return " ".join(name.replace(",", " ").split())
+
+
+def write_lists(
+    dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses
+) -> JSON:
+    """A picture a line, its default category first."""
+    known = {item.id: _name(item.name) for item in dataset.categories}
+    for picture in pictures(LISTS, dataset, samples, options, losses):
+        first = picture.sample.default_classification
+        ids = sorted(picture.classifications, key=lambda number: number != first)
+        text = io.StringIO(newline="")
+        names = [known[number] for number in ids if number in known]
+        csv.writer(text, lineterminator="\n").writerow([picture.name, *names])
+        streams.add(_LINES, text.getvalue().encode())
+    return {}
+
+
+def join_lists(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """`classifications.csv`: the lines."""
     with opened(out, "classifications.csv") as file:
-        for picture in pictures(LISTS, dataset, samples, options, losses):
-            first = picture.sample.default_classification
-            ids = sorted(picture.classifications, key=lambda number: number != first)
-            text = io.StringIO(newline="")
-            names = [known[number].name for number in ids if number in known]
-            csv.writer(text, lineterminator="\n").writerow([picture.name, *names])
-            file.write(text.getvalue().encode())
+        for part in parts:
+            for piece in part.pieces(_LINES):
+                file.write(piece)
 
 
 LISTS = Format(
     "classifications",
-    1,
+    2,
     "CSV of classifications",
-    carrying("classifications"),
-    write=write_lists,
+    carrying("classifications", "default classification", "names"),
+    parts=InParts(write_lists, join_lists, before=tell_of_names(_name)),
     read=read_lists,
 )
 FOLDERS = Format("folders", 1, "Folders named after categories", carrying("classifications"), read=read_folders)

@@ -1,4 +1,4 @@
-"""COCO instances and keypoints: one JSON file a split, `annotations/instances_{split}.json`. Pure.
+"""COCO instances: one JSON file a split, `annotations/instances_{split}.json`. Pure.
 
 - `area` is the number of pixels by our own definition (`labeling.geometry.rasterize`); of a box, width times height.
 - A polygon stays a polygon with a ring a part; with holes, which COCO's polygons cannot say, it becomes run lengths of
@@ -12,30 +12,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from labeling.geometry import rle
 from labeling.log.values import canonical_of_stored
 from releases.formats import coco_reading, outlines
 from releases.formats.files import Output
 from releases.formats.format import FRAMES, LEFT_OUT, Format, Losses, Option, Options, carrying
-from releases.formats.jsons import Lists, numbers
+from releases.formats.jsons import Lists, numbers, rings
 from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
 from releases.formats.records import Annotation, Category, Dataset, Sample
 from releases.formats.sizes import size_for
+from releases.formats.surveys import NOTHING, Survey
 
 JSON = dict[str, Any]
 
 MASKS = Option("segmentation", ("polygons", "rle"), "Outlines as polygons where COCO can say them, or all as pixels.")
-_WHOLE = "default"
-#: What every line of an annotation has; `attributes` stand in front of the ids, all others behind the outline.
-_EVERY = frozenset({"area", "bbox", "iscrowd", "score", "segmentation"})
-_ANNOTATION = b'{"area":%b,%b"bbox":%b,"category_id":%b,"id": %d,"image_id": %d,"iscrowd":%d,%b"segmentation":%b%b}\n'
-#: Pictures whose areas are computed together, and the shapes that have one beyond their box.
-_BLOCK = 64
+WHOLE = "default"
+#: The shapes that have an area beyond their box.
 _OUTLINED = outlines.AREAS - {"bbox"}
+_ANNOTATION = b'{"area":%b,%b"bbox":[%b],"category_id":%b,"id": %d,"image_id": %d,"iscrowd":%d,%b"segmentation":%b%b}\n'
 
 
 def write_instances(
@@ -47,88 +46,118 @@ def write_instances(
     else outside of text, and a quote inside of text is escaped: so they are found again without parsing.
     """
     images = annotations = 0
-    for block, told in _blocks(dataset, samples, options, losses):
-        areas = _areas(block, options)
-        for picture, lost in zip(block, told, strict=True):
-            for each in lost:
-                losses.tell(each)
-            images += 1
-            split = picture.split or _WHOLE
-            streams.add(f"{split}/images", _image_line(image_of(picture, images)))
-            for item, said in _said(picture.annotations, picture, options, losses, areas):
+    texts = _Texts(NOTHING)
+    for picture in pictures(INSTANCES, dataset, samples, options, losses):
+        images += 1
+        split = picture.split or WHOLE
+        streams.add(f"{split}/images", _image_line(image_of(picture, images)))
+        if picture.survey is not texts.survey:
+            texts = _Texts(picture.survey)
+        plain = [texts.of(item, picture, options) for item in picture.annotations]
+        others = [item for item, said in zip(picture.annotations, plain, strict=True) if said is None]
+        written = {id(item): _outline_of(said) for item, said in said_of(others, picture, options, losses)}
+        lines = []
+        for item, said in zip(picture.annotations, plain, strict=True):
+            outline = said or written.get(id(item))
+            if outline is not None:
                 annotations += 1
-                line = _annotation_line(said, item.category_id, annotations, images)
-                streams.add(f"{split}/annotations", line)
+                lines.append(_annotation_line(item, outline, annotations, images))
+        if lines:
+            streams.add(f"{split}/annotations", b"".join(lines))
     return {"images": images, "annotations": annotations}
 
 
-def _blocks(
-    dataset: Dataset, samples: Iterable[Sample], options: Options, losses: Losses
-) -> Iterator[tuple[list[Picture], list[list[JSON]]]]:
-    """Pictures, some at a time, and what was lost with each of them: that is told with its picture, so that the order
-    of the list does not depend on where a block, or a part, begins."""
-    lost: list[JSON] = []
-    held = Losses(losses.stop, lost.append, losses.counts)
-    block: list[Picture] = []
-    told: list[list[JSON]] = []
-    for picture in pictures(INSTANCES, dataset, samples, options, held):
-        block.append(picture)
-        told.append(lost.copy())
-        lost.clear()
-        if len(block) == _BLOCK:
-            yield block, told
-            block, told = [], []
-    if block:
-        yield block, told
-    for each in lost:
-        losses.tell(each)
-
-
 def _image_line(said: JSON) -> bytes:
-    members = {name: canonical_of_stored(value) for name, value in said.items()} | {"id": b" %d" % said["id"]}
-    return b"{%b}\n" % b",".join(b'"%b":%b' % (name.encode(), members[name]) for name in sorted(members))
+    # a quote inside of text is escaped, so this is no text
+    return canonical_of_stored(said).replace(b'"id":', b'"id": ', 1) + b"\n"
 
 
-def _annotation_line(said: JSON, category: int | None, number: int, image: int) -> bytes:
-    """An annotation as canonical JSON, but for its two ids; put together by hand, because there are millions."""
+class _Outline(NamedTuple):
+    """What a line says of an outline, as JSON text; the box without its brackets."""
+
+    area: bytes
+    bbox: bytes
+    segmentation: bytes
+    is_crowd: bool = False
+
+
+class _Texts:
+    """The texts of the plain outlines of a survey: written all at once, because there are millions."""
+
+    def __init__(self, survey: Survey) -> None:
+        self.survey = survey
+        self._rings = rings(survey.points, survey.sizes)
+        corner, end = survey.boxes_xyxy[:, :2], survey.boxes_xyxy[:, 2:]
+        boxes = np.concatenate([corner, end - corner], axis=1).reshape(-1, 2)
+        self._boxes = rings(boxes, np.full(len(survey.geometries), 2))
+
+    def of(self, item: Annotation, picture: Picture, options: Options) -> _Outline | None:
+        """The outline of an annotation; None where it is not plain, or not to be written as it is."""
+        survey = self.survey
+        place = survey.place_of(item.geometry)
+        if place is None or not survey.is_near[place] or item.attributes.get("is_crowd") is True:
+            return None
+        box = self._boxes[place]
+        x0, y0, x1, y1 = survey.boxes[place]
+        if item.geometry["type"] == "bbox":
+            return _Outline(numbers((x1 - x0) * (y1 - y0)), box, b"[]")
+        pixels = survey.pixels_in(place, picture.height, picture.width)
+        if pixels is None or survey.has_holes[place] or options["segmentation"] == "rle":
+            return None
+        first = survey.first_rings
+        texts = self._rings[first[place] : first[place + 1]]
+        return _Outline(b"%d" % pixels, box, b"[[%b]]" % b"],[".join(texts))
+
+
+def _outline_of(said: JSON) -> _Outline:
     outline = said["segmentation"]
-    rest = [name for name in said if name not in _EVERY]
-    head, tail = b"", b""
-    for name in sorted(rest):
-        member = b'"%b":%b' % (name.encode(), canonical_of_stored(said[name]))
-        head, tail = (head + member + b",", tail) if name < "id" else (head, b"%b,%b" % (tail, member))
+    text = _flat(outline) if isinstance(outline, list) else canonical_of_stored(outline)
+    return _Outline(numbers(said["area"]), numbers(said["bbox"])[1:-1], text, bool(said["iscrowd"]))
+
+
+def _annotation_line(item: Annotation, outline: _Outline, number: int, image: int) -> bytes:
+    """An annotation as canonical JSON, but for its two ids; put together by hand, because there are millions."""
+    head = tail = score = b""
+    for name, value in sorted(beside_of(item).items()):
+        member = b'"%b":%b' % (name.encode(), canonical_of_stored(value))
+        if name == "score":
+            score = member + b","
+        elif name < "id":
+            head += member + b","
+        else:
+            tail += b"," + member
     return _ANNOTATION % (
-        numbers(said["area"]),
+        outline.area,
         head,
-        numbers(said["bbox"]),
-        b"null" if category is None else b"%d" % category,
+        outline.bbox,
+        b"null" if item.category_id is None else b"%d" % item.category_id,
         number,
         image,
-        said["iscrowd"],
-        b"" if "score" not in said else b'"score":%b,' % numbers(said["score"]),
-        _flat(outline) if isinstance(outline, list) else canonical_of_stored(outline),
+        outline.is_crowd,
+        score,
+        outline.segmentation,
         tail,
     )
 
 
-def _flat(rings: list[Any]) -> bytes:
+def _flat(outline: list[Any]) -> bytes:
     """Rings of points as lists of numbers: in the text, where that is a matter of brackets."""
-    if not rings:
+    if not outline:
         return b"[]"
-    return b"[[%b]]" % b"],[".join(numbers(ring)[2:-2].replace(b"],[", b",") for ring in rings)
+    return b"[[%b]]" % b"],[".join(numbers(ring)[2:-2].replace(b"],[", b",") for ring in outline)
 
 
 def join_instances(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
     """The files of COCO instances, in the order in which their splits come up."""
     splits = dict.fromkeys(name.partition("/")[0] for part in parts for name in part.names() if "/" in name)
-    for split in splits or (_WHOLE,):
+    for split in splits or (WHOLE,):
         lists = Lists(out, "images", "annotations")
         images = annotations = 0
         for part in parts:
             lists.extend("images", _counted_on(part.pieces(f"{split}/images"), images, 0))
             lists.extend("annotations", _counted_on(part.pieces(f"{split}/annotations"), annotations, images))
             images, annotations = images + part.facts["images"], annotations + part.facts["annotations"]
-        _put(INSTANCES, "instances", dataset, lists, split, out)
+        put("instances", dataset, lists, split, out, [category_of(item) for item in dataset.categories])
 
 
 _ID = re.compile(rb'"id": ([0-9]+)(?:,"image_id": ([0-9]+))?')
@@ -144,35 +173,8 @@ def _counted_on(pieces: Iterable[bytes], before: int, images_before: int) -> Ite
         yield _ID.sub(counted_on, piece)
 
 
-def write_keypoints(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """The files of COCO keypoints: the objects that have points, of categories whose points have names.
-
-    Whole, because the names of the points of a category may be those of its first object.
-    """
-    files: dict[str, Lists] = {}
-    names = _PointNames(dataset)
-    annotations = 0
-    for images, picture in enumerate(pictures(KEYPOINTS, dataset, samples, options, losses), 1):
-        split = picture.split or _WHOLE
-        file = files.get(split)
-        if file is None:
-            file = files[split] = Lists(out, "images", "annotations")
-        file.add("images", image_of(picture, images))
-        kept = [item for item in picture.annotations if _has_points(item, picture, losses)]
-        for item, said in _said(kept, picture, options, losses, {}):
-            annotations += 1
-            if isinstance(said["segmentation"], list):
-                said["segmentation"] = [list(chain.from_iterable(ring)) for ring in said["segmentation"]]
-            found = {"id": annotations, "image_id": images, "category_id": item.category_id} | said
-            file.add("annotations", found | names.said(item, picture, losses))
-    for split, file in files.items() or [(_WHOLE, Lists(out, "images", "annotations"))]:
-        _put(KEYPOINTS, "person_keypoints", dataset, file, split, out, names)
-
-
-def _put(
-    kind: Format, stem: str, dataset: Dataset, lists: Lists, split: str, out: Output, names: _PointNames | None = None
-) -> None:
-    categories = [category_of(item, names) for item in dataset.categories]
+def put(stem: str, dataset: Dataset, lists: Lists, split: str, out: Output, categories: list[JSON]) -> None:
+    """Put down the file of a split."""
     rest = {"info": info_of(dataset), "licenses": [], "categories": categories}
     lists.put(f"annotations/{stem}_{split}.json", rest)
 
@@ -197,140 +199,85 @@ def info_of(dataset: Dataset) -> JSON:
     return {"description": dataset.description or dataset.name, "version": str(dataset.stands.get("offset", ""))}
 
 
-def category_of(item: Category, names: _PointNames | None) -> JSON:
-    found: JSON = {"id": item.id, "name": item.name, "supercategory": item.group}
-    if names is not None:
-        found |= {"keypoints": names.of(item), "skeleton": [[one + 1, other + 1] for one, other in item.edges]}
-    return found
+def category_of(item: Category) -> JSON:
+    """An element of `categories`."""
+    return {"id": item.id, "name": item.name, "supercategory": item.group}
 
 
-def _areas(block: list[Picture], options: Options) -> dict[int, float]:
-    """{id of an annotation's object: its area} of the shapes that lie within their pictures, of many pictures at once:
-    there the area does not depend on the size of the picture."""
-    height = max(picture.height for picture in block)
-    width = max(picture.width for picture in block)
-    solid = [
-        item.geometry
-        for picture in block
-        if options.clip and picture.has_size
-        for item in picture.annotations
-        if item.geometry["type"] in _OUTLINED
-    ]
-    return dict(zip(map(id, solid), outlines.areas_of(solid, height, width).tolist(), strict=True)) if solid else {}
-
-
-def _said(
-    items: list[Annotation], picture: Picture, options: Options, losses: Losses, known: dict[int, float]
-) -> Iterable[tuple[Annotation, JSON]]:
-    """What every annotation says of its outline and of itself; `known` are areas, by the geometries' ids. Outlines are
-    still rings of points, not of numbers."""
+def said_of(
+    items: list[Annotation], picture: Picture, options: Options, losses: Losses
+) -> Iterator[tuple[Annotation, JSON]]:
+    """What annotations say of their outlines; these are still rings of points, not of numbers."""
     height, width = picture.height, picture.width
+    places = [picture.survey.place_of(item.geometry) for item in items]
+    known = [None if place is None else picture.survey.pixels_in(place, height, width) for place in places]
+    outlined = [item.geometry["type"] in _OUTLINED for item in items]
     solid = [
         item.geometry
-        for item in items
-        if outlines.has_area(item.geometry) and item.geometry["type"] != "bbox" and id(item.geometry) not in known
+        for item, pixels, has_area in zip(items, known, outlined, strict=True)
+        if has_area and pixels is None
     ]
     if not picture.has_size:
         height, width = size_for(height, width, [item.geometry for item in items])
-    areas = iter(outlines.areas_of(solid, height, width).tolist() if solid else ())
-    for item in items:
+    drawn = iter(outlines.areas_of(solid, height, width).tolist() if solid else ())
+    for item, pixels, has_area in zip(items, known, outlined, strict=True):
         geometry = item.geometry
-        area = None
-        if outlines.has_area(geometry) and geometry["type"] != "bbox":
-            area = float(known[id(geometry)] if id(geometry) in known else next(areas))
+        area = float(next(drawn) if pixels is None else pixels) if has_area else None
         is_crowd = item.attributes.get("is_crowd") is True
         as_runs = options["segmentation"] == "rle" or is_crowd or _needs_runs(geometry)
         segmentation: Any = []
-        box = outlines.box_of(geometry)
         if area is not None and as_runs:
             if not picture.has_size:
                 losses.add("picture of unknown size", LEFT_OUT, sample=picture.sample.name, annotation=item)
                 continue
             segmentation = outlines.runs_of(geometry, height, width)
-            box = [float(side) for side in rle.box_of_runs(segmentation, max_pixels=rle.MAX_PIXELS) or (0, 0, 0, 0)]
-        elif area is not None:
-            segmentation = outlines.outer_rings(geometry)
+            runs_box = rle.box_of_runs(segmentation, max_pixels=rle.MAX_PIXELS) or (0, 0, 0, 0)
+            box: outlines.Box | None = [float(side) for side in runs_box]
+        else:
+            box = outlines.box_of(geometry)
+            if area is not None:
+                segmentation = outlines.outer_rings(geometry)
         x0, y0, x1, y1 = box or (0.0, 0.0, 0.0, 0.0)
-        said: JSON = {
-            "segmentation": segmentation,
-            "area": (x1 - x0) * (y1 - y0) if area is None else area,
-            "bbox": [x0, y0, x1 - x0, y1 - y0],
-            "iscrowd": int(is_crowd),
-        }
-        attributes = {name: value for name, value in item.attributes.items() if name != "is_crowd"}
+        yield (
+            item,
+            {
+                "segmentation": segmentation,
+                "area": (x1 - x0) * (y1 - y0) if area is None else area,
+                "bbox": [x0, y0, x1 - x0, y1 - y0],
+                "iscrowd": int(is_crowd),
+            },
+        )
+
+
+def beside_of(item: Annotation) -> JSON:
+    """What an annotation says of itself beside its outline."""
+    found: JSON = {}
+    if item.attributes:
+        attributes = {key: value for key, value in item.attributes.items() if key != "is_crowd" or value is not True}
         if attributes:
-            said["attributes"] = attributes
-        if geometry["type"] == "skeleton":
-            said["shape"] = "skeleton"
-        for key, value in (("score", item.score), ("track_id", item.track_id), ("uuid", item.uuid or None)):
-            if value is not None:
-                said[key] = value
-        yield item, said
+            found["attributes"] = attributes
+    if item.geometry["type"] == "skeleton":
+        found["shape"] = "skeleton"
+    for key, value in (("score", item.score), ("track_id", item.track_id), ("uuid", item.uuid or None)):
+        if value is not None:
+            found[key] = value
+    return found
 
 
 def _needs_runs(geometry: JSON) -> bool:
     return geometry["type"] in ("bitmap", "ellipse") or outlines.has_holes(geometry)
 
 
-# --- keypoints -----------------------------------------------------------------------------------------------------
-
-
-def _has_points(item: Annotation, picture: Picture, losses: Losses) -> bool:
-    if item.points:
-        return True
-    losses.add("object without points", LEFT_OUT, sample=picture.sample.name, frame=picture.frame, annotation=item)
-    return False
-
-
-class _PointNames:
-    """The names of the points of each category: those of its definition, or of its first object."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self._names = {item.id: list(item.points) for item in dataset.categories if item.points}
-
-    def of(self, category: Category) -> list[str]:
-        return self._names.get(category.id, [])
-
-    def said(self, item: Annotation, picture: Picture, losses: Losses) -> JSON:
-        """`keypoints` and `num_keypoints` in the order of the names."""
-        assert item.category_id is not None
-        points = {point["name"]: point for point in item.points}
-        names = self._names.setdefault(item.category_id, list(points))
-        for name in [name for name in points if name not in names]:
-            losses.add(
-                "point that its category does not name",
-                LEFT_OUT,
-                sample=picture.sample.name,
-                frame=picture.frame,
-                annotation=item,
-                said=name,
-            )
-        flat: list[float] = []
-        for name in names:
-            point = points.get(name)
-            placed = point is not None and point["visibility"] > 0
-            flat += [point["x"], point["y"], point["visibility"]] if placed and point is not None else [0, 0, 0]
-        return {"keypoints": flat, "num_keypoints": sum(1 for flag in flat[2::3] if flag)}
-
-
-_INSTANCES = InParts(write_instances, join_instances)
-_FEATURES = ("parts", "attributes", "scores", "tracks", "uuids", "splits")
+FEATURES = (
+    "parts", "attributes", "scores", "tracks", "uuids", "uuids of samples", "splits", "order", "names",
+    "list of categories", "ids of categories", "groups of categories",
+)  # fmt: skip
 INSTANCES = Format(
     "coco-instances",
-    1,
+    2,
     "COCO instances",
-    carrying("bbox", "polygon", "bitmap", *_FEATURES, converted=("rbox", "ellipse", "holes")),
-    write=_INSTANCES.whole,
-    parts=_INSTANCES,
-    read=coco_reading.read,
-    options=(MASKS, FRAMES),
-)
-KEYPOINTS = Format(
-    "coco-keypoints",
-    1,
-    "COCO keypoints",
-    carrying("bbox", "polygon", "bitmap", "skeleton", "keypoints", *_FEATURES, converted=("rbox", "ellipse", "holes")),
-    write=write_keypoints,
+    carrying("bbox", "polygon", "bitmap", *FEATURES, converted=("rbox", "ellipse", "holes")),
+    parts=InParts(write_instances, join_instances),
     read=coco_reading.read,
     options=(MASKS, FRAMES),
 )

@@ -7,7 +7,9 @@ picture. Source: cocodataset.org/#format-data, §4, and panopticapi's evaluation
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,10 +19,12 @@ from labeling.geometry.measures import segments_of
 from releases.formats import coco_reading, pngs
 from releases.formats.coco import image_of, info_of
 from releases.formats.colours import voc_colour
-from releases.formats.files import Output, Paths, put_bytes
-from releases.formats.format import CONVERTED, FRAMES, Format, Losses, Options, carrying
-from releases.formats.jsons import Lists
+from releases.formats.drafts import Draft, paths_of, put_down
+from releases.formats.files import Output
+from releases.formats.format import CONVERTED, FRAMES, OF_CATEGORIES, Format, Losses, Options, carrying
+from releases.formats.jsons import Lists, filled, marked
 from releases.formats.painting import tell_of_overlaps
+from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
 from releases.formats.records import Category, Dataset, Sample
 
@@ -29,25 +33,38 @@ JSON = dict[str, Any]
 _WHOLE = "default"
 
 
-def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """The files of COCO panoptic."""
-    files: dict[str, Lists] = {}
-    paths = Paths()
+def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses) -> JSON:
+    """The maps, and of each split the lines of images and annotations; images are counted from 1 in every part."""
+    draft = Draft(streams)
     known = dataset.by_id
+    number = 0
     for number, picture in enumerate(pictures(PANOPTIC, dataset, samples, options, losses), 1):
         split = picture.split or _WHOLE
-        file = files.get(split)
-        if file is None:
-            file = files[split] = Lists(out, "images", "annotations")
-        folder = f"annotations/panoptic_{split}"
-        path = paths.path(picture.name, ".png", folder=folder)
         segments, painted = _segments(picture, known, losses)
-        put_bytes(out, path, pngs.ids(painted))
-        file.add("images", image_of(picture, number))
-        file.add(
-            "annotations",
-            {"image_id": number, "file_name": path.removeprefix(f"{folder}/"), "segments_info": segments},
-        )
+        name = draft.file(pngs.ids(painted), picture.name, ".png", folder=f"annotations/panoptic_{split}")
+        streams.add(f"{split}/images", marked(image_of(picture, number), "id"))
+        said = {"image_id": number, "file_name": name, "segments_info": segments}
+        streams.add(f"{split}/annotations", marked(said, "image_id", "file_name"))
+    return {"images": number}
+
+
+def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The files of COCO panoptic."""
+    files: dict[str, Lists] = {}
+    before = 0
+    for part, names in put_down(parts, out):
+        numbers = partial(operator.add, before)
+        for stream in part.names():
+            split, _, kind = stream.rpartition("/")
+            if kind in ("images", "annotations"):
+                file = files.get(split) or files.setdefault(split, Lists(out, "images", "annotations"))
+                found = (
+                    {"id": numbers}
+                    if kind == "images"
+                    else {"image_id": numbers, "file_name": paths_of(names, "", ".png")}
+                )
+                file.extend(kind, filled(part.pieces(stream), **found))
+        before += part.facts["images"]
     categories = [
         {
             "id": item.id,
@@ -91,7 +108,7 @@ def _segments(picture: Picture, known: dict[int, Category], losses: Losses) -> t
             "bbox": [x0, y0, x1 - x0, y1 - y0],
             "iscrowd": int(item.attributes.get("is_crowd") is True),
         }
-        attributes = {name: one for name, one in item.attributes.items() if name != "is_crowd"}
+        attributes = {name: one for name, one in item.attributes.items() if name != "is_crowd" or one is not True}
         if attributes:
             said["attributes"] = attributes
         if item.uuid:
@@ -102,11 +119,15 @@ def _segments(picture: Picture, known: dict[int, Category], losses: Losses) -> t
 
 PANOPTIC = Format(
     "coco-panoptic",
-    1,
+    2,
     "COCO panoptic",
-    carrying("bitmap", "attributes", "uuids", "splits", converted=("polygon", "rbox", "ellipse", "parts", "holes")),
-    write=write,
+    carrying(
+        "bitmap", "attributes", "uuids", "uuids of samples", "splits", "order", "names", *OF_CATEGORIES[:5],
+        converted=("polygon", "rbox", "ellipse", "parts", "holes"),
+    ),
+    parts=InParts(write, join),
     read=coco_reading.read,
     options=(FRAMES,),
     needs_size=True,
-)
+    is_painted=True,
+)  # fmt: skip

@@ -10,16 +10,21 @@ masks, its parts become tracks of one group, and holes are filled. Source: docs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import IO, Any
 
 import numpy as np
 
 from labeling.geometry import rle
-from releases.formats import cvat_reading, outlines, texts
-from releases.formats.files import Output, Paths, opened
+from releases.formats import cvat_reading, jsons, outlines, texts
+from releases.formats.cvat_labels import Labels, is_flag, label_name
+from releases.formats.drafts import Draft, put_all
+from releases.formats.files import Output, opened, spool
 from releases.formats.format import (
+    APPROXIMATED,
     FRAMES,
     LEFT_OUT,
     Format,
@@ -28,11 +33,13 @@ from releases.formats.format import (
     Options,
     carrying,
 )
+from releases.formats.parts import InParts, Part, Streams, as_written
 from releases.formats.pictures import (
     Picture,
     category_is_known,
     pictures,
     tell_of_annotation,
+    tell_of_names,
     tell_of_sample,
 )
 from releases.formats.records import Annotation, Category, Dataset, Sample, Track
@@ -43,31 +50,64 @@ JSON = dict[str, Any]
 SPARSE = Option("frames", ("keyframes", "dense"), "Keyframes only, as CVAT stores tracks, or every frame.")
 _HEAD = '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n'
 _END = "</annotations>\n"
+_IMAGES = "images"
+# Text of people has no bare `<`, so nothing else looks like that.
+_NUMBER = re.compile(rb'<image id="([0-9]+)"')
 
 
 # --- images --------------------------------------------------------------------------------------------------------
 
 
-def write_images(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """`annotations.xml`, in which every picture is an `<image>`."""
+def write_images(
+    dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses
+) -> JSON:
+    """The lines of an `<image>` a picture, numbered from 0; the part's facts are what was seen."""
     known = dataset.by_id
-    labels = _Labels(dataset)
-    with out.spool() as body:
-        size = 0
-        for size, picture in enumerate(pictures(IMAGES, dataset, samples, options, losses), 1):
-            for line in _image(size - 1, picture, known, labels):
-                _put(body, line)
-        body.seek(0)
-        with opened(out, "annotations.xml") as file:
-            _put(file, _HEAD + "<meta>\n<task>")
-            _put(file, element("name", dataset.name) + element("size", size) + element("mode", "annotation"))
-            _put(file, labels.said() + "</task>\n</meta>")
-            while piece := body.read(1 << 20):
-                file.write(piece)
-            _put(file, _END.rstrip())
+    labels = Labels(dataset)
+    size = 0
+    for picture in pictures(IMAGES, dataset, samples, options, losses):
+        for line in _image(size, picture, known, labels, losses):
+            _put(streams, line)
+        size += 1
+    return {"images": size, "seen": labels.seen()}
 
 
-def _image(number_: int, picture: Picture, known: dict[int, Category], labels: _Labels) -> Iterator[str]:
+def join_images(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """`annotations.xml`, in which every picture is an `<image>`."""
+    labels = Labels(dataset)
+    for part in parts:
+        labels.learn(part.facts["seen"])
+    with opened(out, "annotations.xml") as file:
+        _put_line(file, _HEAD + "<meta>\n<task>")
+        size = sum(part.facts["images"] for part in parts)
+        _put_line(file, element("name", dataset.name) + element("size", size) + element("mode", "annotation"))
+        _put_line(file, labels.said() + "</task>\n</meta>")
+        before = 0
+        for part in parts:
+            for piece in part.pieces(_IMAGES):
+                file.write(_NUMBER.sub(partial(_counted_on, before), piece))
+            before += part.facts["images"]
+        _put_line(file, _END.rstrip())
+
+
+def told(dataset: Dataset, parts: list[Part], losses: Losses) -> Iterator[bytes]:
+    """The lines of what parts could not carry, and the attributes whose kinds all of them together do not tell."""
+    yield from as_written(dataset, parts, losses)
+    labels = Labels(dataset)
+    for part in parts:
+        labels.learn(part.facts["seen"])
+    lost: list[JSON] = []
+    heard = Losses(losses.stop, lost.append, losses.counts)
+    for mixed in labels.mixed():
+        heard.add("attributes", APPROXIMATED, sample="", said=mixed)
+    yield from (jsons.line(each) + b"\n" for each in lost)
+
+
+def _counted_on(before: int, match: re.Match[bytes]) -> bytes:
+    return b'<image id="%d"' % (int(match[1]) + before)
+
+
+def _image(number_: int, picture: Picture, known: dict[int, Category], labels: Labels, losses: Losses) -> Iterator[str]:
     facts: JSON = {
         "id": number_,
         "name": picture.name,
@@ -78,11 +118,11 @@ def _image(number_: int, picture: Picture, known: dict[int, Category], labels: _
     yield tag("image", facts)
     for category in picture.classifications:
         if category in known:
-            yield tag("tag", {"label": known[category].name, "source": "manual"}) + "</tag>"
+            yield tag("tag", {"label": labels.names[category], "source": "manual"}) + "</tag>"
     for order, item in enumerate(picture.annotations):
         assert item.category_id is not None
-        labels.saw(item)
-        said = {"label": known[item.category_id].name, "source": _source(item), "occluded": _occluded(item)}
+        labels.saw(item, picture.sample.name, picture.frame, losses)
+        said = {"label": labels.names[item.category_id], "source": _source(item), "occluded": _occluded(item)}
         yield from _shape(item, said, {"z_order": order}, picture)
     yield "</image>"
 
@@ -98,7 +138,7 @@ def _shape(item: Annotation, before: JSON, after: JSON, picture: Picture | None)
             said = {"label": point["name"], "outside": int(not placed), "occluded": int(point["visibility"] == 1)}
             yield tag("points", said | {"points": at}) + "</points>"
     for key, value in item.attributes.items():
-        if not _is_flag(key, value):
+        if not is_flag(key, value):
             yield f"{tag('attribute', {'name': key})}{texts.content(texts.plain(value))}</attribute>"
     yield f"</{name}>"
 
@@ -153,10 +193,6 @@ def _points(points: list[list[float]]) -> str:
     return ";".join(f"{number(x)},{number(y)}" for x, y in points)
 
 
-def _is_flag(key: str, value: Any) -> bool:
-    return key == "occluded" and value is True
-
-
 def _occluded(item: Annotation) -> int:
     return int(item.attributes.get("occluded") is True)
 
@@ -165,34 +201,48 @@ def _source(item: Annotation | Track) -> str:
     return "auto" if (item.origin or {}).get("kind") == "model" else "manual"
 
 
-def _put(file: IO[bytes], line: str) -> None:
+def _put(streams: Streams, line: str) -> None:
+    streams.add(_IMAGES, line.encode() + b"\n")
+
+
+def _put_line(file: IO[bytes], line: str) -> None:
     file.write(line.encode() + b"\n")
 
 
 # --- videos --------------------------------------------------------------------------------------------------------
 
 
-def write_video(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
+def write_video(
+    dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses
+) -> JSON:
     """`{sample}/annotations.xml` for every sequence."""
-    paths = Paths()
+    draft = Draft(streams)
     for sample in samples:
         if not sample.is_sequence:
             losses.add("image", LEFT_OUT, sample=sample.name, said="this is a format of sequences")
             continue
         tell_of_sample(VIDEO, sample, losses)
-        labels = _Labels(dataset)
-        with out.spool() as body:
+        labels = Labels(dataset)
+        with spool() as body, spool() as file:
             for line in _tracks(dataset, sample, labels, options, losses):
-                _put(body, line)
+                _put_line(body, line)
+            for mixed in labels.mixed():
+                losses.add("attributes", APPROXIMATED, sample=sample.name, said=mixed)
+            _put_line(file, _HEAD + "<meta>\n<task>" + element("name", sample.name))
+            _put_line(file, element("size", len(sample.frames)) + element("mode", "interpolation"))
+            _put_line(file, element("start_frame", 0) + element("stop_frame", max(len(sample.frames) - 1, 0)))
+            _put_line(file, element("frame_filter", "") + labels.said() + _original_size(sample) + "</task>\n</meta>")
             body.seek(0)
-            with opened(out, paths.path(sample.name) + "/annotations.xml") as file:
-                _put(file, _HEAD + "<meta>\n<task>" + element("name", sample.name))
-                _put(file, element("size", len(sample.frames)) + element("mode", "interpolation"))
-                _put(file, element("start_frame", 0) + element("stop_frame", max(len(sample.frames) - 1, 0)))
-                _put(file, element("frame_filter", "") + labels.said() + _original_size(sample) + "</task>\n</meta>")
-                while piece := body.read(1 << 20):
-                    file.write(piece)
-                _put(file, _END.rstrip())
+            while piece := body.read(1 << 20):
+                file.write(piece)
+            _put_line(file, _END.rstrip())
+            draft.put(file, draft.name(sample.name), after="/annotations.xml")
+    return {}
+
+
+def join_video(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The files of all sequences."""
+    put_all(parts, out)
 
 
 def _original_size(sample: Sample) -> str:
@@ -203,7 +253,10 @@ def _original_size(sample: Sample) -> str:
     return ""
 
 
-def _tracks(dataset: Dataset, sample: Sample, labels: _Labels, options: Options, losses: Losses) -> Iterator[str]:
+_IN_PARTS = ("polygon", "polyline")
+
+
+def _tracks(dataset: Dataset, sample: Sample, labels: Labels, options: Options, losses: Losses) -> Iterator[str]:
     known = dataset.by_id
     group = 0
     for track in sample.tracks:
@@ -218,14 +271,19 @@ def _tracks(dataset: Dataset, sample: Sample, labels: _Labels, options: Options,
             VIDEO, known, replace(item, category_id=track.category_id), options, losses, sample.name
         ):
             continue
-        pieces = 1
-        if first["geometry"]["type"] in ("polygon", "polyline"):
-            pieces = max(
-                len(entry["geometry"].get("parts", ())) for entry in track.entries.values() if not entry.get("absent")
-            )
+        shown = [entry["geometry"] for entry in track.entries.values() if not entry.get("absent")]
+        pieces = max([1, *(len(one["parts"]) for one in shown if one["type"] in _IN_PARTS)])
+        if pieces > 1 and any(one["type"] not in _IN_PARTS or len(one["parts"]) != pieces for one in shown):
+            # Each part is interpolated as a track of its own, where ours waits for the keyframe.
+            losses.add("parts", APPROXIMATED, sample=sample.name, annotation=item, said="parts that come and go")
+        boxes = [one for one in shown if one["type"] in ("bbox", "rbox")]
+        if len({one.get("angle_deg", 0) % 360 == 0 for one in boxes}) > 1:
+            # CVAT turns one box into the other, where ours waits for the keyframe if one of them is not turned.
+            for what in sorted({one["type"] for one in boxes}):
+                losses.add(what, APPROXIMATED, sample=sample.name, annotation=item, said="boxes turned and not turned")
         group += pieces > 1
         for piece in range(pieces):
-            yield from _track(sample, track, piece, group if pieces > 1 else 0, known, labels, options, losses)
+            yield from _track(sample, track, piece, group if pieces > 1 else 0, labels, options, losses)
 
 
 def _track(
@@ -233,8 +291,7 @@ def _track(
     track: Track,
     piece: int,
     group: int,
-    known: dict[int, Category],
-    labels: _Labels,
+    labels: Labels,
     options: Options,
     losses: Losses,
 ) -> Iterator[str]:
@@ -242,14 +299,14 @@ def _track(
     lines = list(_sightings(sample, track, piece, labels, options, losses))
     if not lines:
         return
-    facts: JSON = {"id": track.track_id, "label": known[track.category_id].name, "source": _source(track)}
+    facts: JSON = {"id": track.track_id, "label": labels.names[track.category_id], "source": _source(track)}
     yield tag("track", facts | ({"group_id": group} if group else {}))
     yield from lines
     yield "</track>"
 
 
 def _sightings(
-    sample: Sample, track: Track, piece: int, labels: _Labels, options: Options, losses: Losses
+    sample: Sample, track: Track, piece: int, labels: Labels, options: Options, losses: Losses
 ) -> Iterator[str]:
     """The shapes of one part of a track, those with which it goes away included."""
     last: Annotation | None = None
@@ -277,7 +334,7 @@ def _sightings(
                 yield from _sighting(last, frame, outside=True, keyframe=True)
                 last = None
             continue
-        labels.saw(item)
+        labels.saw(item, sample.name, frame, losses)
         yield from _sighting(item, frame, outside=False, keyframe=bool(item.keyframe))
         last = item
 
@@ -294,12 +351,15 @@ def _told(sample: Sample, track: Track, item: Annotation, frame: int, piece: int
             "geometry that shows nothing in a picture", LEFT_OUT, sample=sample.name, frame=frame, annotation=item
         )
         return None
-    if geometry["type"] in ("polygon", "polyline"):
-        if piece >= len(geometry["parts"]):
-            return None
+    if piece >= (len(geometry["parts"]) if geometry["type"] in _IN_PARTS else 1):
+        return None
+    if geometry["type"] in _IN_PARTS:
         part = geometry["parts"][piece]
         geometry = {"type": geometry["type"], "parts": [part[:1] if geometry["type"] == "polygon" else part]}
-    return replace(item, geometry=geometry) if VIDEO.fate(geometry["type"]) != LEFT_OUT else None
+    if VIDEO.fate(geometry["type"]) == LEFT_OUT:
+        return None
+    # Its attributes are read as those of the label that the track has.
+    return replace(item, geometry=geometry, category_id=track.category_id)
 
 
 def _sighting(item: Annotation, frame: int, *, outside: bool, keyframe: bool) -> Iterator[str]:
@@ -307,91 +367,31 @@ def _sighting(item: Annotation, frame: int, *, outside: bool, keyframe: bool) ->
     yield from _shape(item, said, {"z_order": 0}, None)
 
 
-# --- labels --------------------------------------------------------------------------------------------------------
-
-
-class _Labels:
-    """What the head says of categories and attributes: all that are defined, and all that were seen."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-        self._seen: dict[int, dict[str, str]] = {item.id: {} for item in dataset.categories}
-        self._points: dict[int, list[str]] = {item.id: list(item.points) for item in dataset.categories}
-
-    def saw(self, item: Annotation) -> None:
-        """An annotation is going to be written."""
-        assert item.category_id is not None
-        for key, value in item.attributes.items():
-            if not _is_flag(key, value):
-                kind = "checkbox" if isinstance(value, bool) else "number" if isinstance(value, int | float) else "text"
-                had = self._seen[item.category_id].setdefault(key, kind)
-                if had != kind:
-                    self._seen[item.category_id][key] = "text"
-        if item.geometry["type"] == "skeleton":
-            points = self._points[item.category_id]
-            points += [point["name"] for point in item.geometry["points"] if point["name"] not in points]
-
-    def said(self) -> str:
-        lines = ["\n<labels>"]
-        for category in self._dataset.categories:
-            lines.append("<label>" + element("name", category.name) + _colour(category))
-            lines.append("<attributes>")
-            defined = {str(item.get("name")): item for item in category.attributes}
-            for name in (*defined, *(name for name in self._seen[category.id] if name not in defined)):
-                lines.append(_attribute(name, defined.get(name), self._seen[category.id].get(name)))
-            lines.append("</attributes></label>")
-            parent = element("parent", category.name)
-            lines += [
-                f"<label>{element('name', point)}{element('type', 'points')}<attributes></attributes>{parent}</label>"
-                for point in self._points[category.id]
-            ]
-        return "\n".join([*lines, "</labels>"])
-
-
-_KINDS = {"select": "select", "checkbox": "checkbox", "number": "number", "text": "text"}
-
-
-def _attribute(name: str, defined: JSON | None, seen: str | None) -> str:
-    kind = _KINDS.get(str((defined or {}).get("input_type")), seen or "text")
-    if seen is not None and seen != kind and kind != "select":
-        kind = "text"
-    choices = (defined or {}).get("values") or (defined or {}).get("enum") or []
-    if kind == "checkbox":
-        choices = ["false", "true"]
-    mutable = not (defined or {}).get("is_track_level")
-    default = (defined or {}).get("default_value")
-    return (
-        "<attribute>"
-        + element("name", name)
-        + element("mutable", "True" if mutable else "False")
-        + element("input_type", kind)
-        + element("default_value", "" if default is None else texts.plain(default))
-        + element("values", "\n".join(texts.plain(choice) for choice in choices))
-        + "</attribute>"
-    )
-
-
-def _colour(category: Category) -> str:
-    return element("color", "#{:02x}{:02x}{:02x}".format(*category.colour)) if category.colour else ""
-
-
-_POINTED = ("bbox", "rbox", "ellipse", "polygon", "point", "skeleton", "attributes", "classifications", "splits")
+_POINTED = (
+    "bbox", "rbox", "ellipse", "polygon", "polyline", "point", "skeleton", "attributes", "order", "list of categories",
+    "colours of categories",
+)  # fmt: skip
+_NEARLY = ("points of categories", "definitions of attributes")  # without edges, or with less than they say
 IMAGES = Format(
     "cvat-images",
-    1,
+    2,
     "CVAT for images 1.1",
-    carrying(*_POINTED, "polyline", "bitmap", converted=("parts", "holes")),
-    write=write_images,
+    carrying(
+        *_POINTED, "bitmap", "classifications", "splits", "names", converted=("parts", "holes"), approximated=_NEARLY
+    ),
+    parts=InParts(write_images, join_images, before=tell_of_names(label_name), told=told),
     read=cvat_reading.read,
     options=(FRAMES,),
     needs_size=True,
 )
 VIDEO = Format(
     "cvat-video",
-    1,
+    2,
     "CVAT for video 1.1",
-    carrying(*_POINTED, "polyline", "tracks", "keyframes", converted=("parts",), approximated=("holes",)),
-    write=write_video,
+    carrying(
+        *_POINTED, "tracks", "keyframes", "sequences", converted=("parts",), approximated=("holes", "names", *_NEARLY)
+    ),
+    parts=InParts(write_video, join_video, before=tell_of_names(label_name)),
     read=cvat_reading.read,
     options=(SPARSE,),
 )

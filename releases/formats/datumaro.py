@@ -8,59 +8,86 @@ Source: open-edge-platform/datumaro, `plugins/data_formats/datumaro`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+import orjson
 
 from releases.formats import datumaro_reading, outlines
 from releases.formats.files import Output, without_ending
-from releases.formats.format import FRAMES, LEFT_OUT, Format, Losses, Options, carrying
-from releases.formats.jsons import Lists
+from releases.formats.format import APPROXIMATED, FRAMES, LEFT_OUT, Format, Losses, Options, carrying
+from releases.formats.jsons import Lists, filled, line, marked
+from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
 from releases.formats.records import Annotation, Dataset, Sample
 
 JSON = dict[str, Any]
 
 _WHOLE = "default"
+_NAMES, _ITEMS = "names", "/items"
+#: Names of attributes that say what is none.
+_OURS = frozenset({"score", "uuid", "track_id", "keyframe"})
 
 
-def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """The files of Datumaro."""
-    files: dict[str, Lists] = {}
+def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses) -> JSON:
+    """The lines of items of each split; the number of an item is a place among the names that `join` gives."""
     places = {item.id: nth for nth, item in enumerate(dataset.categories)}
-    names: dict[str, int] = {}
+    points = {item.id: item.points for item in dataset.categories}
+    items = 0
     for picture in pictures(DATUMARO, dataset, samples, options, losses):
         split = picture.split or _WHOLE
-        file = files.get(split)
-        if file is None:
-            file = files[split] = Lists(out, "items")
-        stem = without_ending(picture.name)
-        key = f"{split}/{stem}"
-        names[key] = names.get(key, 0) + 1
         annotations = []
         for category in picture.classifications:
             if category in places:
                 annotations.append({"type": "label", "label_id": places[category]})
         for order, item in enumerate(picture.annotations):
-            said = _said(item, picture, losses)
+            said = _said(item, picture, points, losses)
             if said is None:
                 continue
             if item.category_id is not None:
                 said["label_id"] = places[item.category_id]
-            annotations.append(said | {"z_order": order, "attributes": _attributes(item)})
+            annotations.append(said | {"z_order": order, "attributes": _attributes(item, picture, losses)})
         for nth, one in enumerate(annotations):
             one |= {"id": nth, "group": 0, "object_id": -1} | ({} if "attributes" in one else {"attributes": {}})
         image: JSON = {"path": picture.name}
         if picture.has_size:
             image["size"] = [picture.height, picture.width]
         attr: JSON = dict(picture.sample.scene)
+        if "frame" in attr:
+            losses.add("scene attributes", LEFT_OUT, sample=picture.sample.name, said="frame")
         if picture.frame is not None:
             attr["frame"] = picture.frame
-        if names[key] > 1:  # two pictures of one item cannot be, so the ending tells them apart
-            stem = picture.name
-        file.add("items", {"id": stem, "annotations": annotations, "attr": attr, "image": image})
+        streams.add(_NAMES, line([split, picture.name]) + b"\n")
+        said = {"id": items, "annotations": annotations, "attr": attr, "image": image}
+        streams.add(f"{split}{_ITEMS}", marked(said, "id"))
+        items += 1
+    return {}
+
+
+def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The files of Datumaro."""
+    files: dict[str, Lists] = {}
+    taken: set[str] = set()
+    for part in parts:
+        names = list(_named(part, taken))
+        for stream in part.names():
+            if stream.endswith(_ITEMS):
+                split = stream.removesuffix(_ITEMS)
+                file = files.get(split) or files.setdefault(split, Lists(out, "items"))
+                file.extend("items", filled(part.pieces(stream), id=names.__getitem__))
     for split, file in files.items() or [(_WHOLE, Lists(out, "items"))]:
         head = {"dm_format_version": "1.0", "media_type": 2, "infos": {}, "categories": _categories(dataset)}
         file.put(f"annotations/{split}.json", head)
+
+
+def _named(part: Part, taken: set[str]) -> Iterator[str]:
+    """The names of items: without the ending of the picture, which tells apart those that would have one name."""
+    for row in part.lines(_NAMES):
+        split, name = orjson.loads(row)
+        stem = without_ending(name)
+        key = f"{split}/{stem}"
+        yield name if key in taken else stem
+        taken.add(key)
 
 
 def _categories(dataset: Dataset) -> JSON:
@@ -83,8 +110,11 @@ def _categories(dataset: Dataset) -> JSON:
     return found
 
 
-def _attributes(item: Annotation) -> JSON:
+def _attributes(item: Annotation, picture: Picture, losses: Losses) -> JSON:
     found = dict(item.attributes)
+    for name in sorted(_OURS & found.keys()):
+        del found[name]
+        losses.add("attributes", LEFT_OUT, sample=picture.sample.name, frame=picture.frame, annotation=item, said=name)
     for key, value in (
         ("score", item.score),
         ("uuid", item.uuid or None),
@@ -96,9 +126,10 @@ def _attributes(item: Annotation) -> JSON:
     return found
 
 
-def _said(item: Annotation, picture: Picture, losses: Losses) -> JSON | None:
+def _said(item: Annotation, picture: Picture, names: dict[int, tuple[str, ...]], losses: Losses) -> JSON | None:
     """The form of an annotation; None where its pixels are of a picture of unknown size."""
     geometry = item.geometry
+    at: JSON = {"sample": picture.sample.name, "frame": picture.frame, "annotation": item}
     match geometry["type"]:
         case "bbox":
             (x0, y0), (x1, y1) = geometry["points"]
@@ -108,7 +139,7 @@ def _said(item: Annotation, picture: Picture, losses: Losses) -> JSON | None:
         case "point":
             return {"type": "points", "points": _flat(geometry["points"]), "visibility": [2] * len(geometry["points"])}
         case "skeleton":
-            points = geometry["points"]
+            points = _ordered(geometry["points"], names.get(item.category_id or 0, ()), at, losses)
             flat = [n for point in points for n in ((point["x"], point["y"]) if point["visibility"] else (0, 0))]
             return {"type": "points", "points": flat, "visibility": [point["visibility"] for point in points]}
         case "polyline" if len(geometry["parts"]) == 1:
@@ -117,10 +148,21 @@ def _said(item: Annotation, picture: Picture, losses: Losses) -> JSON | None:
             return {"type": "polygon", "points": _flat(geometry["parts"][0][0])}
     if geometry["type"] == "polyline" or not picture.has_size:
         what = "parts" if geometry["type"] == "polyline" else "picture of unknown size"
-        losses.add(what, LEFT_OUT, sample=picture.sample.name, frame=picture.frame, annotation=item)
+        losses.add(what, LEFT_OUT, **at)
         return None
     runs = outlines.runs_of(geometry, picture.height, picture.width)
     return {"type": "mask", "rle": {"counts": runs["counts"], "size": [picture.height, picture.width]}}
+
+
+def _ordered(points: list[JSON], names: tuple[str, ...], at: JSON, losses: Losses) -> list[JSON]:
+    """Named points by their places in the list of their category; without a list they are numbers."""
+    if not names:
+        losses.add("names of points", APPROXIMATED, **at, said="numbers")
+        return points
+    by_name = {point["name"]: point for point in points}
+    for name in [name for name in by_name if name not in names]:
+        losses.add("point that its category does not name", LEFT_OUT, **at, said=name)
+    return [by_name.get(name, {"name": name, "visibility": 0}) for name in names]
 
 
 def _flat(points: list[list[float]]) -> list[float]:
@@ -129,14 +171,15 @@ def _flat(points: list[list[float]]) -> list[float]:
 
 DATUMARO = Format(
     "datumaro",
-    1,
+    2,
     "Datumaro",
     carrying(
         "bbox", "polygon", "polyline", "point", "skeleton", "bitmap", "attributes", "scores", "tracks",
-        "keyframes", "uuids", "splits", "scene attributes", "classifications", "no category",
+        "keyframes", "uuids", "splits", "scene attributes", "classifications", "no category", "order", "names",
+        "list of categories", "colours of categories", "groups of categories", "points of categories",
         converted=("parts", "holes", "ellipse", "rbox"),
     ),
-    write=write,
+    parts=InParts(write, join),
     read=datumaro_reading.read,
     options=(FRAMES,),
 )  # fmt: skip

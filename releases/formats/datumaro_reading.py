@@ -178,7 +178,7 @@ def _points(item: JSON, names: tuple[str, ...]) -> JSON:
     seen = item.get("visibility") or [2] * len(points)
     if len(seen) != len(points) or not set(seen) <= {0, 1, 2}:
         raise ValueError
-    if len(points) == 1 and not names and seen == [2]:
+    if len(points) == 1 and len(names) != 1 and seen == [2]:  # an object of named points has one for each name
         return {"type": "point", "points": points}
     said: list[JSON] = []
     for nth, ((x, y), visibility) in enumerate(zip(points, seen, strict=True)):

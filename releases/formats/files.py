@@ -51,22 +51,6 @@ def spool() -> IO[bytes]:
     return tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)
 
 
-class InMemory:
-    """Files in memory."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-
-    def put(self, path: str, data: IO[bytes]) -> None:
-        if path in self.files:
-            raise ValueError(path)
-        data.seek(0)
-        self.files[path] = data.read()
-
-    def spool(self) -> IO[bytes]:
-        return io.BytesIO()
-
-
 class Paths:
     """Names of people made into paths that every file system takes, each given once."""
 

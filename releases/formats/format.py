@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from releases.formats.files import Output, Source
-from releases.formats.records import Annotation, Dataset, Imported, Sample
+from releases.formats.files import Source
+from releases.formats.records import Annotation, Imported
 
 if TYPE_CHECKING:
     from releases.formats.parts import InParts
@@ -30,11 +30,20 @@ GEOMETRIES = (
 #: What an annotation, a track or a sample may have beside its geometry.
 FEATURES = (
     "parts", "holes", "overlaps", "attributes", "keypoints", "orientations", "scores", "links", "extra",
-    "tracks", "keyframes", "splits", "scene attributes", "classifications", "no category", "statuses", "metadata",
-    "provenance", "uuids",
+    "tracks", "keyframes", "sequences", "times of frames", "splits", "scene attributes", "classifications",
+    "default classification", "score of the label", "no category", "order", "statuses", "metadata", "provenance",
+    "ids", "uuids", "uuids of samples", "names",
 )  # fmt: skip
-#: Said once with their number, because every object has them.
-WHOLESALE = frozenset({"statuses", "metadata", "provenance", "uuids", "keyframes"})
+#: What a dataset says of its categories and attributes.
+OF_CATEGORIES = (
+    "list of categories", "ids of categories", "colours of categories", "groups of categories", "things and stuff",
+    "points of categories", "definitions of attributes",
+)  # fmt: skip
+#: Said once with their number, because every object, sample or category has them.
+WHOLESALE = frozenset({
+    "statuses", "metadata", "provenance", "ids", "uuids", "uuids of samples", "names", "keyframes", "splits", "order",
+    "sequences", "times of frames", *OF_CATEGORIES,
+})  # fmt: skip
 
 
 class BadOption(ValueError):
@@ -55,11 +64,13 @@ class UnreadableFile(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A choice that a format leaves open; the first of `choices` is the default. Values are text, as in a query."""
+    """A choice that a format leaves open; the first of `choices` is the default. Values are text, as in a query; where
+    it `is_open`, any text."""
 
     name: str
     choices: tuple[str, ...]
     words: str
+    is_open: bool = False
 
 
 CLIP = Option("clip", ("yes", "no"), "Cut shapes off at the border of the picture.")
@@ -87,7 +98,6 @@ class Options:
         return self.said.get("frames", "dense") == "dense"
 
 
-Write = Callable[[Dataset, Iterable[Sample], Output, Options, "Losses"], None]
 Read = Callable[[Source, "Findings", Options], Imported]
 
 
@@ -102,8 +112,8 @@ class Format:
     version: int
     title: str
     carries: Mapping[str, Fate]
-    write: Write | None = None
-    parts: InParts | None = None  #: where it can be written in parts; `write` gives the same bytes
+    parts: InParts | None = None  #: how it is written
+    is_painted: bool = False  #: pixels are drawn, so that a picture takes many times what its shapes would
     read: Read | None = None
     options: tuple[Option, ...] = ()
     reading_options: tuple[Option, ...] = ()
@@ -133,7 +143,7 @@ class Format:
         for name, value in said.items():
             if name not in known:
                 raise BadOption(name, f"is no option of {self.name}; it has {', '.join(sorted(known)) or 'none'}")
-            if value not in known[name].choices:
+            if value not in known[name].choices and not known[name].is_open:
                 raise BadOption(name, f"must be one of {', '.join(known[name].choices)}")
         return Options({name: said.get(name, item.choices[0]) for name, item in sorted(known.items())})
 
@@ -147,7 +157,7 @@ def carrying(*kept: str, **others: Iterable[str]) -> dict[str, Fate]:
     found: dict[str, Fate] = dict.fromkeys(kept, KEPT)
     for fate, names in others.items():
         found |= dict.fromkeys(names, CONVERTED if fate == "converted" else APPROXIMATED)
-    unknown = found.keys() - {*GEOMETRIES, *FEATURES}
+    unknown = found.keys() - {*GEOMETRIES, *FEATURES, *OF_CATEGORIES}
     if unknown:
         raise ValueError(f"{', '.join(sorted(unknown))}")
     return found
@@ -155,11 +165,15 @@ def carrying(*kept: str, **others: Iterable[str]) -> dict[str, Fate]:
 
 @dataclass(slots=True)
 class Losses:
-    """What a format could not carry, counted by what it is and what became of it; `tell` gets each line of the list."""
+    """What a format could not carry, counted by what it is and what became of it; `tell` gets each line of the list.
+
+    `sample` is the name of the one that a codec is at, None while it reads: an error that nobody foresaw says it.
+    """
 
     stop: bool = False
     tell: Callable[[JSON], None] = lambda line: None
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    sample: str | None = None
 
     def add(
         self,
@@ -185,7 +199,9 @@ class Losses:
         if said:
             line["said"] = said
         if self.stop and became != CONVERTED:
-            raise ExportStopped(f"{what} of an annotation in sample {sample} would be {became}")
+            place = f" of sample {sample}" if sample else ""
+            of = f" of annotation {annotation.id}" if annotation is not None else ""
+            raise ExportStopped(f"{what}{of}{place} would be {became}")
         self.tell(line)
 
     def count(self, what: str, became: Fate, times: int = 1) -> None:

@@ -13,8 +13,10 @@ from typing import Any
 
 from labeling.geometry.contours import signed_area
 from releases.formats import jsons, outlines
-from releases.formats.files import Output, Paths, Source, put_bytes
+from releases.formats.drafts import Draft, put_all
+from releases.formats.files import Output, Source
 from releases.formats.format import FRAMES, Findings, Format, Losses, Options, UnreadableFile, carrying
+from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import pictures
 from releases.formats.records import Annotation, Category, Dataset, Imported, Sample
 
@@ -22,9 +24,9 @@ JSON = dict[str, Any]
 Points = list[list[float]]
 
 
-def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
+def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses) -> JSON:
     """A collection of features for every picture."""
-    paths = Paths()
+    draft = Draft(streams)
     known = dataset.by_id
     for picture in pictures(GEOJSON, dataset, samples, options, losses):
         features = []
@@ -45,7 +47,13 @@ def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Opt
                        "split": picture.split},
             "features": features,
         }  # fmt: skip
-        put_bytes(out, paths.path(picture.name, ".geojson"), jsons.line(document) + b"\n")
+        draft.file(jsons.line(document) + b"\n", picture.name, ".geojson")
+    return {}
+
+
+def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The files of all pictures."""
+    put_all(parts, out)
 
 
 def _geometry(geometry: JSON) -> JSON | None:
@@ -191,13 +199,14 @@ def _read_geometry(said: JSON, shape: Any) -> JSON:
 
 GEOJSON = Format(
     "geojson",
-    1,
+    2,
     "GeoJSON in pixels",
     carrying(
         "bbox", "polygon", "polyline", "point", "parts", "holes", "attributes", "scores", "tracks", "keyframes",
-        "uuids", "splits", "no category", converted=("bitmap", "rbox"), approximated=("ellipse", "skeleton"),
+        "uuids", "splits", "no category", "order", "names", "ids of categories",
+        converted=("bitmap", "rbox"), approximated=("ellipse", "skeleton"),
     ),
-    write=write,
+    parts=InParts(write, join),
     read=read,
     options=(FRAMES,),
 )  # fmt: skip

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from labeling.log import values
 from releases.formats.files import Output
@@ -25,6 +28,11 @@ def line(value: Any) -> bytes:
     return values.canonical(values.untagged(value)) if _holds_tags(value) else values.canonical(value)
 
 
+def written(value: Any) -> bytes:
+    """A value as JSON text, to be read again."""
+    return orjson.dumps(value)
+
+
 def numbers(value: Any) -> bytes:
     """A number, or numbers in lists, as canonical JSON.
 
@@ -35,6 +43,58 @@ def numbers(value: Any) -> bytes:
     if b"e" in written or b"-0.0" in written or b"null" in written:
         return values.canonical(value)
     return written.replace(b".0,", b",").replace(b".0]", b"]").removesuffix(b".0")
+
+
+def marked(value: JSON, *names: str) -> bytes:
+    """An object as a line of canonical JSON, but for these members: whole numbers, for which `filled` puts others.
+
+    A space stands in front of each, which canonical JSON has nowhere outside of text, where a quote is escaped.
+    """
+    pieces: list[bytes] = []
+    above = ""
+    for name in sorted(names):
+        pieces += _members({key: item for key, item in value.items() if above < key < name and key not in names})
+        pieces.append(b'"%b": %d' % (name.encode(), value[name]))
+        above = name
+    pieces += _members({key: item for key, item in value.items() if above < key})
+    return b"{%b}\n" % b",".join(pieces)
+
+
+def _members(value: JSON) -> list[bytes]:
+    return [line(value)[1:-1]] if value else []
+
+
+def filled(pieces: Iterable[bytes], **found: Callable[[int], Any]) -> Iterator[bytes]:
+    """Lines in which the marked members of these names have the values that are found for their numbers."""
+    pattern = re.compile(rb'"(%b)": ([0-9]+)' % b"|".join(name.encode() for name in found))
+
+    def fill(match: re.Match[bytes]) -> bytes:
+        return b'"%b":%b' % (match[1], line(found[match[1].decode()](int(match[2]))))
+
+    for piece in pieces:
+        yield pattern.sub(fill, piece)
+
+
+def rings(points: NDArray[np.float64], sizes: NDArray[np.int64]) -> list[bytes]:
+    """Rings of points (V, 2) that stand one behind the other, `sizes` (R,) vertices each: of each ring its numbers as
+    canonical JSON, with commas between them and without brackets.
+
+    Raises:
+        ValueError: one is not finite.
+    """
+    if not np.isfinite(points).all():
+        raise ValueError("a number is not finite")
+    # What is no number is written as null, and so parts the rings.
+    ends = np.cumsum(2 * sizes + 1) - 1
+    marked = np.full(points.size + sizes.size, np.nan)
+    is_number = np.ones(marked.size, dtype=bool)
+    is_number[ends] = False
+    marked[is_number] = points.reshape(-1) + 0.0  # -0.0 is 0
+    written = orjson.dumps(marked, option=orjson.OPT_SERIALIZE_NUMPY)
+    if b"e" in written:
+        found = np.split(points, np.cumsum(sizes)[:-1])
+        return [numbers(ring.reshape(-1).tolist())[1:-1] for ring in found]
+    return written.replace(b".0,", b",")[1:-6].split(b",null,") if sizes.size else []
 
 
 def _holds_tags(value: Any) -> bool:

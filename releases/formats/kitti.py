@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from releases.formats import outlines, pngs
-from releases.formats.files import Output, Paths, Source, opened, put_bytes
+from releases.formats.drafts import Draft, put_all
+from releases.formats.files import Output, Source, spool
 from releases.formats.format import (
-    APPROXIMATED,
     FRAMES,
     LEFT_OUT,
     Findings,
@@ -25,7 +25,8 @@ from releases.formats.format import (
     carrying,
 )
 from releases.formats.outlines import bbox
-from releases.formats.pictures import Picture, pictures, sequences
+from releases.formats.parts import InParts, Part, Streams
+from releases.formats.pictures import Picture, pictures, sequences, tell_of_words
 from releases.formats.records import Annotation, Category, Dataset, Frame, Imported, Sample, Track
 from releases.formats.texts import number, word
 from releases.formats.tracks import entries_of
@@ -37,33 +38,45 @@ JSON = dict[str, Any]
 _WORLD = "-1 -1 -1 -1000 -1000 -1000 -10"
 
 
-def write_pictures(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
+def write_pictures(
+    dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses
+) -> JSON:
     """A file of lines for every picture."""
-    paths = Paths()
-    words = _words(dataset, losses)
+    draft = Draft(streams)
+    words = _words(dataset)
     for picture in pictures(KITTI, dataset, samples, options, losses):
         lines = "".join(f"{line}\n" for line in _lines(picture, words, losses))
-        put_bytes(out, paths.path(picture.name, ".txt", folder="label_2"), lines.encode())
+        draft.file(lines.encode(), picture.name, ".txt", folder="label_2")
+    return {}
 
 
-def write_tracks(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
+def write_tracks(
+    dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses
+) -> JSON:
     """A file of lines for every sequence."""
-    paths = Paths()
-    words = _words(dataset, losses)
+    draft = Draft(streams)
+    words = _words(dataset)
     for sample, frames in sequences(TRACKING, dataset, samples, options, losses):
-        with opened(out, f"label_02/{paths.path(sample.name)}.txt") as file:
+        with spool() as file:
+            last = -1
             for picture in frames:
+                assert picture.frame is not None
                 for item, line in zip(picture.annotations, _lines(picture, words, losses, every=True), strict=True):
                     if line:
+                        last = picture.frame
                         file.write(f"{picture.frame} {item.id} {line}\n".encode())
+            draft.put(file, draft.name(sample.name), before="label_02/", after=".txt")
+        losses.count("frames behind the last object", LEFT_OUT, len(sample.frames) - 1 - last)
+    return {}
 
 
-def _words(dataset: Dataset, losses: Losses) -> dict[int, str]:
-    found = {item.id: word(item.name) for item in dataset.categories}
-    for item in dataset.categories:
-        if found[item.id] != item.name:
-            losses.add("name of a category", APPROXIMATED, sample="", said=found[item.id])
-    return found
+def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The files of all pictures or sequences."""
+    put_all(parts, out)
+
+
+def _words(dataset: Dataset) -> dict[int, str]:
+    return {item.id: word(item.name) for item in dataset.categories}
 
 
 def _lines(picture: Picture, words: dict[int, str], losses: Losses, *, every: bool = False) -> Iterator[str]:
@@ -76,28 +89,35 @@ def _lines(picture: Picture, words: dict[int, str], losses: Losses, *, every: bo
             if every:
                 yield ""
             continue
-        truncated, occluded = item.attributes.get("truncated"), item.attributes.get("occluded")
-        alpha = item.attributes.get("alpha")
-        said = [_share(truncated), _level(occluded), _angle(alpha)]
+        said = {key: column(item.attributes.get(key)) for key, column in _COLUMNS.items()}
         for key in item.attributes:
-            if key not in ("truncated", "occluded", "alpha"):
+            if said.get(key) is None:
                 losses.add("attributes", LEFT_OUT, **at, said=key)
         assert item.category_id is not None
-        yield " ".join([words[item.category_id], *said, *map(number, box), _WORLD])
+        columns = [text or nothing for text, nothing in zip(said.values(), ("0", "0", "-10"), strict=True)]
+        yield " ".join([words[item.category_id], *columns, *map(number, box), _WORLD])
 
 
-def _share(value: Any) -> str:
-    """How much is cut off: a share, or a flag."""
-    return number(value) if type(value) in (int, float) and 0 <= value <= 1 else str(int(value is True))
+def _share(value: Any) -> str | None:
+    """How much is cut off: a share, or a flag; None where it is neither, or 0, which is said of all others too."""
+    if value is True:
+        return "1"
+    return number(value) if type(value) in (int, float) and 0 < value < 1 else None
 
 
-def _level(value: Any) -> str:
-    """How much is covered: 0 to 3, or a flag."""
-    return str(value) if type(value) is int and 0 <= value <= 3 else str(int(value is True))
+def _level(value: Any) -> str | None:
+    """How much is covered: 2 or 3, or a flag, which is 1; None where it is neither."""
+    if value is True:
+        return "1"
+    return str(value) if type(value) is int and value in (2, 3) else None
 
 
-def _angle(value: Any) -> str:
-    return number(value) if type(value) in (int, float) else "-10"
+def _angle(value: Any) -> str | None:
+    return number(value) if type(value) in (int, float) and value not in (-1, -10) else None
+
+
+#: The attributes that have a column, in their order.
+_COLUMNS = {"truncated": _share, "occluded": _level, "alpha": _angle}
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
@@ -199,8 +219,9 @@ def _moving(path: str, rows: list[tuple[int, list[str]]], known: dict[str, int],
             findings.add(f"{path} line {nth}", "is no line of KITTI, or names one object of a frame twice")
             continue
         entry: JSON = {"geometry": geometry} | ({"attributes": attributes} if attributes else {})
+        if kinds.setdefault(track, known[columns[2]]) != known[columns[2]]:
+            entry["category_id"] = known[columns[2]]
         seen.setdefault(track, {})[frame] = entry
-        kinds.setdefault(track, known[columns[2]])
         count = max(count, frame + 1)
     tracks = [Track(track, kinds[track], entries_of(seen[track], count)) for track in sorted(seen)]
     frames = [Frame(f"{number_:06d}") for number_ in range(count)]
@@ -210,10 +231,11 @@ def _moving(path: str, rows: list[tuple[int, list[str]]], known: dict[str, int],
 
 _NEAR = ("rbox", "polygon", "ellipse", "bitmap")
 KITTI = Format(
-    "kitti", 1, "KITTI object detection", carrying("bbox", "attributes", approximated=_NEAR),
-    write=write_pictures, read=read, options=(FRAMES,),
+    "kitti", 2, "KITTI object detection", carrying("bbox", "attributes", "order", approximated=(*_NEAR, "names")),
+    parts=InParts(write_pictures, join, before=tell_of_words), read=read, options=(FRAMES,),
 )  # fmt: skip
 TRACKING = Format(
-    "kitti-tracking", 1, "KITTI tracking", carrying("bbox", "attributes", "tracks", approximated=_NEAR),
-    write=write_tracks, read=read,
+    "kitti-tracking", 2, "KITTI tracking",
+    carrying("bbox", "attributes", "tracks", "sequences", approximated=(*_NEAR, "names")),
+    parts=InParts(write_tracks, join, before=tell_of_words), read=read,
 )  # fmt: skip

@@ -18,7 +18,8 @@ import numpy as np
 from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
 from releases.formats import jsons, outlines, pngs
-from releases.formats.files import Output, Paths, Source, put_bytes
+from releases.formats.drafts import Draft, put_all
+from releases.formats.files import Output, Source
 from releases.formats.format import (
     FRAMES,
     LEFT_OUT,
@@ -30,6 +31,7 @@ from releases.formats.format import (
     carrying,
 )
 from releases.formats.outlines import bbox, bitmap
+from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
 from releases.formats.records import Annotation, Category, Dataset, Imported, Sample
 from releases.formats.xmls import Element, number_of, parsed, text_of
@@ -37,12 +39,11 @@ from releases.formats.xmls import Element, number_of, parsed, text_of
 JSON = dict[str, Any]
 
 
-def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
+def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses) -> JSON:
     """`{picture}.json` for every picture."""
-    paths = Paths()
+    draft = Draft(streams)
     known = dataset.by_id
     for picture in pictures(LABELME, dataset, samples, options, losses):
-        path = paths.path(picture.name, ".json")
         shapes = []
         for item in picture.annotations:
             assert item.category_id is not None
@@ -57,7 +58,13 @@ def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Opt
             "imageHeight": picture.height or None,
             "imageWidth": picture.width or None,
         }
-        put_bytes(out, path, jsons.line(document) + b"\n")
+        draft.file(jsons.line(document) + b"\n", picture.name, ".json")
+    return {}
+
+
+def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The files of all pictures."""
+    put_all(parts, out)
 
 
 def _head(item: Annotation, label: str) -> JSON:
@@ -284,13 +291,13 @@ def _side(value: Any) -> int | None:
 
 LABELME = Format(
     "labelme",
-    1,
+    2,
     "LabelMe",
     carrying(
         "bbox", "polygon", "polyline", "point", "bitmap", "parts", "attributes", "classifications",
-        converted=("holes", "rbox", "ellipse"),
+        "order", converted=("holes", "rbox", "ellipse"), approximated=("names",),
     ),
-    write=write,
+    parts=InParts(write, join),
     read=read,
     options=(FRAMES,),
 )  # fmt: skip

@@ -21,11 +21,13 @@ import numpy as np
 from labeling.geometry.composition import label_map, spans_of
 from releases.formats import maps_reading, outlines, pngs
 from releases.formats.colours import voc_colour
-from releases.formats.files import Output, Paths, put_bytes
+from releases.formats.drafts import Draft, paths_of, put_all, put_down
+from releases.formats.files import Output, put_bytes
 from releases.formats.format import APPROXIMATED, FRAMES, LEFT_OUT, Format, Losses, Options, carrying
-from releases.formats.jsons import Lists, line
+from releases.formats.jsons import Lists, filled, line, marked
 from releases.formats.painting import tell_of_overlaps
-from releases.formats.pictures import Picture, pictures
+from releases.formats.parts import InParts, Part, Streams
+from releases.formats.pictures import Picture, pictures, tell_of_words
 from releases.formats.records import Annotation, Category, Dataset, Sample
 from releases.formats.texts import word
 
@@ -33,12 +35,14 @@ JSON = dict[str, Any]
 
 _MOST = 65535
 _PER_CLASS = 1000
+_PICTURES = "pictures"
 
 
 def _painted(picture: Picture, items: list[Annotation], values: list[int], losses: Losses, dtype: Any) -> Any:
     spans = spans_of([item.geometry for item in items], picture.height, picture.width)
     painted = label_map(spans, values, picture.height, picture.width, dtype=dtype)
     tell_of_overlaps(picture, items, spans, painted, values, losses)
+    losses.count("objects that are one with others", APPROXIMATED, len(values) - len(set(values)))
     return painted
 
 
@@ -68,14 +72,22 @@ def _category(item: Annotation) -> int:
 # --- one map a picture ---------------------------------------------------------------------------------------------
 
 
-def write_semantic(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """`masks/{picture}.png` of categories, and `dataset_meta.json`, which names them."""
-    paths = Paths()
+def write_semantic(
+    dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses
+) -> JSON:
+    """`masks/{picture}.png` of categories."""
+    draft = Draft(streams)
     kind = np.uint8 if max((item.id for item in dataset.categories), default=0) < 256 else np.uint16
     for picture in pictures(SEMANTIC, dataset, samples, options, losses):
         kept, values = _kept(picture, losses, lambda item, nth: _category(item))
         painted = _painted(picture, kept, values, losses, kind)
-        put_bytes(out, paths.path(picture.name, ".png", folder="masks"), pngs.gray(painted))
+        draft.file(pngs.gray(painted), picture.name, ".png", folder="masks")
+    return {}
+
+
+def join_semantic(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The maps, and `dataset_meta.json`, which names the categories."""
+    put_all(parts, out)
     put_bytes(out, "dataset_meta.json", line(_meta(dataset)) + b"\n")
 
 
@@ -92,34 +104,49 @@ def _meta(dataset: Dataset) -> JSON:
     }
 
 
-def write_instances(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """`masks/{picture}.png` of objects, and `objects.json` with the category of each value of each picture."""
-    paths = Paths()
-    lists = Lists(out, "pictures")
+def write_instances(
+    dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses
+) -> JSON:
+    """`masks/{picture}.png` of objects, and a line with the category of each value of each picture."""
+    draft = Draft(streams)
     for picture in pictures(INSTANCE, dataset, samples, options, losses):
         kept, values = _kept(picture, losses, lambda item, nth: nth)
         painted = _painted(picture, kept, values, losses, np.uint16)
-        path = paths.path(picture.name, ".png", folder="masks")
-        put_bytes(out, path, pngs.gray(painted))
+        name = draft.file(pngs.gray(painted), picture.name, ".png", folder="masks")
         shown = set(np.unique(painted).tolist())
         objects = [
             {"value": value, "category_id": item.category_id, "attributes": item.attributes, "uuid": item.uuid}
             for value, item in zip(values, kept, strict=True)
             if value in shown
         ]
-        lists.add("pictures", {"name": picture.name, "mask": path, "split": picture.split, "objects": objects})
+        said = {"name": picture.name, "mask": name, "split": picture.split, "objects": objects}
+        streams.add(_PICTURES, marked(said, "mask"))
+    return {}
+
+
+def join_instances(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The maps, and `objects.json` with the lines."""
+    lists = Lists(out, "pictures")
+    for part, names in put_down(parts, out):
+        lists.extend("pictures", filled(part.pieces(_PICTURES), mask=paths_of(names, "masks/", ".png")))
     categories = [{"id": item.id, "name": item.name, "isthing": item.is_thing} for item in dataset.categories]
     lists.put("objects.json", {"categories": categories})
 
 
-def write_colours(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """`masks/{picture}.png` of colours, and `colours.json`, which names them."""
-    paths = Paths()
+def tell_of_colours(dataset: Dataset, options: Options, losses: Losses) -> None:
+    """List the categories of one colour."""
     taken: dict[tuple[int, int, int], str] = {(0, 0, 0): "background"}
     for item in dataset.categories:
         if _colour(item) in taken:
             losses.add("colour that two categories have", LEFT_OUT, sample="", said=item.name)
         taken.setdefault(_colour(item), item.name)
+
+
+def write_colours(
+    dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses
+) -> JSON:
+    """`masks/{picture}.png` of colours."""
+    draft = Draft(streams)
     table = np.zeros((len(dataset.categories) + 1, 3), dtype=np.uint8)
     places = {item.id: nth for nth, item in enumerate(dataset.categories, 1)}
     for nth, item in enumerate(dataset.categories, 1):
@@ -127,7 +154,13 @@ def write_colours(dataset: Dataset, samples: Iterable[Sample], out: Output, opti
     for picture in pictures(COLOUR, dataset, samples, options, losses):
         kept, values = _kept(picture, losses, lambda item, nth: places[_category(item)])
         painted = _painted(picture, kept, values, losses, np.uint16)
-        put_bytes(out, paths.path(picture.name, ".png", folder="masks"), pngs.colours(table[painted]))
+        draft.file(pngs.colours(table[painted]), picture.name, ".png", folder="masks")
+    return {}
+
+
+def join_colours(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The maps, and `colours.json`, which names the colours."""
+    put_all(parts, out)
     named = {item.name: list(_colour(item)) for item in dataset.categories}
     put_bytes(out, "colours.json", line({"background": [0, 0, 0]} | named) + b"\n")
 
@@ -140,10 +173,10 @@ def _colour(item: Category) -> tuple[int, int, int]:
 
 
 def write_cityscapes(
-    dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses
-) -> None:
+    dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses
+) -> JSON:
     """`gtFine/{split}/{city}/{picture}_gtFine_*`: a category's id is its place, from 1, because 0 is void."""
-    paths = Paths()
+    draft = Draft(streams)
     known = dataset.by_id
     places = {item.id: nth for nth, item in enumerate(dataset.categories, 1)}
     table = np.zeros((len(dataset.categories) + 1, 3), dtype=np.uint8)
@@ -152,7 +185,7 @@ def write_cityscapes(
     for picture in pictures(CITYSCAPES, dataset, samples, options, losses):
         folder = f"gtFine/{picture.split or 'train'}"
         name = picture.name if "/" in picture.name else f"all/{picture.name}"
-        stem = paths.path(name, "_gtFine", folder=folder)
+        stem = draft.name(name, "_gtFine", folder=folder)
         numbers: dict[int, int] = {}
 
         def value(item: Annotation, nth: int, numbers: dict[int, int] = numbers) -> int:
@@ -165,37 +198,57 @@ def write_cityscapes(
         kept, values = _kept(picture, losses, value)
         painted = _painted(picture, kept, values, losses, np.uint16)
         classes = np.where(painted >= _PER_CLASS, painted // _PER_CLASS, painted).astype(np.uint8)
-        put_bytes(out, f"{stem}_labelIds.png", pngs.gray(classes))
-        put_bytes(out, f"{stem}_instanceIds.png", pngs.gray(painted))
-        put_bytes(out, f"{stem}_color.png", pngs.colours(table[classes]))
+        for ending, data in (
+            ("labelIds", pngs.gray(classes)),
+            ("instanceIds", pngs.gray(painted)),
+            ("color", pngs.colours(table[classes])),
+        ):
+            draft.put(data, stem, before=f"{folder}/", after=f"_gtFine_{ending}.png")
         objects = [
             {"label": known[_category(item)].name, "polygon": ring}
             for item in kept
             for ring in outlines.outer_rings(item.geometry)
         ]
         polygons = {"imgHeight": picture.height, "imgWidth": picture.width, "objects": objects}
-        put_bytes(out, f"{stem}_polygons.json", line(polygons) + b"\n")
-    for item in dataset.categories:
-        if word(item.name) != item.name:
-            losses.add("name of a category", APPROXIMATED, sample="", said=word(item.name))
+        draft.put(line(polygons) + b"\n", stem, before=f"{folder}/", after="_gtFine_polygons.json")
+    return {}
+
+
+def join_cityscapes(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The maps, and `label_colors.txt`, which names the colours."""
+    put_all(parts, out)
     rows = [f"{' '.join(map(str, _colour(item)))} {word(item.name)}\n" for item in dataset.categories]
     put_bytes(out, "label_colors.txt", "".join(["0 0 0 void\n", *rows]).encode())
 
 
 _SOLID = ("polygon", "rbox", "ellipse", "parts", "holes")
 SEMANTIC = Format(
-    "semantic-png", 1, "Semantic PNG", carrying("bitmap", converted=_SOLID),
-    write=write_semantic, read=maps_reading.read_semantic, options=(FRAMES,), needs_size=True,
+    "semantic-png", 2, "Semantic PNG",
+    carrying(
+        "bitmap", "list of categories", "ids of categories", "colours of categories", converted=_SOLID,
+        approximated=("names",),
+    ),
+    parts=InParts(write_semantic, join_semantic),
+    read=maps_reading.read_semantic, options=(FRAMES,), needs_size=True, is_painted=True,
 )  # fmt: skip
 INSTANCE = Format(
-    "instance-png", 1, "Instance PNG", carrying("bitmap", "attributes", "uuids", "splits", converted=_SOLID),
-    write=write_instances, read=maps_reading.read_instances, options=(FRAMES,), needs_size=True,
+    "instance-png", 2, "Instance PNG",
+    carrying(
+        "bitmap", "attributes", "uuids", "splits", "order", "names", "list of categories", "ids of categories",
+        "things and stuff", converted=_SOLID,
+    ),
+    parts=InParts(write_instances, join_instances),
+    read=maps_reading.read_instances, options=(FRAMES,), needs_size=True, is_painted=True,
 )  # fmt: skip
 COLOUR = Format(
-    "colour-png", 1, "Colour PNG", carrying("bitmap", converted=_SOLID),
-    write=write_colours, read=maps_reading.read_colours, options=(FRAMES,), needs_size=True,
+    "colour-png", 2, "Colour PNG",
+    carrying("bitmap", "list of categories", "colours of categories", converted=_SOLID, approximated=("names",)),
+    parts=InParts(write_colours, join_colours, before=tell_of_colours),
+    read=maps_reading.read_colours, options=(FRAMES,), needs_size=True, is_painted=True,
 )  # fmt: skip
 CITYSCAPES = Format(
-    "cityscapes", 1, "Cityscapes", carrying("bitmap", "splits", converted=_SOLID),
-    write=write_cityscapes, read=maps_reading.read_cityscapes, options=(FRAMES,), needs_size=True,
+    "cityscapes", 2, "Cityscapes",
+    carrying("bitmap", "splits", "list of categories", converted=_SOLID, approximated=("names",)),
+    parts=InParts(write_cityscapes, join_cityscapes, behind=tell_of_words),
+    read=maps_reading.read_cityscapes, options=(FRAMES,), needs_size=True, is_painted=True,
 )  # fmt: skip

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from releases.formats import outlines
-from releases.formats.files import Output, Paths, Source, opened, put_bytes
+from releases.formats.drafts import Draft, put_all
+from releases.formats.files import Output, Source, spool
 from releases.formats.format import (
     LEFT_OUT,
     Findings,
@@ -27,9 +28,10 @@ from releases.formats.format import (
     carrying,
 )
 from releases.formats.outlines import bbox
-from releases.formats.pictures import Picture, sequences
+from releases.formats.parts import InParts, Part, Streams
+from releases.formats.pictures import Picture, sequences, tell_of_names
 from releases.formats.records import Category, Dataset, Frame, Imported, Sample, Track
-from releases.formats.texts import number, word
+from releases.formats.texts import number, one_line, word
 from releases.formats.tracks import entries_of
 from releases.formats.xmls import number_of
 from sequences.rules.timeline import Clock
@@ -42,20 +44,27 @@ COORDINATES = Option(
 _COLUMNS = 9
 
 
-def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
+def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses) -> JSON:
     """The files of MOT, a folder a sequence."""
-    paths = Paths()
+    draft = Draft(streams)
     classes = {item.id: nth for nth, item in enumerate(dataset.categories, 1)}
-    names = "".join(f"{item.name.replace(chr(10), ' ')}\n" for item in dataset.categories).encode()
+    names = "".join(f"{one_line(item.name)}\n" for item in dataset.categories).encode()
     shift = 1.0 if options["coordinates"] == "from-1" else 0.0
     for sample, frames in sequences(MOT, dataset, samples, options, losses):
-        folder = paths.path(sample.name)
-        with opened(out, f"{folder}/gt/gt.txt") as file:
+        folder = draft.name(sample.name)
+        with spool() as file:
             for picture in frames:
                 for line in _lines(picture, classes, shift, losses):
                     file.write(line.encode() + b"\n")
-        put_bytes(out, f"{folder}/gt/labels.txt", names)
-        put_bytes(out, f"{folder}/seqinfo.ini", _info(sample).encode())
+            draft.put(file, folder, after="/gt/gt.txt")
+        draft.put(names, folder, after="/gt/labels.txt")
+        draft.put(_info(sample).encode(), folder, after="/seqinfo.ini")
+    return {}
+
+
+def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The folders of all sequences."""
+    put_all(parts, out)
 
 
 def _lines(picture: Picture, classes: dict[int, int], shift: float, losses: Losses) -> Iterator[str]:
@@ -68,8 +77,8 @@ def _lines(picture: Picture, classes: dict[int, int], shift: float, losses: Loss
             )
             continue
         x0, y0, x1, y1 = box
-        said = item.attributes.get("visibility")
-        has_visibility = type(said) in (int, float) and 0 <= said <= 1  # type: ignore[operator]
+        said = item.attributes.get("visibility")  # 1 is what stands there of all others too
+        has_visibility = type(said) in (int, float) and 0 <= said < 1  # type: ignore[operator]
         ignored = item.attributes.get("ignored") is True
         rest = [
             key
@@ -163,7 +172,9 @@ def _sequence(source: Source, path: str, known: dict[str, int], shift: float, fi
             attributes["ignored"] = True
         box = {"geometry": bbox(x - shift, y - shift, x - shift + w, y - shift + h)}
         seen[key][frame - 1] = box | ({"attributes": attributes} if attributes else {})
-        of[key] = own[kind - 1] if own and kind != -1 else None
+        category = own[kind - 1] if own and kind != -1 else None
+        if of.setdefault(key, category) != category:
+            seen[key][frame - 1]["category_id"] = category
         last = max(last, frame)
     count = max(info.get("seqlength", 0), last)
     taken = {track for track, _ in seen if track >= 0}
@@ -212,11 +223,14 @@ def _read_info(source: Source, path: str, findings: Findings) -> dict[str, int]:
 
 MOT = Format(
     "mot",
-    1,
+    2,
     "MOT Challenge",
-    carrying("bbox", "tracks", "attributes", approximated=("rbox", "polygon", "ellipse", "bitmap")),
-    write=write,
+    carrying(
+        "bbox", "tracks", "attributes", "sequences", "list of categories",
+        approximated=("rbox", "polygon", "ellipse", "bitmap", "names"),
+    ),
+    parts=InParts(write, join, before=tell_of_names(one_line)),
     read=read,
     options=(COORDINATES,),
     reading_options=(COORDINATES,),
-)
+)  # fmt: skip

@@ -17,8 +17,10 @@ from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
 from labeling.geometry.composition import label_map, spans_of
 from releases.formats import pngs
-from releases.formats.files import Output, Paths, Source, opened, put_bytes
+from releases.formats.drafts import Draft, put_all
+from releases.formats.files import Output, Source, spool
 from releases.formats.format import (
+    APPROXIMATED,
     LEFT_OUT,
     Findings,
     Format,
@@ -29,8 +31,10 @@ from releases.formats.format import (
 )
 from releases.formats.outlines import bitmap
 from releases.formats.painting import tell_of_overlaps
-from releases.formats.pictures import sequences
+from releases.formats.parts import InParts, Part, Streams
+from releases.formats.pictures import sequences, tell_of_names
 from releases.formats.records import Category, Dataset, Frame, Imported, Sample, Track
+from releases.formats.texts import one_line
 from releases.formats.tracks import entries_of
 from sequences.rules.timeline import Clock
 
@@ -41,20 +45,28 @@ IGNORED = 10_000
 _MOST_CLASSES = 65
 
 
-def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
+def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses) -> JSON:
     """The files of MOTS, a folder a sequence."""
-    paths = Paths()
+    draft = Draft(streams)
     classes = {item.id: nth for nth, item in enumerate(dataset.categories, 1)}
-    names = "".join(f"{item.name.replace(chr(10), ' ')}\n" for item in dataset.categories).encode()
+    names = "".join(f"{one_line(item.name)}\n" for item in dataset.categories).encode()
     for sample, frames in sequences(MOTS, dataset, samples, options, losses):
-        folder = paths.path(sample.name)
+        folder = draft.name(sample.name)
         numbers = _Numbers(classes)
-        with opened(out, f"instances_txt/{folder}.txt") as text:
+        first: dict[int, int] = {}
+        renumbered: set[tuple[int, int]] = set()
+        with spool() as text:
             for picture in frames:
                 assert picture.frame is not None
                 kept, values = [], []
                 for item in picture.annotations:
                     assert item.category_id is not None
+                    if first.setdefault(item.id, item.category_id) != item.category_id:
+                        losses.add(
+                            "category of a keyframe",
+                            APPROXIMATED, sample=sample.name, frame=picture.frame, annotation=item,
+                            said="a track of its own",
+                        )  # fmt: skip
                     value = numbers.of(item.category_id, item.id)
                     if value is None:
                         losses.add(
@@ -62,18 +74,29 @@ def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Opt
                             LEFT_OUT, sample=sample.name, frame=picture.frame, annotation=item,
                         )  # fmt: skip
                         continue
+                    own = (item.category_id, item.id)
+                    if own not in renumbered and (value % PER_CLASS != item.id or first[item.id] != item.category_id):
+                        renumbered.add(own)
+                        losses.count("ids", APPROXIMATED)
                     kept.append(item)
                     values.append(value)
                 spans = spans_of([item.geometry for item in kept], picture.height, picture.width)
                 painted = label_map(spans, values, picture.height, picture.width, dtype=np.uint16)
                 tell_of_overlaps(picture, kept, spans, painted, values, losses)
-                put_bytes(out, f"{folder}/instances/{picture.frame:06d}.png", pngs.gray(painted))
+                draft.put(pngs.gray(painted), folder, after=f"/instances/{picture.frame:06d}.png")
                 for value in sorted(np.unique(painted).tolist()):
                     if value:
                         runs = rle.encode(painted == value, compressed=True)
                         said = (picture.frame, value, value // PER_CLASS, picture.height, picture.width, runs["counts"])
                         text.write(" ".join(map(str, said)).encode() + b"\n")
-        put_bytes(out, f"{folder}/instances/labels.txt", names)
+            draft.put(text, folder, before="instances_txt/", after=".txt")
+        draft.put(names, folder, after="/instances/labels.txt")
+    return {}
+
+
+def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The folders of all sequences."""
+    put_all(parts, out)
 
 
 class _Numbers:
@@ -232,10 +255,14 @@ def _of_text(source: Source, path: str, findings: Findings) -> Sample:
 
 MOTS = Format(
     "mots",
-    1,
+    2,
     "MOTS",
-    carrying("bitmap", "tracks", converted=("polygon", "ellipse", "parts", "holes")),
-    write=write,
+    carrying(
+        "bitmap", "tracks", "sequences", "list of categories", converted=("polygon", "ellipse", "parts", "holes"),
+        approximated=("names",),
+    ),
+    parts=InParts(write, join, before=tell_of_names(one_line)),
     read=read,
     needs_size=True,
-)
+    is_painted=True,
+)  # fmt: skip

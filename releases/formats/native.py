@@ -9,13 +9,10 @@ gives the records that were written. What the fields are called is here, in `_FI
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any
-
-import orjson
 
 from labeling.log import values
 from releases.formats import histories, jsons
@@ -24,6 +21,7 @@ from releases.formats.format import (
     FEATURES,
     GEOMETRIES,
     LEFT_OUT,
+    OF_CATEGORIES,
     ExportStopped,
     Findings,
     Format,
@@ -33,6 +31,7 @@ from releases.formats.format import (
     UnreadableFile,
     carrying,
 )
+from releases.formats.parts import InParts, Part, Streams
 from releases.formats.records import Annotation, Category, Dataset, Frame, Imported, Sample, Track
 from sequences.rules.timeline import Clock
 
@@ -48,7 +47,14 @@ _FIELDS = (
 )  # fmt: skip
 
 
-def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
+def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses) -> JSON:
+    """The lines of samples."""
+    for sample in samples:
+        streams.add(_SAMPLES, values.canonical(_sample(sample)) + b"\n")
+    return {}
+
+
+def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
     """The files."""
     head = {
         "format": FORMAT,
@@ -64,18 +70,27 @@ def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Opt
     }
     put_bytes(out, _DATASET, jsons.line(head) + b"\n")
     with opened(out, _SAMPLES) as file:
-        for sample in samples:
-            file.write(values.canonical(_sample(sample)) + b"\n")
-    if options["events"] == "no":
-        return
-    if dataset.events is None:
-        if losses.stop:
-            raise ExportStopped("The events would be left out, because the release holds a part of its dataset.")
-        losses.add("events", LEFT_OUT, sample="", said="the release holds a part of its dataset")
+        for part in parts:
+            for piece in part.pieces(_SAMPLES):
+                file.write(piece)
+    if options["events"] == "no" or dataset.events is None:
         return
     with opened(out, _EVENTS) as file:
         for event in dataset.events:
             file.write(histories.line(event))
+
+
+def tell_of_events(dataset: Dataset, options: Options, losses: Losses) -> None:
+    """List the events, where they were asked for and the release holds less than they tell.
+
+    Raises:
+        ExportStopped: that is so, and losses are to stop the export.
+    """
+    if options["events"] == "no" or dataset.events is not None:
+        return
+    if losses.stop:
+        raise ExportStopped("The events would be left out, because the release holds a part of its dataset.")
+    losses.add("events", LEFT_OUT, sample="", said="the release holds a part of its dataset")
 
 
 def _sample(sample: Sample) -> JSON:
@@ -97,20 +112,6 @@ def _sample(sample: Sample) -> JSON:
             "hold": clock.hold,
         }
     return found
-
-
-def record(sample: Sample) -> bytes:
-    """A record as a line for ourselves: `sample_of` gives just this record again, to the kind of each number."""
-    said = _sample(sample)
-    try:
-        return orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE)
-    except orjson.JSONEncodeError:  # a whole number of more than 64 bits, which 1e300 is when it comes from the store
-        return b"!" + json.dumps(said, allow_nan=False).encode() + b"\n"
-
-
-def sample_of(line: bytes) -> Sample:
-    """The record of such a line."""
-    return _read_sample(json.loads(line[1:]) if line.startswith(b"!") else orjson.loads(line))
 
 
 def _sparse(item: Annotation | Frame | Track) -> JSON:
@@ -228,8 +229,8 @@ NATIVE = Format(
     "native",
     2,  # of what writes it; what is written is still of the first version
     "Palimpsest's own archive",
-    carrying(*GEOMETRIES, *FEATURES),
-    write=write,
+    carrying(*GEOMETRIES, *FEATURES, *OF_CATEGORIES),
+    parts=InParts(write, join, behind=tell_of_events),
     read=read,
     options=(EVENTS,),
 )

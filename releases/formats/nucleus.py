@@ -19,11 +19,13 @@ from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
 from labeling.geometry.composition import label_map, spans_of
 from releases.formats import jsons, outlines, pngs
-from releases.formats.files import Output, Paths, Source, put_bytes
+from releases.formats.drafts import Draft, paths_of, put_down
+from releases.formats.files import Output, Source
 from releases.formats.format import FRAMES, LEFT_OUT, Findings, Format, Losses, Options, UnreadableFile, carrying
 from releases.formats.jsons import Lists
 from releases.formats.outlines import bbox, bitmap
 from releases.formats.painting import tell_of_overlaps
+from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
 from releases.formats.records import Annotation, Category, Dataset, Imported, Sample
 
@@ -32,19 +34,20 @@ JSON = dict[str, Any]
 _MOST = 255
 
 
-def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """The body of a request, and the masks that it names."""
-    paths = Paths()
-    lists = Lists(out, "annotations", "items", "segmentations")
+def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses) -> JSON:
+    """The masks, and the lines of the body of a request."""
+    draft = Draft(streams)
+
+    def add(name: str, value: JSON) -> None:
+        streams.add(name, jsons.line(value) + b"\n")
+
     known = dataset.by_id
     for picture in pictures(NUCLEUS, dataset, samples, options, losses):
-        lists.add(
-            "items", {"reference_id": picture.name, "metadata": {"width": picture.width, "height": picture.height}}
-        )
+        add("items", {"reference_id": picture.name, "metadata": {"width": picture.width, "height": picture.height}})
         for category in picture.classifications:
             if category in known:
                 said = {"type": "category", "label": known[category].name, "geometry": {}, "metadata": {}}
-                lists.add("annotations", said | {"reference_id": picture.name})
+                add("annotations", said | {"reference_id": picture.name})
         solid = []
         for item in picture.annotations:
             assert item.category_id is not None
@@ -58,9 +61,21 @@ def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Opt
                 "reference_id": picture.name, "annotation_id": item.uuid or f"{picture.name}/{item.id}",
             }  # fmt: skip
             track = {"track_reference_id": str(item.track_id)} if item.track_id is not None else {}
-            lists.add("annotations", said | track)
+            add("annotations", said | track)
         if solid:
-            _mask(picture, solid, known, paths, out, lists, losses)
+            _mask(picture, solid, known, draft, streams, losses)
+    return {}
+
+
+def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The masks, and the body of a request, which names them."""
+    lists = Lists(out, "annotations", "items", "segmentations")
+    for part, names in put_down(parts, out):
+        for name in ("annotations", "items"):
+            lists.extend(name, part.pieces(name))
+        lists.extend(
+            "segmentations", jsons.filled(part.pieces("segmentations"), mask_url=paths_of(names, "masks/", ".png"))
+        )
     lists.put("annotations.json", {"update": False})
 
 
@@ -100,9 +115,13 @@ def _vertices(points: list[list[float]]) -> list[JSON]:
 
 
 def _mask(
-    picture: Picture, items: list[Annotation], known: dict[int, Category], paths: Paths, out: Output, lists: Lists,
+    picture: Picture,
+    items: list[Annotation],
+    known: dict[int, Category],
+    draft: Draft,
+    streams: Streams,
     losses: Losses,
-) -> None:  # fmt: skip
+) -> None:
     for item in items[_MOST:]:
         losses.add("more than 255 segments", LEFT_OUT, sample=picture.sample.name, frame=picture.frame, annotation=item)
     kept = items[:_MOST]
@@ -114,16 +133,19 @@ def _mask(
     spans = spans_of([item.geometry for item in kept], picture.height, picture.width)
     painted = label_map(spans, values, picture.height, picture.width, dtype=np.uint8)
     tell_of_overlaps(picture, kept, spans, painted, values, losses)
-    path = paths.path(picture.name, ".png", folder="masks")
-    put_bytes(out, path, pngs.gray(painted))
+    name = draft.file(pngs.gray(painted), picture.name, ".png", folder="masks")
     shown = set(np.unique(painted).tolist())
     segments = [
         {"label": known[item.category_id or 0].name, "index": value, "metadata": item.attributes}
         for value, item in zip(values, kept, strict=True)
         if value in shown
     ]
-    said = {"type": "mask", "mask_url": path, "annotations": segments, "reference_id": picture.name}
-    lists.add("segmentations", said | {"annotation_id": f"{picture.name}_mask"})
+    losses.count("uuids", LEFT_OUT, sum(bool(item.uuid) for item in kept))  # a segment has none
+    for item in kept:
+        if item.track_id is not None:
+            losses.add("tracks", LEFT_OUT, sample=picture.sample.name, frame=picture.frame, annotation=item)
+    said = {"type": "mask", "mask_url": name, "annotations": segments, "reference_id": picture.name}
+    streams.add("segmentations", jsons.marked(said | {"annotation_id": f"{picture.name}_mask"}, "mask_url"))
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
@@ -154,6 +176,7 @@ def read(source: Source, findings: Findings, options: Options) -> Imported:
             continue
         for item in document.get("items") or []:
             if isinstance(item, dict) and isinstance(item.get("reference_id"), str):
+                found = True
                 order[item["reference_id"]] = None
                 size = item.get("metadata") or {}
                 if type(size.get("width")) is type(size.get("height")) is int and size["width"] > 0 < size["height"]:
@@ -297,13 +320,14 @@ def _segments(
 
 NUCLEUS = Format(
     "nucleus",
-    1,
+    2,
     "Scale Nucleus",
     carrying(
         "bbox", "polygon", "polyline", "skeleton", "bitmap", "attributes", "tracks", "uuids", "classifications",
-        converted=("parts", "holes", "rbox", "ellipse"),
+        "names", converted=("parts", "holes", "rbox", "ellipse"),
     ),
-    write=write,
+    parts=InParts(write, join),
+    is_painted=True,
     read=read,
     options=(FRAMES,),
 )  # fmt: skip

@@ -220,9 +220,10 @@ def clipped(geometry: Geometry, height: int, width: int) -> Geometry | None:
             return {"type": "polyline", "parts": lines} if lines else None
     parts = []
     for part in parts_with_rings(geometry):
-        rings = [_clipped_ring(ring, height, width) for ring in part]
-        if rings and rings[0]:
-            parts.append([rings[0], *(ring for ring in rings[1:] if ring)])
+        # Parts are filled by even and odd: where the outer ring goes, a hole that was not all within it still fills.
+        rings = [ring for ring in (_clipped_ring(ring, height, width) for ring in part) if ring]
+        if rings:
+            parts.append(rings)
     return {"type": "polygon", "parts": parts} if parts else None
 
 
@@ -231,7 +232,11 @@ def _is_inside(point: Sequence[float], height: int, width: int) -> bool:
 
 
 def _clipped_ring(ring: Points, height: int, width: int) -> Points:
-    """Sutherland and Hodgman: one side of the picture after the other. Its pixels are those of the ring within."""
+    """Sutherland and Hodgman: one side of the picture after the other.
+
+    Its pixels are those of the ring within, but for centres that a side passes nearer than a step of the rasterizer's
+    grid: where that side is cut, its new corner is a rounded number.
+    """
     for axis, limit, sign in ((0, 0.0, 1), (0, float(width), -1), (1, 0.0, 1), (1, float(height), -1)):
         found: Points = []
         for before, point in zip([ring[-1], *ring[:-1]], ring, strict=True) if ring else ():

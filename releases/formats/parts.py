@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol
 
@@ -41,7 +42,7 @@ class Streams:
         self._sizes: dict[str, int] = {}
 
     def add(self, name: str, line: bytes) -> None:
-        """One more line, which ends with a line feed and has no other."""
+        """One more line, or several, with their line feeds; of a stream that is read by `Part.reading`, any bytes."""
         waiting = self._waiting.setdefault(name, [])
         waiting.append(line)
         size = self._sizes.get(name, 0) + len(line)
@@ -76,12 +77,13 @@ class Damaged(Exception):
 @dataclass(frozen=True, slots=True)
 class Part:
     """A part that was made. `opened` gives its file at a byte; `index` is what `Streams.put` returned, `facts` what
-    the codec says of it, `losses` a summary of what it could not carry."""
+    the codec says of it, `losses` a summary of what it could not carry. `beat` is called while it is read."""
 
     opened: Callable[[int], IO[bytes]]
     index: JSON
     facts: JSON = field(default_factory=dict)
     losses: list[JSON] = field(default_factory=list)
+    beat: Callable[[], None] = lambda: None
 
     def names(self) -> list[str]:
         return [name for name, _ in self.index["streams"]]
@@ -92,15 +94,53 @@ class Part:
         Raises:
             Damaged: the file is too short.
         """
+        start, size = self._place(name)
+        if not size:
+            return
+        with self.opened(start) as file:
+            for piece in _whole_lines(file, size):
+                self.beat()
+                yield piece
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        """A stream line by line, without the line feeds.
+
+        Raises:
+            Damaged: the file is too short.
+        """
+        for piece in self.pieces(name):
+            yield from piece.split(b"\n")[:-1]
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[Callable[[int], bytes]]:
+        """Gives what reads a stream of any bytes: so many of them, behind those that it read before.
+
+        Raises:
+            Damaged: while it is read: the file is too short.
+        """
+        start, _ = self._place(name)
+        with self.opened(start) as file:
+
+            def read(size: int) -> bytes:
+                self.beat()
+                found = b""
+                while len(found) < size:
+                    piece = file.read(size - len(found))
+                    if not piece:
+                        raise Damaged
+                    found += piece
+                return found
+
+            yield read
+
+    def _place(self, name: str) -> tuple[int, int]:
+        """(where a stream begins, how long it is); of one that there is none of nothing."""
         start = 0
         for other, size in self.index["streams"]:
             if other == name:
-                break
+                return start, size
             start += size
-        else:
-            return
-        with self.opened(start) as file:
-            yield from _whole_lines(file, size)
+        return 0, 0
 
     def check(self) -> None:
         """Read the file once.
@@ -111,6 +151,7 @@ class Part:
         left, checksum = sum(size for _, size in self.index["streams"]), 0
         with self.opened(0) as file:
             while left and (piece := file.read(min(left, PIECE_BYTES))):
+                self.beat()
                 checksum, left = zlib.crc32(piece, checksum), left - len(piece)
         if left or checksum != self.index["crc32"]:
             raise Damaged
@@ -133,40 +174,47 @@ def _whole_lines(file: IO[bytes], left: int) -> Iterator[bytes]:
         raise Damaged
 
 
+LOSSES = "losses"
+
 Write = Callable[[Dataset, Iterable[Sample], Streams, Options, Losses], JSON]
 Join = Callable[[Dataset, list[Part], Output, Options], None]
+#: Lists what of the dataset itself, and not of a sample, cannot be carried.
+Tell = Callable[[Dataset, Options, Losses], None]
+Told = Callable[[Dataset, list[Part], Losses], Iterator[bytes]]
+
+
+def nothing(dataset: Dataset, options: Options, losses: Losses) -> None:
+    """Nothing of the dataset is lost."""
+
+
+def as_written(dataset: Dataset, parts: list[Part], losses: Losses) -> Iterator[bytes]:
+    """The lines of what parts could not carry."""
+    for part in parts:
+        yield from part.pieces(LOSSES)
 
 
 @dataclass(frozen=True, slots=True)
 class InParts:
-    """A codec that writes parts, and puts them together; `write` returns the part's facts."""
+    """A codec that writes parts, and puts them together; `write` returns the part's facts.
+
+    `before` and `behind` list what of the dataset is lost in front of what of its samples is, and behind it; `told`
+    gives the lines of the latter, where what is lost shows only when parts are put together.
+    """
 
     write: Write
     join: Join
-
-    def whole(self, dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-        """All samples as one part."""
-        streams = Streams(out.spool)
-        facts = self.write(dataset, samples, streams, options, losses)
-        with out.spool() as file:
-            index = streams.put(file)
-            self.join(dataset, [Part(_again(file), index, facts)], out, options)
+    before: Tell = nothing
+    behind: Tell = nothing
+    told: Told = as_written
 
 
-def _again(file: IO[bytes]) -> Callable[[int], IO[bytes]]:
-    def opened(start: int) -> IO[bytes]:
-        return _Window(file, start)  # type: ignore[return-value]
-
-    return opened
-
-
-class _Window:
-    """A file that is still needed when this is closed."""
+class Window:
+    """The rest of a file from a byte on; the file is still needed when this is closed."""
 
     def __init__(self, file: IO[bytes], start: int) -> None:
         self._file, self._at = file, start
 
-    def __enter__(self) -> _Window:
+    def __enter__(self) -> Window:
         return self
 
     def __exit__(self, *error: object) -> None:

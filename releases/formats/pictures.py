@@ -6,13 +6,16 @@ codec can drop something silently. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from releases.formats import outlines
 from releases.formats.format import APPROXIMATED, CONVERTED, KEPT, LEFT_OUT, ExportStopped, Format, Losses, Options
 from releases.formats.records import Annotation, Dataset, Frame, Sample, file_name
+from releases.formats.surveys import NOTHING, OBJECTS, PICTURES, Survey
+from releases.formats.texts import word
 
 JSON = dict[str, Any]
 
@@ -30,6 +33,7 @@ class Picture:
     frame: int | None = None
     url: str = ""
     annotations: list[Annotation] = field(default_factory=list)
+    survey: Survey = field(default=NOTHING, compare=False, repr=False)  #: of its objects, and of some other pictures'
 
     @property
     def has_size(self) -> bool:
@@ -53,14 +57,33 @@ def pictures(
         ExportStopped: something cannot be carried, and the options say to stop then.
     """
     known = dataset.by_id
+    for some in _together(samples):
+        losses.sample = None
+        survey = Survey(item.geometry for sample in some for item in sample.annotations)
+        for sample in some:
+            losses.sample = sample.name
+            tell_of_sample(kind, sample, losses)
+            if sample.is_sequence:
+                yield from _frames(kind, known, sample, options, losses)
+                continue
+            found = _picture(kind, known, sample, None, sample.annotations, survey, options, losses)
+            if found is not None:
+                yield found
+        losses.sample = None
+
+
+def _together(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    """Samples, as many at a time as are surveyed together."""
+    some: list[Sample] = []
+    objects = 0
     for sample in samples:
-        tell_of_sample(kind, sample, losses)
-        if sample.is_sequence:
-            yield from _frames(kind, known, sample, options, losses)
-            continue
-        found = _picture(kind, known, sample, None, sample.annotations, options, losses)
-        if found is not None:
-            yield found
+        some.append(sample)
+        objects += len(sample.annotations)
+        if len(some) == PICTURES or objects >= OBJECTS or sample.is_sequence:
+            yield some
+            some, objects = [], 0
+    if some:
+        yield some
 
 
 def sequences(
@@ -85,56 +108,114 @@ def tell_of_sample(kind: Format, sample: Sample, losses: Losses) -> None:
     for what, has in (
         ("scene attributes", bool(sample.scene)),
         ("classifications", bool(sample.classifications)),
-        ("scores", sample.score is not None),
+        ("default classification", sample.default_classification is not None),
+        ("score of the label", sample.score is not None),
     ):
         if has and kind.fate(what) != KEPT:
             losses.add(what, kind.fate(what), sample=sample.name, said="of the whole picture")
     if sample.document is not None:
         losses.add("document", LEFT_OUT, sample=sample.name, said="a label that is kept as it was sent")
-    for what, has in (("statuses", True), ("metadata", bool(sample.metadata)), ("uuids", bool(sample.uuid))):
+    timed = sample.is_sequence and (
+        sample.time.times is not None or any(frame.timestamp is not None for frame in sample.frames)
+    )
+    for what, has in (
+        ("statuses", True),
+        ("metadata", bool(sample.metadata)),
+        ("uuids of samples", bool(sample.uuid)),
+        ("splits", bool(sample.split)),
+        ("names", True),
+        ("times of frames", timed),
+    ):
         if has and kind.fate(what) != KEPT:
             losses.count(what, kind.fate(what))
+    if kind.fate("sequences") != KEPT and sample.is_sequence:
+        losses.count("sequences", CONVERTED)  # each frame is a picture
+    if kind.fate("names") == KEPT and not sample.is_sequence and file_name(sample.name, sample.url) != sample.name:
+        losses.count("names", CONVERTED)  # that of the file
+    many = len(sample.annotations) + len(sample.tracks)
+    for what, times in (("ids", len(sample.annotations)), ("order", many if many > 1 else 0)):
+        if kind.fate(what) != KEPT:
+            losses.count(what, kind.fate(what), times)
+
+
+def tell_of_categories(kind: Format, dataset: Dataset, losses: Losses) -> None:
+    """Count what the dataset says of its categories and attributes that the format does not carry."""
+    told = dataset.categories
+    for what, times in (
+        ("list of categories", int(bool(told))),  # only those come back that something is of
+        ("ids of categories", len(told)),
+        ("colours of categories", sum(item.colour is not None for item in told)),
+        ("groups of categories", sum(bool(item.group) for item in told)),
+        ("things and stuff", len(told) if any(not item.is_thing for item in told) else 0),
+        ("points of categories", sum(bool(item.points) for item in told)),
+        ("definitions of attributes", sum(len(item.attributes) for item in told) + len(dataset.image_attributes)),
+    ):
+        if kind.fate(what) != KEPT:
+            losses.count(what, kind.fate(what), times)
+
+
+def tell_of_names(said: Callable[[str], str]) -> Callable[[Dataset, Options, Losses], None]:
+    """What lists the categories that a format calls something else; `said` gives a name as the format has it."""
+
+    def tell(dataset: Dataset, options: Options, losses: Losses) -> None:
+        for item in dataset.categories:
+            if said(item.name) != item.name:
+                losses.add("name of a category", APPROXIMATED, sample="", said=said(item.name))
+
+    return tell
+
+
+#: Lists the categories whose names are not one word.
+tell_of_words = tell_of_names(word)
 
 
 def tell_of_annotation(kind: Format, item: Annotation, losses: Losses, sample: str, frame: int | None) -> bool:
     """List what of an annotation the format does not carry; False where nothing of it is left."""
+    is_left = _tell(kind, item, losses, sample, frame)
+    if is_left:
+        _count(kind, [item], losses)
+    return is_left
+
+
+def _tell(kind: Format, item: Annotation, losses: Losses, sample: str, frame: int | None) -> bool:
     fate = kind.fate(item.geometry["type"])
-    at: dict[str, Any] = {"sample": sample, "frame": frame, "annotation": item}
     if fate != KEPT:
-        losses.add(item.geometry["type"], fate, **at)
+        losses.add(item.geometry["type"], fate, sample=sample, frame=frame, annotation=item)
         if fate == LEFT_OUT:
             return False
+    if _is_plain(item):
+        return True
     for what, has in (
-        ()
-        if _is_plain(item)
-        else (
-            ("parts", outlines.has_parts(item.geometry)),
-            ("holes", outlines.has_holes(item.geometry)),
-            ("attributes", bool(item.attributes)),
-            ("keypoints", bool(item.keypoints)),
-            ("orientations", bool(item.orientation)),
-            ("scores", item.score is not None),
-            ("links", bool(item.links)),
-            ("extra", bool(item.extra)),
-            ("tracks", item.track_id is not None),
-        )
+        ("parts", outlines.has_parts(item.geometry)),
+        ("holes", outlines.has_holes(item.geometry)),
+        ("attributes", bool(item.attributes)),
+        ("keypoints", bool(item.keypoints)),
+        ("orientations", bool(item.orientation)),
+        ("scores", item.score is not None),
+        ("links", bool(item.links)),
+        ("extra", bool(item.extra)),
+        ("tracks", item.track_id is not None),
     ):
         # a geometry that becomes something else has lost its parts with its form
         if has and kind.fate(what) != KEPT and not (what in ("parts", "holes") and fate == APPROXIMATED):
-            losses.add(what, kind.fate(what), **at)
-    for what, has in (
-        ("provenance", bool(item.author or item.origin)),
-        ("uuids", bool(item.uuid)),
-        ("keyframes", item.keyframe is not None),
-    ):
-        if has and kind.fate(what) != KEPT:
-            losses.count(what, kind.fate(what))
+            losses.add(what, kind.fate(what), sample=sample, frame=frame, annotation=item)
     return True
+
+
+def _count(kind: Format, items: list[Annotation], losses: Losses) -> None:
+    """Count what all objects have and the format does not carry."""
+    for what, times in (
+        ("provenance", sum(1 for item in items if item.author or item.origin)),
+        ("uuids", sum(1 for item in items if item.uuid)),
+        ("keyframes", sum(1 for item in items if item.keyframe is not None)),
+    ):
+        if times and kind.fate(what) != KEPT:
+            losses.count(what, kind.fate(what), times)
 
 
 def _is_plain(item: Annotation) -> bool:
     """Whether an annotation, as most, has nothing beside its outline that a format might not carry."""
-    return not (
+    if (
         item.attributes
         or item.keypoints
         or item.orientation
@@ -142,9 +223,10 @@ def _is_plain(item: Annotation) -> bool:
         or item.extra
         or item.score is not None
         or item.track_id is not None
-        or outlines.has_parts(item.geometry)
-        or outlines.has_holes(item.geometry)
-    )
+    ):
+        return False
+    parts = item.geometry.get("parts")
+    return parts is None or (len(parts) == 1 and (item.geometry["type"] != "polygon" or len(parts[0]) == 1))
 
 
 def category_is_known(
@@ -174,12 +256,13 @@ def _frames(kind: Format, known: dict[int, Any], sample: Sample, options: Option
                     by_frame.setdefault(frame, []).append(item)
                 else:
                     losses.count("computed frames", LEFT_OUT)
-    for number, frame_facts in enumerate(sample.frames):
-        if not options.dense and number not in by_frame:
-            continue
-        found = _picture(kind, known, sample, (number, frame_facts), by_frame.get(number, []), options, losses)
-        if found is not None:
-            yield found
+    frames = iter([(n, facts) for n, facts in enumerate(sample.frames) if options.dense or n in by_frame])
+    while together := list(islice(frames, PICTURES)):
+        survey = Survey(item.geometry for number, _ in together for item in by_frame.get(number, ()))
+        for one in together:
+            found = _picture(kind, known, sample, one, by_frame.get(one[0], []), survey, options, losses)
+            if found is not None:
+                yield found
 
 
 def _picture(
@@ -188,6 +271,7 @@ def _picture(
     sample: Sample,
     frame: tuple[int, Frame] | None,
     annotations: list[Annotation],
+    survey: Survey,
     options: Options,
     losses: Losses,
 ) -> Picture | None:
@@ -201,15 +285,34 @@ def _picture(
         losses.add("picture of unknown size", LEFT_OUT, sample=sample.name, frame=number)
         return None
     found = []
+    cuts = options.clip and width > 0 and height > 0
     for item in annotations:
-        if not category_is_known(kind, known, item, options, losses, sample.name):
+        if item.category_id not in known and not category_is_known(kind, known, item, options, losses, sample.name):
             continue
-        whole = _sound(item, losses, sample.name, number)
-        cut = whole and _within(whole, width, height, options, losses, sample.name, number)
-        for piece in _pieces(kind, cut, losses, sample.name, number) if cut is not None else ():
-            if tell_of_annotation(kind, piece, losses, sample.name, number):
+        pieces: Iterable[Annotation]
+        if _is_whole(survey, item, width, height, cuts=cuts):
+            if kind.carries.get(item.geometry["type"]) == KEPT and _is_plain(item):
+                found.append(item)
+                continue
+            pieces = (item,)
+        else:
+            whole = _sound(item, losses, sample.name, number)
+            cut = whole and _within(whole, width, height, options, losses, sample.name, number)
+            pieces = _pieces(kind, cut, losses, sample.name, number) if cut is not None else ()
+        for piece in pieces:
+            if _tell(kind, piece, losses, sample.name, number):
                 found.append(piece)
-    return Picture(name, width, height, sample, number, facts.url, found)
+    _count(kind, found, losses)
+    return Picture(name, width, height, sample, number, facts.url, found, survey)
+
+
+def _is_whole(survey: Survey, item: Annotation, width: int, height: int, *, cuts: bool) -> bool:
+    """Whether an annotation is plain, and has nothing beyond the border where it would be cut off: as nearly all."""
+    place = survey.place_of(item.geometry)
+    if place is None:
+        return False
+    x0, y0, x1, y1 = survey.boxes[place]
+    return not cuts or (x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height)
 
 
 def _sound(item: Annotation, losses: Losses, sample: str, frame: int | None) -> Annotation | None:

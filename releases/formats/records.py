@@ -133,6 +133,7 @@ class Sample:
     metadata: JSON = field(default_factory=dict)
     attributes: JSON = field(default_factory=dict)  #: the sample's, as they were sent
     document: JSON | None = None  #: of task types whose labels are kept as they were sent
+    bitmap_url: str = ""  #: where the pixels of annotations are whose geometry is `mask`, which only a reader gives
 
     @property
     def time(self) -> Clock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from releases.formats import (
     classifications,
     coco,
+    coco_keypoints,
     coco_panoptic,
     cvat,
     datumaro,
@@ -17,6 +18,7 @@ from releases.formats import (
     mots,
     native,
     nucleus,
+    segments_reading,
     sentisight,
     supervisely,
     tables,
@@ -29,7 +31,7 @@ FORMATS: dict[str, Format] = {
     item.name: item
     for item in (
         coco.INSTANCES,
-        coco.KEYPOINTS,
+        coco_keypoints.KEYPOINTS,
         coco_panoptic.PANOPTIC,
         cvat.IMAGES,
         cvat.VIDEO,
@@ -47,6 +49,7 @@ FORMATS: dict[str, Format] = {
         labelme.LABELME,
         supervisely.SUPERVISELY,
         sentisight.SENTISIGHT,
+        segments_reading.SEGMENTS,
         nucleus.NUCLEUS,
         geojson.GEOJSON,
         label_studio.LABEL_STUDIO,
@@ -61,7 +64,7 @@ FORMATS: dict[str, Format] = {
     )
 }
 #: Names of the formats that can be written, and of those that can be read.
-WRITTEN = frozenset(name for name, item in FORMATS.items() if item.write is not None)
+WRITTEN = frozenset(name for name, item in FORMATS.items() if item.parts is not None)
 READ = frozenset(name for name, item in FORMATS.items() if item.read is not None)
 
 

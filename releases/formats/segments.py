@@ -92,7 +92,7 @@ def label(state: LabelState, kind: TaskType, mapped: Mapping[int, int | None] = 
     """
     if not state.exists:
         return _NULL
-    attributes = _read_as(kind.render(state), mapped) if mapped else kind.render(state)
+    attributes = read_as(kind.render(state), mapped) if mapped else kind.render(state)
     if kind.has_mask and not (attributes.get("segmentation_bitmap") or {}).get("url"):
         return None
     return _object(
@@ -111,7 +111,7 @@ def label(state: LabelState, kind: TaskType, mapped: Mapping[int, int | None] = 
     )
 
 
-def _read_as(document: JSON, mapped: Mapping[int, int | None]) -> JSON:
+def read_as(document: JSON, mapped: Mapping[int, int | None]) -> JSON:
     """The document of a label of any task type with each annotation in the category that it is read as."""
     found = dict(document)
     if isinstance(annotations := found.get("annotations"), list):
@@ -121,10 +121,10 @@ def _read_as(document: JSON, mapped: Mapping[int, int | None]) -> JSON:
             if mapped.get(item.get("category_id"), 0) is not None
         ]
     if isinstance(frames := found.get("frames"), list):
-        found["frames"] = [_read_as(frame, mapped) for frame in frames]
+        found["frames"] = [read_as(frame, mapped) for frame in frames]
     if isinstance(sensors := found.get("sensors"), list):
         found["sensors"] = [
-            sensor | {"attributes": _read_as(sensor["attributes"], mapped)} if sensor.get("attributes") else sensor
+            sensor | {"attributes": read_as(sensor["attributes"], mapped)} if sensor.get("attributes") else sensor
             for sensor in sensors
         ]
     return found

@@ -17,10 +17,12 @@ import numpy as np
 from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
 from releases.formats import jsons, outlines, pngs
-from releases.formats.files import Output, Paths, Source, put_bytes
+from releases.formats.drafts import Draft, paths_of, put_down
+from releases.formats.files import Output, Source
 from releases.formats.format import FRAMES, LEFT_OUT, Findings, Format, Losses, Options, UnreadableFile, carrying
 from releases.formats.jsons import Lists
 from releases.formats.outlines import bbox, bitmap
+from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
 from releases.formats.records import Annotation, Category, Dataset, Imported, Sample
 
@@ -36,11 +38,9 @@ FIELDS = {
 _F = FIELDS
 
 
-def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """`labels.json` and the bitmaps."""
-    lists = Lists(out, "pictures")
-    index = Lists(out, "bitmaps")
-    paths = Paths()
+def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses) -> JSON:
+    """The bitmaps, and the lines of pictures and of the index."""
+    draft = Draft(streams)
     known = dataset.by_id
     for picture in pictures(SENTISIGHT, dataset, samples, options, losses):
         found: JSON = {
@@ -66,8 +66,18 @@ def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Opt
             if where is not None:
                 found[_F[where]].append(said)
             else:
-                _bitmap(item, nth, picture, known[item.category_id].name, paths, out, index, losses)
-        lists.add("pictures", found)
+                _bitmap(item, nth, picture, said, draft, streams, losses)
+        streams.add("pictures", jsons.line(found) + b"\n")
+    return {}
+
+
+def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The bitmaps, `labels.json` and `bitmaps/index.json`."""
+    lists = Lists(out, "pictures")
+    index = Lists(out, "bitmaps")
+    for part, names in put_down(parts, out):
+        lists.extend("pictures", part.pieces("pictures"))
+        index.extend("bitmaps", jsons.filled(part.pieces("bitmaps"), file=paths_of(names, "bitmaps/", ".bmp")))
     lists.put("labels.json", {})
     index.put("bitmaps/index.json", {})
 
@@ -102,23 +112,19 @@ def _point(point: JSON) -> JSON:
 
 
 def _bitmap(
-    item: Annotation, nth: int, picture: Picture, category: str, paths: Paths, out: Output, index: Lists, losses: Losses
+    item: Annotation, nth: int, picture: Picture, said: JSON, draft: Draft, streams: Streams, losses: Losses
 ) -> None:
+    """The file of an object and its line in the index, which says what an object of the other file says too."""
     if not picture.has_size:
         losses.add("picture of unknown size", LEFT_OUT, sample=picture.sample.name, annotation=item)
         return
     runs = outlines.runs_of(item.geometry, picture.height, picture.width)
     data = pngs.bmp(rle.decode(runs, max_pixels=rle.MAX_PIXELS))
     # the ending of the picture must not be taken for one of the file
-    path = (
-        paths.path(f"{picture.name.replace('.', '_')}__{category.replace('/', '_')}__{nth}", folder="bitmaps") + ".bmp"
-    )
-    put_bytes(out, path, data)
-    said = {
-        "file": path, "name": picture.name, "label": category, "object": nth, "uuid": item.uuid,
-        "attributes": item.attributes, "sha256": hashlib.sha256(data).hexdigest(),
-    }  # fmt: skip
-    index.add("bitmaps", said)
+    called = f"{picture.name.replace('.', '_')}__{said[_F['label']].replace('/', '_')}__{nth}"
+    name = draft.file(data, called, "", folder="bitmaps", after=".bmp")
+    said |= {"file": name, "name": picture.name, "object": nth, "sha256": hashlib.sha256(data).hexdigest()}
+    streams.add("bitmaps", jsons.marked(said, "file"))
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
@@ -210,11 +216,12 @@ def _sample(
         if said.get("name") != row[_F["name"]]:
             continue
         try:
+            points = [_read_point(point) for point in said.get(_F["keypoints"]) or []]
             values = pngs.read(source.read(str(said.get("file"))))
             mask = np.asarray(values > 0 if values.ndim == 2 else values.any(axis=2), dtype=bool)
             if (width, height) not in ((mask.shape[1], mask.shape[0]), (None, None)):
                 raise BadBitmap("The bitmap has another size than its picture.")
-        except (KeyError, BadBitmap) as error:
+        except (KeyError, TypeError, ValueError) as error:
             findings.add(place, str(error) if isinstance(error, BadBitmap) else "names a bitmap that is not there")
             continue
         height, width = mask.shape
@@ -226,6 +233,8 @@ def _sample(
                 bitmap(rle.encode(mask, compressed=True)),
                 uuid=str(said.get("uuid") or ""),
                 attributes=attributes if isinstance(attributes, dict) else {},
+                keypoints=points or None,
+                score=said.get(_F["score"]),
             )
         )
     tags = [names[label] for label in row.get(_F["classifications"]) or [] if label in names]
@@ -269,13 +278,14 @@ def _read_point(point: JSON) -> JSON:
 
 SENTISIGHT = Format(
     "sentisight",
-    1,
+    2,
     "SentiSight's kind of JSON",
     carrying(
         "bbox", "polygon", "polyline", "point", "bitmap", "attributes", "keypoints", "scores", "uuids",
-        "classifications", converted=("parts", "holes", "rbox", "ellipse"),
+        "classifications", "default classification", "names", converted=("parts", "holes", "rbox", "ellipse"),
     ),
-    write=write,
+    parts=InParts(write, join),
+    is_painted=True,
     read=read,
     options=(FRAMES,),
 )  # fmt: skip

@@ -22,9 +22,11 @@ from labeling.geometry.bitmaps import BadBitmap
 from labeling.geometry.deflate import deflated
 from releases.formats import jsons, outlines, pngs
 from releases.formats.colours import voc_colour
-from releases.formats.files import Output, Paths, Source, put_bytes
+from releases.formats.drafts import Draft, put_all
+from releases.formats.files import Output, Source, put_bytes
 from releases.formats.format import FRAMES, LEFT_OUT, Findings, Format, Losses, Options, UnreadableFile, carrying
 from releases.formats.outlines import bbox, bitmap
+from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
 from releases.formats.records import Annotation, Category, Dataset, Imported, Sample
 
@@ -33,9 +35,9 @@ JSON = dict[str, Any]
 _MOST_BYTES = 1 << 28
 
 
-def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """The files of Supervisely."""
-    paths = Paths()
+def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses) -> JSON:
+    """A file for every picture; the part's facts name the tags."""
+    draft = Draft(streams)
     known = dataset.by_id
     tags: dict[str, None] = {}
     for picture in pictures(SUPERVISELY, dataset, samples, options, losses):
@@ -49,6 +51,8 @@ def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Opt
             head = {"id": item.id, "classTitle": known[item.category_id].name, "description": ""}
             objects.append(head | {"labelerLogin": item.author, "tags": _tags(item.attributes)} | said)
         named = {known[number].name: None for number in picture.classifications if number in known}
+        for name in sorted(item.name for item in dataset.categories if picture.sample.scene.get(item.name, 0) is None):
+            losses.add("scene attributes", LEFT_OUT, sample=picture.sample.name, said=name)  # a tag of that category
         tags |= dict.fromkeys([*picture.sample.scene, *named])
         document = {
             "description": "",
@@ -58,7 +62,14 @@ def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Opt
             "objects": objects,
         }
         folder = f"{picture.split or 'ds0'}/ann"
-        put_bytes(out, f"{paths.path(picture.name, folder=folder)}.json", jsons.line(document) + b"\n")
+        draft.file(jsons.line(document) + b"\n", picture.name, "", folder=folder, after=".json")
+    return {"tags": sorted(tags)}
+
+
+def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The files of all pictures, and `meta.json`."""
+    put_all(parts, out)
+    tags = {name for part in parts for name in part.facts["tags"]}
     classes = [
         {
             "title": item.name,
@@ -254,13 +265,14 @@ def _bitmap(said: JSON, width: int | None, height: int | None) -> JSON:
 
 SUPERVISELY = Format(
     "supervisely",
-    1,
+    2,
     "Supervisely",
     carrying(
         "bbox", "polygon", "polyline", "point", "skeleton", "bitmap", "holes", "attributes", "classifications",
-        "scene attributes", "splits", converted=("parts", "rbox", "ellipse"),
+        "scene attributes", "splits", "order", "list of categories", "colours of categories",
+        converted=("parts", "rbox", "ellipse"), approximated=("names",),
     ),
-    write=write,
+    parts=InParts(write, join),
     read=read,
     options=(FRAMES,),
     needs_size=True,

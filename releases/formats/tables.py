@@ -14,13 +14,27 @@ import hashlib
 import importlib
 import io
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
+
+import orjson
 
 from labeling.log import values
 from labeling.log.values import BadValue
 from releases.formats import outlines
 from releases.formats.files import Output, Source, opened, put_bytes
-from releases.formats.format import FRAMES, ExportStopped, Findings, Format, Losses, Options, UnreadableFile, carrying
+from releases.formats.format import (
+    FRAMES,
+    LEFT_OUT,
+    ExportStopped,
+    Findings,
+    Format,
+    Losses,
+    Options,
+    UnreadableFile,
+    carrying,
+)
+from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
 from releases.formats.records import Annotation, Category, Dataset, Imported, Sample
 from releases.formats.texts import number
@@ -37,6 +51,7 @@ COLUMNS = {
     "origin": "text",
 }  # fmt: skip
 ROWS = 50_000
+_CSV, _JSON = "csv", "json"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
@@ -45,6 +60,7 @@ def _rows(
 ) -> Iterator[JSON]:
     known = dataset.by_id
     for picture in pictures(kind, dataset, samples, options, losses):
+        losses.count("pictures without objects", LEFT_OUT, not picture.annotations)
         for item in picture.annotations:
             yield _row(item, picture, known)
 
@@ -104,41 +120,77 @@ def _cell(value: Any, kind: str) -> str:
     return f"'{value}" if value.startswith(_FORMULA) else value
 
 
-def write_csv(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
+def write_csv(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses) -> JSON:
+    """The rows."""
+    for row in _rows(CSV, dataset, samples, options, losses):
+        streams.add(_CSV, _line(row))
+    return {}
+
+
+def join_csv(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
     """`annotations.csv`."""
     with opened(out, "annotations.csv") as file:
         file.write(",".join(COLUMNS).encode() + b"\n")
-        for row in _rows(CSV, dataset, samples, options, losses):
-            file.write(_line(row))
+        for part in parts:
+            for piece in part.pieces(_CSV):
+                file.write(piece)
 
 
-def write_parquet(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
+def write_parquet(
+    dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses
+) -> JSON:
+    """The rows, as JSON for the file and as CSV for the hash.
+
+    Raises:
+        ExportStopped: pyarrow is not installed.
+    """
+    _pyarrow()
+    for row in _rows(PARQUET, dataset, samples, options, losses):
+        streams.add(_CSV, _line(row))
+        # A whole number of more than 64 bits, which 1e300 is when it comes from the store, is one that the column has.
+        said = [
+            float(value) if kind == "number" and value is not None else value
+            for value, kind in zip(row.values(), COLUMNS.values(), strict=True)
+        ]
+        streams.add(_JSON, orjson.dumps(said) + b"\n")
+    return {}
+
+
+def join_parquet(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
     """`annotations.parquet` and `rows.sha256`.
 
     Raises:
         ExportStopped: pyarrow is not installed.
     """
-    try:
-        pyarrow: Any = importlib.import_module("pyarrow")
-        parquet: Any = importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise ExportStopped("Parquet needs the package pyarrow, which is not installed here.") from error
+    pyarrow, parquet = _pyarrow()
     kinds = {"text": pyarrow.string(), "whole": pyarrow.int64(), "number": pyarrow.float64(), "flag": pyarrow.bool_()}
     schema = pyarrow.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
     digest = hashlib.sha256()
     with opened(out, "annotations.parquet") as file:
         settings = {"compression": "NONE", "write_statistics": False, "use_dictionary": False, "version": "2.6"}
         with parquet.ParquetWriter(_Unclosed(file), schema, **settings) as writer:
-            rows: list[JSON] = []
-            for row in _rows(PARQUET, dataset, samples, options, losses):
-                digest.update(_line(row))
-                rows.append(row)
-                if len(rows) == ROWS:
-                    writer.write_table(pyarrow.Table.from_pylist(rows, schema), row_group_size=ROWS)
-                    rows = []
-            if rows:
-                writer.write_table(pyarrow.Table.from_pylist(rows, schema), row_group_size=ROWS)
+            rows = (orjson.loads(row) for part in parts for row in part.lines(_JSON))
+            while few := list(islice(rows, ROWS)):
+                columns = [
+                    pyarrow.array(column, schema.field(nth).type) for nth, column in enumerate(zip(*few, strict=True))
+                ]
+                writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema), row_group_size=ROWS)
+    for part in parts:
+        for piece in part.pieces(_CSV):
+            digest.update(piece)
     put_bytes(out, "rows.sha256", digest.hexdigest().encode() + b"\n")
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    """pyarrow, and what of it writes Parquet.
+
+    Raises:
+        ExportStopped: it is not installed.
+    """
+    try:
+        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise ExportStopped("Parquet needs the package pyarrow, which is not installed here.") from error
 
 
 class _Unclosed:
@@ -235,7 +287,7 @@ def _sample(picture: str, rows: list[tuple[str, JSON]], names: dict[str, int], f
             findings.add(where, "is no annotation: its geometry, box, attributes or numbers cannot be read")
     first = rows[0][1]
     return Sample(
-        picture,
+        picture if first.get("frame") else first.get("sample") or picture,
         uuid=first.get("sample_uuid", ""),
         width=_whole(first.get("width", "")),
         height=_whole(first.get("height", "")),
@@ -256,7 +308,8 @@ def _annotation(row: JSON, names: dict[str, int], nth: int) -> Annotation:
             raise ValueError
         geometry = outlines.bbox(x0, y0, x1, y1)
     attributes = values.parse(row["attributes"].encode(), where="attributes") if row.get("attributes") else {}
-    if not isinstance(attributes, dict):
+    origin = values.parse(row["origin"].encode(), where="origin") if row.get("origin") else None
+    if not isinstance(attributes, dict) or not isinstance(origin, dict | None):
         raise ValueError
     return Annotation(
         _whole(row.get("id", "")) or nth,
@@ -267,6 +320,8 @@ def _annotation(row: JSON, names: dict[str, int], nth: int) -> Annotation:
         score=number_of(row["score"]) if row.get("score") else None,
         track_id=_whole(row.get("track_id", "")),
         keyframe={"true": True, "false": False}.get(row.get("keyframe", "")),
+        origin=origin,
+        author=row.get("author", ""),
     )
 
 
@@ -279,7 +334,15 @@ _CARRIES = carrying(
     "orientation", "parts", "holes", "attributes", "scores", "tracks", "keyframes", "splits", "no category", "statuses",
     "provenance", "uuids",
 )  # fmt: skip
-CSV = Format("csv", 1, "CSV table of annotations", _CARRIES, write=write_csv, read=read_csv, options=(FRAMES,))
+CSV = Format(
+    "csv", 2, "CSV table of annotations", _CARRIES, parts=InParts(write_csv, join_csv), read=read_csv, options=(FRAMES,)
+)
 PARQUET = Format(
-    "parquet", 1, "Parquet table of annotations", _CARRIES, write=write_parquet, read=read_parquet, options=(FRAMES,)
+    "parquet",
+    2,
+    "Parquet table of annotations",
+    _CARRIES,
+    parts=InParts(write_parquet, join_parquet),
+    read=read_parquet,
+    options=(FRAMES,),
 )

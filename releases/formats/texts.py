@@ -29,6 +29,16 @@ def word(name: str) -> str:
     return _SPACE.sub("_", name.strip()) or "_"
 
 
+def one_line(name: str) -> str:
+    """A name as a line."""
+    return " ".join(name.splitlines()).strip()
+
+
+def read_back(text: str) -> str:
+    """What an XML parser gives of a text: without what XML cannot hold, and with line feeds at the ends of lines."""
+    return _NOT_XML.sub("\ufffd", text).replace("\r\n", "\n").replace("\r", "\n")
+
+
 def content(text: str) -> str:
     """Text between XML tags."""
     return escape(_NOT_XML.sub("\ufffd", text))

@@ -10,19 +10,22 @@ Source: host.robots.ox.ac.uk/pascal/VOC/voc2012, development kit, §§ 2 and 11.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from labeling.geometry.composition import label_map, spans_of
+from labeling.log.values import same
 from releases.formats import outlines, pngs, voc_reading
 from releases.formats.colours import voc_colour
-from releases.formats.files import Output, Paths, put_bytes
-from releases.formats.format import FRAMES, LEFT_OUT, Format, Losses, Option, Options, carrying
+from releases.formats.drafts import Draft, put_down
+from releases.formats.files import Output, put_bytes
+from releases.formats.format import APPROXIMATED, FRAMES, LEFT_OUT, Format, Losses, Option, Options, carrying
 from releases.formats.painting import tell_of_overlaps
-from releases.formats.pictures import Picture, pictures
+from releases.formats.parts import InParts, Part, Streams
+from releases.formats.pictures import Picture, pictures, tell_of_names
 from releases.formats.records import Annotation, Dataset, Sample
-from releases.formats.texts import content, element, plain
+from releases.formats.texts import content, element, one_line, plain, read_back
 
 JSON = dict[str, Any]
 
@@ -31,41 +34,55 @@ MASKS = Option("masks", ("yes", "no"), "Whether objects with an outline are pain
 _FLAGS = ("truncated", "difficult", "occluded")
 _MOST_OBJECTS = 254
 _VOID = 255
+_LISTS = ("Main/", "Segmentation/")
 
 
-def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-    """The files of Pascal VOC."""
-    paths = Paths()
+def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses) -> JSON:
+    """The files of pictures, and streams of their names for each list and split."""
+    draft = Draft(streams)
     places = {item.id: nth for nth, item in enumerate(dataset.categories, 1)}
-    lists: dict[str, list[str]] = {}
-    painted: dict[str, list[str]] = {}
+    names = {item.id: _name(item.name) for item in dataset.categories}
     for picture in pictures(VOC, dataset, samples, options, losses):
-        path = paths.path(picture.name, ".xml", folder="Annotations")
-        stem = path.removeprefix("Annotations/").removesuffix(".xml")
+        name = draft.name(picture.name, ".xml", folder="Annotations")
         split = picture.split or "default"
-        lists.setdefault(split, []).append(stem)
+        streams.add(f"Main/{split}", b"%d\n" % name)
         solid = [item for item in picture.annotations if item.geometry["type"] != "bbox"] * (options["masks"] == "yes")
-        is_painted = bool(solid) and _paint(picture, solid, stem, places, out, losses)
+        is_painted = bool(solid) and _paint(picture, solid, name, places, draft, losses)
         if is_painted:
-            painted.setdefault(split, []).append(stem)
-        lines = _lines(picture, dataset, is_painted, options["coordinates"] == "from-1")
-        put_bytes(out, path, "".join(f"{line}\n" for line in lines).encode())
-    for name, found in (("Main", lists), ("Segmentation", painted)):
-        for split, stems in found.items():
-            put_bytes(out, f"ImageSets/{name}/{split}.txt", "".join(f"{stem}\n" for stem in stems).encode())
-    put_bytes(out, "labelmap.txt", _labelmap(dataset).encode())
+            streams.add(f"Segmentation/{split}", b"%d\n" % name)
+        _tell_of_attributes(picture, losses)
+        lines = _lines(picture, names, is_painted, options["coordinates"] == "from-1")
+        text = "".join(f"{line}\n" for line in lines).encode()
+        draft.put(text, name, before="Annotations/", after=".xml")
+    return {}
 
 
-def _labelmap(dataset: Dataset) -> str:
+def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The files of Pascal VOC."""
+    lists: dict[str, IO[bytes]] = {}
+    for part, names in put_down(parts, out):
+        for stream in part.names():
+            if stream.startswith(_LISTS):
+                file = lists.get(stream) or lists.setdefault(stream, out.spool())
+                for piece in part.pieces(stream):
+                    file.write("".join(f"{names[int(number)]}\n" for number in piece.split()).encode())
+    for kind in _LISTS:
+        for stream, file in lists.items():
+            if stream.startswith(kind):
+                with file:
+                    out.put(f"ImageSets/{stream}.txt", file)
+    put_bytes(out, "labelmap.txt", _labelmap(list(map(_name, (item.name for item in dataset.categories)))).encode())
+
+
+def _labelmap(names: list[str]) -> str:
     """The names and colours, as CVAT and Datumaro have them: name:red,green,blue:parts:actions."""
     rows = ["# label:color_rgb:parts:actions", "background:0,0,0::"]
-    for nth, item in enumerate(dataset.categories, 1):
-        rows.append(f"{item.name.replace(':', '_')}:{','.join(map(str, voc_colour(nth)))}::")
+    for nth, name in enumerate(names, 1):
+        rows.append(f"{name}:{','.join(map(str, voc_colour(nth)))}::")
     return "".join(f"{row}\n" for row in rows)
 
 
-def _lines(picture: Picture, dataset: Dataset, is_painted: bool, from_1: bool) -> Iterator[str]:
-    known = dataset.by_id
+def _lines(picture: Picture, names: dict[int, str], is_painted: bool, from_1: bool) -> Iterator[str]:
     folder, _, base = picture.name.rpartition("/")
     yield "<annotation>"
     yield element("folder", folder) + element("filename", picture.name if folder else base)
@@ -74,7 +91,7 @@ def _lines(picture: Picture, dataset: Dataset, is_painted: bool, from_1: bool) -
     yield element("segmented", int(is_painted))
     for item in picture.annotations:
         assert item.category_id is not None
-        yield from _object(item, known[item.category_id].name, from_1)
+        yield from _object(item, names[item.category_id], from_1)
     yield "</annotation>"
 
 
@@ -85,7 +102,7 @@ def _object(item: Annotation, name: str, from_1: bool) -> Iterator[str]:
     yield "<object>"
     yield element("name", name)
     pose = item.attributes.get("pose")
-    yield element("pose", pose if isinstance(pose, str) else "Unspecified")
+    yield element("pose", pose if _is_pose(pose) else "Unspecified")
     for flag in _FLAGS:
         yield element(flag, int(item.attributes.get(flag) is True))
     sides = zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True)
@@ -93,7 +110,7 @@ def _object(item: Annotation, name: str, from_1: bool) -> Iterator[str]:
     rest = {
         key: value
         for key, value in item.attributes.items()
-        if not (key in _FLAGS and isinstance(value, bool)) and not (key == "pose" and isinstance(value, str))
+        if not (key in _FLAGS and value is True) and not (key == "pose" and _is_pose(value))
     }
     if rest:
         yield "<attributes>"
@@ -103,8 +120,30 @@ def _object(item: Annotation, name: str, from_1: bool) -> Iterator[str]:
     yield "</object>"
 
 
+def _name(name: str) -> str:
+    """A name of a category that an element and a line of `labelmap.txt` can have."""
+    said = one_line(read_back(name)).replace(":", "_").strip()
+    return f"_{said[1:]}" if said.startswith("#") else said  # a line that begins so is a remark
+
+
+def _is_pose(value: Any) -> bool:
+    return isinstance(value, str) and value not in ("", "Unspecified") and value == read_back(value).strip()
+
+
+def _tell_of_attributes(picture: Picture, losses: Losses) -> None:
+    """List the attributes whose text reads as something else, because VOC says no kinds."""
+    for item in picture.annotations:
+        for key, value in item.attributes.items():
+            read = voc_reading.value_of(read_back(plain(value)).strip())
+            if key != read_back(key).strip() or not same(read, value):
+                losses.add(
+                    "attributes",
+                    APPROXIMATED, sample=picture.sample.name, frame=picture.frame, annotation=item, said=key,
+                )  # fmt: skip
+
+
 def _paint(
-    picture: Picture, items: list[Annotation], stem: str, places: dict[int, int], out: Output, losses: Losses
+    picture: Picture, items: list[Annotation], name: int, places: dict[int, int], draft: Draft, losses: Losses
 ) -> bool:
     """The two maps of a picture: of classes, and of objects, each with VOC's colours."""
     if not picture.has_size:
@@ -127,23 +166,27 @@ def _paint(
     tell_of_overlaps(picture, kept, spans, objects, numbers, losses)
     table = np.array([0, *(places[item.category_id or 0] for item in kept)], dtype=np.uint8)
     colours = [voc_colour(number) for number in range(256)]
-    put_bytes(out, f"SegmentationClass/{stem}.png", pngs.palette(table[objects], colours))
-    put_bytes(out, f"SegmentationObject/{stem}.png", pngs.palette(objects, colours))
+    draft.put(pngs.palette(table[objects], colours), name, before="SegmentationClass/", after=".png")
+    draft.put(pngs.palette(objects, colours), name, before="SegmentationObject/", after=".png")
     return True
 
 
 VOC = Format(
     "voc",
-    1,
+    2,
     "Pascal VOC",
     carrying(
         "bbox",
         "attributes",
         "splits",
+        "order",
+        "names",
+        "list of categories",
         approximated=("rbox",),
         converted=("polygon", "ellipse", "bitmap", "parts", "holes"),
     ),
-    write=write,
+    parts=InParts(write, join, before=tell_of_names(_name)),
+    is_painted=True,
     read=voc_reading.read,
     options=(FRAMES, COORDINATES, MASKS),
     reading_options=(COORDINATES,),

@@ -83,8 +83,9 @@ def _splits(source: Source, paths: list[str]) -> dict[str, str]:
         folder, _, base = path.rpartition("/")
         if folder.endswith("ImageSets/Main") and base.endswith(".txt") and "_" not in base:
             for row in source.read(path).decode("utf-8", "replace").splitlines():
-                if row.split():
-                    found.setdefault(row.split()[0].strip('"'), base.removesuffix(".txt"))
+                if row.split():  # a name may have a space, and a column may stand behind it
+                    for name in (row.strip(), row.split()[0].strip('"')):
+                        found.setdefault(name, base.removesuffix(".txt"))
     return found
 
 
@@ -147,14 +148,14 @@ def _attributes(item: Element) -> JSON:
     if text_of(item, "pose", "Unspecified") not in ("Unspecified", ""):
         found["pose"] = text_of(item, "pose")
     for one in item.findall("attributes/attribute"):
-        found[text_of(one, "name")] = _value(text_of(one, "value"))
+        found[text_of(one, "name")] = value_of(text_of(one, "value"))
     actions = item.find("actions")
     for action in actions if actions is not None else ():
         found[action.tag] = (action.text or "").strip() == "1"
     return found
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     """An attribute's value: what was written without quotes is a number or a flag where it looks like one."""
     if text in ("true", "false"):
         return text == "true"
@@ -193,14 +194,14 @@ def _with_pixels(
         mask = objects == value
         box = box_of(mask) or [0, 0, 0, 0]
         geometry = bitmap(rle.encode(mask, compressed=True))
-        place = _fitting(found, box)
+        kind = 0 if kinds is None else int(np.bincount(kinds[mask]).argmax())
+        category = known.get(classes[kind - 1]) if 1 <= kind <= len(classes) else None
+        place = _fitting(found, box, category)
         if place is not None:
             item = found[place]
             found[place] = Annotation(item.id, item.category_id, geometry, attributes=item.attributes)
             continue
-        kind = 0 if kinds is None else int(np.bincount(kinds[mask]).argmax())
-        name = classes[kind - 1] if 1 <= kind <= len(classes) else None
-        found.append(Annotation(len(found) + 1, known.get(name or ""), geometry))
+        found.append(Annotation(len(found) + 1, category, geometry))
     return found
 
 
@@ -222,11 +223,17 @@ def _values(data: bytes) -> Any:
     return order[place]
 
 
-def _fitting(annotations: list[Annotation], box: list[int]) -> int | None:
-    """The first object that has only a box, which is that of the pixels."""
+def _fitting(annotations: list[Annotation], box: list[int], category: int | None) -> int | None:
+    """The object that has only a box, which is that of the pixels; else the smallest of their category around them,
+    because others may lie on top of what it showed."""
+    found: list[tuple[bool, bool, float, int]] = []
     for place, item in enumerate(annotations):
-        if item.geometry["type"] == "bbox":
-            (x0, y0), (x1, y1) = item.geometry["points"]
-            if all(abs(a - b) <= 1 for a, b in zip((x0, y0, x1, y1), box, strict=True)):
-                return place
-    return None
+        if item.geometry["type"] != "bbox":
+            continue
+        (x0, y0), (x1, y1) = item.geometry["points"]
+        is_it = all(abs(a - b) <= 1 for a, b in zip((x0, y0, x1, y1), box, strict=True))
+        is_around = x0 - 1 <= box[0] and y0 - 1 <= box[1] and box[2] <= x1 + 1 and box[3] <= y1 + 1
+        is_of_it = item.category_id == category
+        if is_it or (is_around and is_of_it):
+            found.append((not is_of_it, not is_it, (x1 - x0) * (y1 - y0), place))
+    return min(found)[3] if found else None

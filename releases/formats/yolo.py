@@ -11,14 +11,17 @@ Source: docs.ultralytics.com/datasets (detect, segment, obb, pose).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import orjson
 
 from releases.formats import outlines, yolo_reading
-from releases.formats.files import Output, Paths, put_bytes
+from releases.formats.drafts import Draft, put_all
+from releases.formats.files import Output, put_bytes
 from releases.formats.format import APPROXIMATED, FRAMES, LEFT_OUT, Format, Losses, Options, carrying
+from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
 from releases.formats.records import Annotation, Dataset, Sample
 from releases.formats.texts import number
@@ -41,13 +44,13 @@ def _write(
     rows: Rows,
     dataset: Dataset,
     samples: Iterable[Sample],
-    out: Output,
+    streams: Streams,
     options: Options,
     losses: Losses,
-) -> None:
+) -> JSON:
     classes = {item.id: place for place, item in enumerate(dataset.categories)}
     points = _Points(dataset)
-    paths = Paths()
+    draft = Draft(streams)
     splits = []
     for picture in pictures(kind, dataset, samples, options, losses):
         split = picture.split or _TRAIN
@@ -65,9 +68,16 @@ def _write(
                     "object without an outline or points",
                     LEFT_OUT, sample=picture.sample.name, frame=picture.frame, annotation=item,
                 )  # fmt: skip
-        path = paths.path(picture.name, ".txt", folder=f"labels/{split}")
-        put_bytes(out, path, "".join(f"{line}\n" for line in lines).encode())
-    put_bytes(out, "data.yaml", _yaml(dataset, splits or [_TRAIN], points.names if kind is POSE else None))
+        text = "".join(f"{line}\n" for line in lines).encode()
+        draft.file(text, picture.name, ".txt", folder=f"labels/{split}")
+    return {"splits": splits}
+
+
+def _join(kind: Format, dataset: Dataset, parts: list[Part], out: Output) -> None:
+    put_all(parts, out)
+    splits = list(dict.fromkeys(split for part in parts for split in part.facts["splits"]))
+    points = _Points(dataset).names if kind is POSE else None
+    put_bytes(out, "data.yaml", _yaml(dataset, splits or [_TRAIN], points))
 
 
 def _yaml(dataset: Dataset, splits: list[str], points: list[str] | None) -> bytes:
@@ -113,12 +123,18 @@ def _rings(item: Annotation, picture: Picture, points: _Points, losses: Losses) 
 
 
 def _corners(item: Annotation, picture: Picture, points: _Points, losses: Losses) -> Iterator[list[float]]:
-    box = outlines.box_of(item.geometry)
-    if item.geometry["type"] == "rbox":
-        yield _shares(outlines.corners_of(item.geometry), picture)
+    box, kind = outlines.box_of(item.geometry), item.geometry["type"]
+    if kind == "rbox":
+        corners = outlines.corners_of(item.geometry)
     elif box is not None:
         x0, y0, x1, y1 = box
-        yield _shares([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], picture)
+        corners = [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
+    else:
+        return
+    if kind in ("rbox", "bbox") and min(math.dist(corners[0], corners[1]), math.dist(corners[0], corners[3])) < _THIN:
+        told = {"sample": picture.sample.name, "frame": picture.frame, "annotation": item}
+        losses.add(kind, APPROXIMATED, **told, said="polygon")  # type: ignore[arg-type]
+    yield _shares(corners, picture)
 
 
 def _poses(item: Annotation, picture: Picture, points: _Points, losses: Losses) -> Iterator[list[float]]:
@@ -142,15 +158,18 @@ def _poses(item: Annotation, picture: Picture, points: _Points, losses: Losses) 
 
 
 def _format(name: str, title: str, carries: JSON, rows: Rows) -> Format:
-    def write(dataset: Dataset, samples: Iterable[Sample], out: Output, options: Options, losses: Losses) -> None:
-        _write(found, rows, dataset, samples, out, options, losses)
+    def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses) -> JSON:
+        return _write(found, rows, dataset, samples, streams, options, losses)
+
+    def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+        _join(found, dataset, parts, out)
 
     found = Format(
         name,
-        1,
+        2,
         title,
-        carries,
-        write=write,
+        carries | carrying("splits", "order", "list of categories", approximated=("names",)),
+        parts=InParts(write, join),
         read=yolo_reading.reader(name),
         options=(FRAMES,),
         needs_size=True,
@@ -158,23 +177,25 @@ def _format(name: str, title: str, carries: JSON, rows: Rows) -> Format:
     return found
 
 
+#: Pixels. The corners of a thinner box do not say how it is turned, so they are read as a polygon.
+_THIN = 0.01
 _NEAR = ("rbox", "polygon", "ellipse", "bitmap")
-DETECTION = _format("yolo-detection", "YOLO detection", carrying("bbox", "splits", approximated=_NEAR), _boxes)
+DETECTION = _format("yolo-detection", "YOLO detection", carrying("bbox", approximated=_NEAR), _boxes)
 SEGMENTATION = _format(
     "yolo-segmentation",
     "YOLO segmentation",
-    carrying("polygon", "splits", converted=("rbox", "bitmap"), approximated=("ellipse", "parts", "holes")),
+    carrying("polygon", converted=("rbox", "bitmap"), approximated=("ellipse", "parts", "holes")),
     _rings,
 )
 OBB = _format(
     "yolo-obb",
     "YOLO oriented boxes",
-    carrying("rbox", "splits", converted=("bbox",), approximated=("polygon", "ellipse", "bitmap")),
+    carrying("rbox", converted=("bbox",), approximated=("polygon", "ellipse", "bitmap")),
     _corners,
 )
 POSE = _format(
     "yolo-pose",
     "YOLO pose",
-    carrying("bbox", "skeleton", "keypoints", "splits", approximated=_NEAR),
+    carrying("bbox", "keypoints", converted=("skeleton",), approximated=_NEAR),
     _poses,
 )

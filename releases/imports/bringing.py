@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ KIND = "import"
 PRELABELED = "PRELABELED"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Origin:
     """What all objects of an import have in common in their origins."""
 
@@ -39,15 +40,13 @@ class Origin:
     sha256: str
     format: str
 
+    @cached_property
+    def _common(self) -> JSON:
+        return {"kind": KIND, "import": str(self.import_id), "sha256": self.sha256, "format": self.format}
+
     def of(self, row: str, item: Annotation | Track) -> JSON:
         """The origin of one object: import, file, format and row; and where the file says so, what it was before."""
-        found: JSON = {
-            "kind": KIND,
-            "import": str(self.import_id),
-            "sha256": self.sha256,
-            "format": self.format,
-            "row": row,
-        }
+        found = self._common | {"row": row}
         if item.uuid:
             found["annotation"] = item.uuid
         if item.origin is not None:
@@ -112,8 +111,8 @@ def _object(bringing: Bringing, item: Annotation, nth: int) -> JSON | None:
         if category is None:
             bringing.wrong("has a category that the dataset does not have", nth=nth)
             return None
-    row = item.row or f"{bringing.number}.{nth}"
-    found: JSON = {"annotation": bringing.key(f"{bringing.number}.{nth}"), "category_id": category}
+    place = f"{bringing.number}.{nth}"
+    found: JSON = {"annotation": bringing.key(place), "category_id": category}
     try:
         found["geometry"] = shapes.checked_geometry(item.geometry, where="geometry", lenient=True)
         if item.attributes:
@@ -134,7 +133,7 @@ def _object(bringing: Bringing, item: Annotation, nth: int) -> JSON | None:
     except InvalidValue as error:
         bringing.wrong(error.message, nth=nth)
         return None
-    found["origin"] = bringing.origin.of(row, item)
+    found["origin"] = bringing.origin.of(item.row or place, item)
     return found
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from labeling.commands import assets
-from labeling.errors import IdempotencyKeyReused, InvalidValue, NotFound, Refused
+from labeling.errors import IdempotencyKeyReused, InvalidValue, NotFound, ReasonRequired, Refused
 from labeling.log import values
 from labeling.log.event import Intent
 from labeling.models import Asset, LabelSet
@@ -21,6 +21,7 @@ from labeling.rules import access
 from releases.events import ImportResumed, ImportStarted
 from releases.imports import jobs
 from releases.imports.reports import state_of, tell
+from releases.imports.safeguards import check_import, check_undoing
 from releases.imports.wish import Wish
 from releases.models import ImportJob
 
@@ -35,6 +36,7 @@ def start_import(*, intent: Intent, dataset: uuid.UUID, wish: Wish, asset: Asset
     Raises:
         NotFound, NotPermitted: the author may not, or there is no such label set.
         InvalidValue: nothing was uploaded for the asset.
+        ReasonRequired, Refused: as imports.safeguards.check_import.
         IdempotencyKeyReused: the command's id came before with another request.
     """
     _require(dataset, intent, *wish.actions)
@@ -42,6 +44,9 @@ def start_import(*, intent: Intent, dataset: uuid.UUID, wish: Wish, asset: Asset
         raise NotFound("The label set")
     if asset.sha256 is None:
         raise InvalidValue("asset", "names a file that was never uploaded; upload it first")
+    key = uuid.uuid5(intent.command, "import") if intent.replayable else uuid.uuid4()
+    if not ImportJob.objects.filter(id=key).exists():  # a retry gets its answer, whatever is asked for since
+        check_import(intent, dataset, wish)
     source = {
         "asset": str(asset.id),
         "filename": asset.filename,
@@ -49,7 +54,6 @@ def start_import(*, intent: Intent, dataset: uuid.UUID, wish: Wish, asset: Asset
         "size_bytes": asset.size_bytes or 0,
     }
     said = wish.as_json()
-    key = uuid.uuid5(intent.command, "import") if intent.replayable else uuid.uuid4()
     job, is_new = _job(key, dataset, intent, said, source=source)
     if not is_new:
         if job.wish != said or job.source.get("sha256") != asset.sha256 or job.dataset_id != dataset:
@@ -106,18 +110,19 @@ def undo_import(
 
     Raises:
         NotFound, NotPermitted: the author may not.
-        InvalidValue: no such way, or no reason for `force`.
+        InvalidValue: no such way.
+        ReasonRequired: `force`, others' imports, and what the dataset asks one for take a reason.
         Refused: it is not over, was a dry run, or was taken back before.
     """
     if on_conflict not in ON_CONFLICT:
         raise InvalidValue("on_conflict", f"must be one of {', '.join(ON_CONFLICT)}")
     if on_conflict == "force" and not intent.reason:
-        raise InvalidValue("reason", "is required, because force may take what others did since")
+        raise ReasonRequired("with force, which may take what others did since")
     _require(job.dataset_id, intent, "label")
     if intent.author != job.created_by:
         _require(job.dataset_id, intent, "restore")
         if not intent.reason and not dry_run:
-            raise InvalidValue("reason", "is required, because this takes back what others did")
+            raise ReasonRequired("to take back what others did")
     if job.undoes is not None or job.dry_run:
         raise Refused("This job has changed nothing that could be taken back, or was itself the taking back.")
     if job.status == ImportJob.Status.PENDING:
@@ -125,6 +130,8 @@ def undo_import(
     if state_of(job.dataset_id, job.id).state == "undone":
         raise Refused("The import was taken back before.")
     key = uuid.uuid5(intent.command, "undo") if intent.replayable else uuid.uuid4()
+    if not dry_run and not ImportJob.objects.filter(id=key).exists():
+        check_undoing(intent, job)
     said = {"dry_run": dry_run, "on_conflict": on_conflict}
     made, is_new = _job(key, job.dataset_id, intent, said, undoes=job.id)
     if not is_new and (made.wish != said or made.undoes != job.id):

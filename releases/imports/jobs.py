@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from labeling.commands import assets
@@ -28,11 +29,13 @@ from releases.formats.format import Findings, UnreadableFile
 from releases.formats.records import Imported, Sample
 from releases.imports import sources
 from releases.imports.ahead import ahead
+from releases.imports.carrying import carry
 from releases.imports.counts import Counts
-from releases.imports.cutting import Chunk, chunks
+from releases.imports.cutting import Piece, pieces
+from releases.imports.done import Done
 from releases.imports.reports import Failed, Stopped, tell
-from releases.imports.sources import BadMember, Unusable
-from releases.imports.steps import CategoriesRefused, Done, Steps
+from releases.imports.sources import AtHome, BadMember, Unusable
+from releases.imports.steps import CategoriesRefused, Steps
 from releases.imports.undoing import undo
 from releases.imports.wish import Wish
 from releases.jobs import BEAT_S, MOST_TRIES, QUIET_S
@@ -48,6 +51,8 @@ PENDING, SUCCEEDED = ImportJob.Status.PENDING, ImportJob.Status.SUCCEEDED
 FAILED, CANCELED = ImportJob.Status.FAILED, ImportJob.Status.CANCELED
 #: Findings that are kept of one job; those behind them are counted.
 MOST_FINDINGS = 10_000
+#: What pieces weigh that are handed over together while a file is read.
+TOGETHER = 500
 ENDS = {SUCCEEDED: "succeeded", FAILED: "failed", CANCELED: "canceled"}
 
 Progress = Callable[[int, int | None], None]
@@ -154,8 +159,12 @@ def _import(row: ImportJob, counts: Counts, progress: Progress) -> None:
     wish = Wish(**row.wish)
     ImportFinding.objects.filter(job_id=row.id).delete()
     found = _Findings(row.id)
-    steps = Steps(row.id, row.dataset_id, wish, intent_of(row), row.source)
+    steps = Steps(row.id, row.dataset_id, wish, intent_of(row), row.source, again=row.is_begun)
     steps.seen()
+    if steps.again and steps.was_begun_by_another_version():
+        raise Failed(
+            "It was begun by another version, which parted the file otherwise; start it anew: what it brought is found"
+        )
     findings = Findings()
     try:
         with _file(row) as file, sources.opened(file, row.source["filename"]) as source:
@@ -163,57 +172,64 @@ def _import(row: ImportJob, counts: Counts, progress: Progress) -> None:
                 findings.add(where, why)
             assert wish.kind.read is not None
             with without_cycle_search():
-                imported = wish.kind.read(source, findings, wish.reading_options)
+                at_home = AtHome(source, {settings.PUBLIC_URL})
+                imported = wish.kind.read(at_home, findings, wish.reading_options)
             with _left_alone():
-                steps.open(source)
+                steps.open(at_home)
                 total = _total(imported)
                 _update(row.id, samples_total=total)
                 _add(counts, found, steps.bring_categories(imported.dataset))
-                _bring(row, steps, _read(imported, findings), counts, found, lambda done: progress(done, total))
+                telling = _Telling(row, counts, found, lambda done: progress(done, total))
+                with ahead(_read(imported, findings)) as read:
+                    carry(steps, _taken(read, found), telling.told)
     finally:
         found.write()
         ImportJob.objects.filter(id=row.id).update(errors_count=found.errors, notes_count=found.notes)
 
 
-def _read(imported: Imported, findings: Findings) -> Iterator[tuple[Chunk, Rows]]:
-    """The chunks of a file, each with what was found while it was read; the last is empty, and has what was found then.
+def _read(imported: Imported, findings: Findings) -> Iterator[tuple[list[Piece], Rows]]:
+    """The pieces of a file, some at a time, with what was found while they were read."""
+    some: list[Piece] = []
+    weight = 0
+    for piece in pieces(_once(imported.samples, findings)):
+        some.append(piece)
+        weight += piece.weight
+        if weight >= TOGETHER:
+            rows, findings.rows = findings.rows, []
+            yield some, rows
+            some, weight = [], 0
+    yield some, findings.rows
 
-    What the codec has found before the first record goes with the first chunk.
-    """
-    number = -1
-    for chunk in chunks(_once(imported.samples, findings)):
-        rows, findings.rows = findings.rows, []
-        number = chunk.number
-        yield chunk, rows
-    yield Chunk(number + 1), findings.rows
+
+def _taken(read: Iterator[tuple[list[Piece], Rows]], found: _Findings) -> Iterator[list[Piece]]:
+    for some, rows in read:
+        found.take(rows)
+        yield some
 
 
-def _bring(
-    row: ImportJob,
-    steps: Steps,
-    read: Iterator[tuple[Chunk, Rows]],
-    counts: Counts,
-    found: _Findings,
-    progress: Callable[[int], None],
-) -> None:
-    """Bring each chunk in; while the database is at it, the next is read."""
-    done = 0
-    beat_at = time.monotonic()
-    with ahead(read) as chunks_read:
-        for chunk, rows in chunks_read:
-            found.take(rows)
-            if not chunk.pieces:
-                break
-            step, replayed = steps.bring(chunk)
-            _add(counts, found, step)
-            done += sum(piece.is_last for piece in chunk.pieces)
-            progress(done)
-            # Who comes further than was written down before may be killed as often again.
-            fresh: JSON = {"tries": 0} if done > row.samples_done or not replayed else {}
-            if fresh or time.monotonic() - beat_at > BEAT_S:
-                beat_at = time.monotonic()
-                found.write()
-                _tell(row, counts, found, samples_done=max(done, row.samples_done), **fresh)
+class _Telling:
+    """Adds up what chunks did, and writes down how far the job is."""
+
+    def __init__(self, row: ImportJob, counts: Counts, found: _Findings, progress: Callable[[int], None]) -> None:
+        self._row, self._counts, self._found, self._progress = row, counts, found, progress
+        self._done, self._beat_at = 0, time.monotonic()
+
+    def told(self, step: Done, some: list[Piece], replayed: bool) -> None:
+        """Of one more.
+
+        Raises:
+            Stopped: the job was cancelled.
+        """
+        _add(self._counts, self._found, step)
+        self._done += sum(piece.is_last for piece in some)
+        self._progress(self._done)
+        # Who comes further than was written down before may be killed as often again.
+        fresh: JSON = {"tries": 0} if self._done > self._row.samples_done or not replayed else {}
+        if fresh or time.monotonic() - self._beat_at > BEAT_S:
+            self._beat_at = time.monotonic()
+            self._found.write()
+            done = max(self._done, self._row.samples_done)
+            _tell(self._row, self._counts, self._found, samples_done=done, **fresh)
 
 
 @contextmanager
@@ -229,7 +245,7 @@ def _left_alone() -> Iterator[None]:
 def _tell(row: ImportJob, counts: Counts, found: _Findings, **fields: Any) -> None:
     """Write down how far the job is, and stop where it was cancelled."""
     told = {"counts": counts.as_json(), "errors_count": found.errors, "notes_count": found.notes}
-    if not _update(row.id, **told, **fields) or ImportJob.objects.filter(id=row.id, cancel=True).exists():
+    if not _going(row.id).filter(cancel=False).update(**told, **fields, updated_at=Now()):
         raise Stopped
 
 
@@ -303,7 +319,11 @@ def _add(counts: Counts, found: _Findings, done: Done) -> None:
 
 def _update(job: uuid.UUID, **fields: Any) -> bool:
     """Write to the row of a job under way; False when it is not any more."""
-    return bool(ImportJob.objects.filter(id=job, status=PENDING).update(**fields, updated_at=Now()))
+    return bool(_going(job).update(**fields, updated_at=Now()))
+
+
+def _going(job: uuid.UUID) -> QuerySet[ImportJob]:
+    return ImportJob.objects.filter(id=job, status=PENDING)
 
 
 def _end(row: ImportJob, status: Any, reason: str, counts: Counts | None, said: JSON | None = None) -> None:

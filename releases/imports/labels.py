@@ -22,6 +22,7 @@ from labeling.rules.documents import imported
 from labeling.rules.label_state import LabelState
 from releases.formats.format import GEOMETRIES, LEFT_OUT
 from releases.formats.records import Sample
+from releases.formats.segments import read_as
 from releases.imports import tracks
 from releases.imports.bringing import (
     Bringing,
@@ -82,6 +83,8 @@ def _whole(bringing: Bringing, record: Sample, state: LabelState) -> list[Fact]:
     try:
         document = values.checked(record.document, where="document")
         parsed = bringing.task.parse(document, "document")
+        if any(number != ours for number, ours in bringing.categories.items()):
+            parsed = bringing.task.parse(read_as(document, bringing.categories), "document")
     except BadValue as error:
         bringing.wrong(f"{error.where}: {error.problem}")
         return []

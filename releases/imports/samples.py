@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import io
+import json
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
 from django.db import connection
 
 from labeling.commands import assets
 from labeling.commands.pictures import NoPicture, checked_picture
 from labeling.commands.samples import checked_sample
 from labeling.errors import InvalidValue
+from labeling.geometry import png
 from labeling.log import values
 from labeling.log.values import BadValue
+from labeling.models import Asset
+from releases import manifest
 from releases.formats.files import Source, without_ending
 from releases.formats.records import Sample
 from releases.reading import size_of_file
@@ -91,9 +96,12 @@ class Pictures:
     def __init__(self, source: Source, *, owner: uuid.UUID, store: bool) -> None:
         self._source, self._owner, self._store = source, owner, store
         self._by_name: dict[str, list[str]] = {}
-        for path in source.paths():
+        paths = source.paths()
+        for path in paths:
             if path.lower().endswith(ENDINGS):
                 self._by_name.setdefault(path.rsplit("/", 1)[-1], []).append(path)
+        self._brought = _brought(source, set(paths)) if manifest.ASSETS in paths else {}
+        self._kept: dict[str, str] = {}
 
     def path(self, name: str) -> str | None:
         """The one file whose path ends as the name says."""
@@ -101,6 +109,47 @@ class Pictures:
         fitting = [path for path in listed if path == name or path.endswith(f"/{name}")]
         exact = [path for path in fitting if path == name]
         return exact[0] if exact else fitting[0] if len(fitting) == 1 else None
+
+    def of_here(self, value: Any) -> Any:
+        """A value of JSON in which files that an archive of a release has, and this installation has not, are files of
+        this installation; they are stored now unless this is a dry run.
+
+        Raises:
+            BadMember: one cannot be read.
+        """
+        if not self._brought or not self._store:
+            return value
+        if isinstance(value, dict):
+            return {key: self.of_here(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.of_here(item) for item in value]
+        path = self._brought.get(value) if isinstance(value, str) else None
+        if path is None:
+            return value
+        if value not in self._kept:
+            name = assets.plain_name(value.rsplit("/", 1)[-1])
+            asset = assets.keep_file(io.BytesIO(self._source.read(path)), owner=self._owner, filename=name)
+            self._kept[value] = assets.url_of(asset)
+        return self._kept[value]
+
+    def pixels(self, url: str) -> np.ndarray:
+        """The object ids of the bitmap at an address, (H, W) uint32: a file of ours, or one of the files here.
+
+        Raises:
+            InvalidValue: it is neither, or no bitmap.
+        """
+        path = self._brought.get(url) or self.path(url.split("?")[0].rsplit("/", 1)[-1])
+        if path is not None:
+            try:
+                return png.read_ids(self._source.read(path), max_pixels=assets.MOST_PIXELS)
+            except (png.BadBitmap, ValueError) as error:
+                raise InvalidValue("segmentation_bitmap", str(error)) from error
+        if not url.startswith(assets.MEDIA):
+            raise InvalidValue(
+                "segmentation_bitmap.url",
+                "is an address of others, which is not fetched; send a ZIP archive with its file beside the release",
+            )
+        return assets.read_mask(url, "segmentation_bitmap.url")
 
     def url(self, path: str) -> str:
         """The address of a picture, which is stored now unless this is a dry run.
@@ -117,10 +166,23 @@ class Pictures:
         return assets.url_of(asset)
 
 
+def _brought(source: Source, paths: set[str]) -> dict[str, str]:
+    """{address: path} of the files in an archive of a release that this installation has not."""
+    try:
+        listed = [json.loads(line) for line in source.read(manifest.ASSETS).splitlines()]
+        found = {str(item["url"]): str(item["path"]) for item in listed if item["path"] in paths}
+    except (ValueError, KeyError, TypeError):
+        return {}
+    tokens = {token: url for url in found for token in assets.tokens_in(url)}
+    for known in Asset.objects.filter(token__in=[*tokens]).values_list("token", flat=True):
+        found.pop(tokens[known], None)
+    return found
+
+
 def new_sample(record: Sample, pictures: Pictures, *, task_type: str, tell: Tell) -> JSON | None:
     """The fields of a sample for a record; None, and told, where the file has too little of it or what does not fit."""
     try:
-        attributes = record.attributes or _attributes(record, pictures)
+        attributes = pictures.of_here(record.attributes) or _attributes(record, pictures)
         if attributes is None:
             tell("is no sample of the dataset, and the file has neither its picture nor its size", "error")
             return None

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import IO
 
 from labeling.commands.archives import MOST_TIMES, Archive, BadArchive, BadMember, Member, is_archive
+from labeling.references import hostless
+from releases.formats.files import Source
 
 #: Of a file that is no archive, and of one member, unpacked: it is read into memory.
 MOST_BYTES = 2 * 1024**3
@@ -66,6 +68,21 @@ class One:
         return self._file.read()
 
 
+class AtHome:
+    """A source in whose JSON files references to files of ours have no host."""
+
+    def __init__(self, source: Source, hosts: set[str]) -> None:
+        self._source, self._hosts = source, hosts
+
+    def paths(self) -> list[str]:
+        return self._source.paths()
+
+    def read(self, path: str) -> bytes:
+        """Raises KeyError and BadMember as the source does."""
+        data = self._source.read(path)
+        return hostless(data, self._hosts) if path.endswith(".json") else data
+
+
 @contextmanager
 def opened(file: IO[bytes], name: str) -> Iterator[Members | One]:
     """The files to read of `file`, which can be sought.
@@ -94,4 +111,4 @@ def _bomb(member: Member) -> str:
     return ""
 
 
-__all__ = ["BadMember", "Members", "One", "Unusable", "opened"]
+__all__ = ["AtHome", "BadMember", "Members", "One", "Unusable", "opened"]

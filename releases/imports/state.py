@@ -8,7 +8,7 @@ from typing import Any
 
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
-from labeling.rules.fold import NOW, Moment, Place, place_of
+from labeling.rules.fold import NOW, Moment, Place, folded
 from releases.events import ImportFinished, ImportResumed, ImportStarted, ImportUndone
 
 JSON = dict[str, Any]
@@ -65,10 +65,7 @@ def evolve(state: ImportState, fact: Fact, place: Place) -> None:
 
 def fold(state: ImportState, events: list[Event]) -> ImportState:
     """The state after `events`, on a copy."""
-    state = replace(state)
-    for event in events:
-        evolve(state, event.fact, place_of(event))
-    return state
+    return folded(replace(state), events, evolve)
 
 
 def rows(state: ImportState) -> Rows:

@@ -91,10 +91,7 @@ class _Undoing:
             setattr(self.counts, name, 0)
 
     def _streams(self, prefix: str) -> Any:
-        after = ""
-        while page := search.streams(self.dataset, replace(self.wanted, prefixes=(prefix,)), after=after, limit=PAGE):
-            yield from page
-            after = page[-1]
+        return search.all_streams(self.dataset, replace(self.wanted, prefixes=(prefix,)), limit=PAGE)
 
     def labels(self, *, dry_run: bool) -> None:
         """Restore every label that the import changed, each by an append of its own."""

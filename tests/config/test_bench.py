@@ -106,7 +106,7 @@ def test_bench_scale_measures_logs_of_several_lengths_whose_rows_a_rebuild_finds
     rows = json.loads(done.stdout)
     assert all(row.keys() == KEYS for row in rows)
     latencies = [row["case"] for row in rows if row["unit"] == "ms"]
-    assert len(latencies) == 2 * 7 and all("beside 1,000" in case for case in latencies)
+    assert len(latencies) == 2 * 8 and all("beside 1,000" in case for case in latencies)
     assert sum(row["case"].startswith("rebuild of") for row in rows) == 4
 
 

@@ -35,7 +35,7 @@ FILE = coco(
     },
     categories=("car", "person", "zebra"),
 )
-SMALL = "from releases.imports import cutting, jobs; cutting.MOST_SAMPLES = 1; cutting.MOST_WEIGHT = 4; "
+SMALL = "from releases.imports import cutting, jobs; cutting.MOST_SAMPLES = 1; cutting.MOST_OF_LABEL = 4; "
 
 
 def begun(dataset: uuid.UUID, author: Person) -> ImportJob:
@@ -65,7 +65,7 @@ def outcome(dataset: uuid.UUID, job: ImportJob) -> JSON:
 def undisturbed(person: Make, dataset: Make, monkeypatch: pytest.MonkeyPatch) -> tuple[Person, JSON]:
     """Somebody, and what the import of the file gives."""
     monkeypatch.setattr(cutting, "MOST_SAMPLES", 1)
-    monkeypatch.setattr(cutting, "MOST_WEIGHT", 4)
+    monkeypatch.setattr(cutting, "MOST_OF_LABEL", 4)
     ana = person(f"ana-{uuid.uuid4().hex[:8]}")
     made = dataset(ana)
     job = begun(made, ana)
@@ -78,8 +78,8 @@ def undisturbed(person: Make, dataset: Make, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("moment", "before"),
     [
-        ("releases.imports.steps:_Plan.append", True),
-        ("releases.imports.steps:_Plan.append", False),
+        ("releases.imports.plans:Plan.append", True),
+        ("releases.imports.plans:Plan.append", False),
         ("releases.imports.jobs:_Findings.write", False),
         ("releases.imports.jobs._tell", False),
         ("releases.imports.jobs._end", True),
@@ -109,6 +109,6 @@ def test_an_import_that_is_killed_behind_every_chunk_goes_on(undisturbed: tuple[
     job = begun(made, ana)
     chunks = sum(event == ("SampleAdded", "sample") for event in wanted["events"])
     for _ in range(chunks):
-        killed_at("releases.imports.steps:_Plan.append", f"{SMALL}jobs.run(uuid.UUID('{job.id}'))")
+        killed_at("releases.imports.plans:Plan.append", f"{SMALL}jobs.run(uuid.UUID('{job.id}'))")
     jobs.run(job.id)
     assert outcome(made, job) == wanted

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.management.commands import changepassword
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, transaction
 from django.utils import timezone
 
+from labeling import events as e
 from labeling.commands import assets, labels, organizations, people, security
 from labeling.commands.people import operator
 from labeling.errors import NotFound
@@ -394,7 +396,7 @@ def test_apikey_makes_the_account_when_asked(db):
 def test_apikey_can_make_a_superuser(person, known):
     if known:
         person("root")
-    run("apikey", "root", "--create", "--superuser")
+    run("apikey", "root", "--create", "--superuser", "--reason", "the first one")
     assert Person.objects.filter(username="root", is_staff=True, is_superuser=True).exists()
 
 
@@ -410,6 +412,32 @@ def test_apikey_of_a_deactivated_account_says_so(person):
     people.change_person(intent=people.operator("test"), person=ana, fields={"is_active": False})
     assert "deactivated" in run_failing("apikey", "ana")[1]
     assert not ana.api_keys.exists()
+
+
+# --- Django's own ----------------------------------------------------------------------------------------------------
+
+
+def test_who_is_made_a_superuser_at_the_machine_is_in_the_log(db):
+    for name in ("boss", "other"):
+        run("createsuperuser", "--noinput", "--username", name, "--email", f"{name}@example.org")
+        made = Person.objects.get(username=name, is_superuser=True)
+        (event,) = store.read_stream(INSTALLATION, f"person/{made.id}")
+        assert event.fact == e.PersonAdded(staff=True, superuser=True)
+        assert (event.intent.author, event.intent.tool) == (people.OPERATOR, "createsuperuser")
+
+
+def test_a_password_that_is_set_at_the_machine_is_in_the_log_as_a_fact(person, monkeypatch):
+    ana = person("ana")
+    monkeypatch.setattr(changepassword.Command, "_get_pass", lambda self, prompt="": "quite unguessable")
+    head = store.head(INSTALLATION)
+    run("changepassword", "ana")
+    (event,) = store.read(INSTALLATION, after=head)
+    assert (event.fact, event.intent.tool) == (e.PersonChanged(password=True), "changepassword")
+    assert Person.objects.get(id=ana.id).check_password("quite unguessable")
+    assert "does not exist" in run_failing("changepassword", "zoe")[1]
+    Person.objects.filter(id=ana.id).update(erased_at=timezone.now())
+    assert "erased" in run_failing("changepassword", "ana")[1]
+    assert store.head(INSTALLATION) == head + 1
 
 
 # --- what they share -----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django.urls import reverse
 from labeling.log import store
 from labeling.models import Person
 from releases import builds, commands, exports
-from releases.models import ExportBuild, Release, ReleaseBuild
+from releases.models import ExportBuild, Release, ReleaseBuild, Training
 from tests.labeling.admin.markup import refused
 
 LIST = "admin:releases_release_changelist"
@@ -155,7 +155,7 @@ def test_a_release_is_exported_from_its_page(admin: Client, release: Release) ->
     [url] = re.findall(r'<a href="(/exports/[^"]+/street-v1-coco-instances.zip)" download>', page)
     answer: Any = Client().get(url)
     assert b"".join(answer.streaming_content)[:2] == b"PK"
-    assert "statuses (1)" in page
+    assert "of all: " in page
 
     refused_answer = admin.post(action, {"format": "nonsense"}, follow=True)
     assert "must be one of" in refused_answer.content.decode()
@@ -179,12 +179,14 @@ def test_the_page_leads_from_the_sources_to_the_trainings(
     said = {"name": "may-2", "model": "detector", "version": "3.1", "metrics": {"mAP": 0.4}, "link": "https://x.org/r"}
     commands.register_training(intent=intent(person("ana")), release=release, said=said)
     page = admin.get(page_of(release)).content.decode()
-    assert '<a href="https://x.org/r" rel="noopener noreferrer">may-2</a>' in page
+    training = Training.objects.get(release_id=release.id)
+    assert f'<a href="{reverse("admin:releases_training_change", args=[training.id])}">may-2</a>' in page
+    assert '<a href="https://x.org/r" rel="noopener noreferrer"' in page
     assert "<td>detector 3.1</td>" in page
     assert "<td>mAP 0.4</td>" in page
     assert "<td>Sources</td><td>ana</td>" in page
     assert "/datasets/ana/street/releases/v1/archive/" in page
-    monkeypatch.setattr("releases.admin.releases.COUNTED_EVENTS", 1)
+    monkeypatch.setattr("releases.admin.trainings.COUNTED_EVENTS", 1)
     page = admin.get(page_of(release)).content.decode()
     assert "Too much happened to count it here" in page
     assert "may-2" in page

@@ -341,3 +341,34 @@ def test_a_choice_is_asked_for_over_the_api_and_its_manifest_read(client: APICli
         assert (refused.status_code, refused.json()["field"]) == (400, "at")
     refused = client.post(f"{PATH}/", {"name": "v2", "filter": {"colour": 1}})
     assert (refused.status_code, refused.json()["field"]) == (400, "filter.colour")
+
+
+def test_a_release_stands_where_an_event_or_another_release_does(client: APIClient, streets: uuid.UUID) -> None:
+    first = built(client, streets, "first")
+    event = store.read(streets)[1]
+    for name, at, offset in (
+        ("by-release", "first", first["offset"]),
+        ("by-uuid", str(event.event_id), event.offset),
+        ("by-number", str(event.offset), event.offset),
+    ):
+        made = client.post(f"{PATH}/", {"name": name, "at": at})
+        assert (made.status_code, made.json()["offset"]) == (201, offset)
+
+
+def test_a_new_release_is_exported_in_formats_at_once(
+    client: APIClient, streets: uuid.UUID, django_capture_on_commit_callbacks: Make
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        made = client.post(f"{PATH}/", {"name": "v1", "formats": ["csv", "coco-instances", "csv"]})
+    assert made.status_code == 201
+    assert [job.format for job in queries.exports_of(uuid.UUID(made.json()["uuid"]))] == ["coco-instances", "csv"]
+    head = store.head(streets)
+    for formats in ("csv", ["zebra"], [7], {"csv": 1}, ["folders"]):
+        refused = client.post(f"{PATH}/", {"name": "v2", "formats": formats})
+        assert (refused.status_code, refused.json()["field"]) == (400, "formats"), formats
+        assert b"zebra" not in refused.content
+    assert store.head(streets) == head
+    changed = client.patch("/datasets/ana/streets/", {"signatures_required": ["release"]})
+    assert changed.status_code == 200, changed.content
+    refused = client.post(f"{PATH}/", {"name": "v2", "formats": ["csv"]})
+    assert refused.status_code == 409 and "signed" in refused.json()["detail"]

@@ -272,7 +272,7 @@ def test_a_worker_that_lost_its_lock_does_no_harm(
         path = keep(*arguments)
         monkeypatch.setattr(files, "keep", keep)
         ReleaseBuild.objects.filter(release_id=release).update(tries=3)
-        jobs._finish(builds.KIND, release, None)
+        jobs._finish(builds.KIND, release, is_planned=False)
         ended.append(job_of(release))
         return path
 

@@ -13,9 +13,12 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from labeling.commands import datasets, labels
+from labeling.commands import datasets, labels, samples
 from labeling.log import store
+from labeling.log.event import Intent
+from labeling.models import Person, Sample
 from releases import commands
+from releases.differences import Comparison
 from tests.sequences.support import bbox
 
 Make = Callable[..., Any]
@@ -44,6 +47,27 @@ def told(*arguments: str, **options: Any) -> str:
     said = io.StringIO()
     call_command("diff", *arguments, stdout=said, stderr=io.StringIO(), **options)
     return said.getvalue()
+
+
+def test_a_difference_is_proved(street: uuid.UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told("ana/street", "v1", "v2", check=True) == (
+        "Applied to the first side the difference gives the second, in all 3 samples and labels, and the difference"
+        " back gives the first.\n"
+    )
+    datasets.add_label_set(intent=Intent(author=Person.objects.get(username="ana").id), dataset=street, name="m")
+    with pytest.raises(CommandError, match="only matched"):
+        told("ana/street", from_label_set="ground-truth", to_label_set="m", check=True)
+    monkeypatch.setattr(Comparison, "entries", lambda self: iter(()))
+    with pytest.raises(CommandError, match="leaves something out at label/"):
+        told("ana/street", "v1", "v2", check=True)
+
+
+def test_what_went_with_its_sample_is_one_line(street: uuid.UUID) -> None:
+    sample = Sample.objects.get(dataset_id=street)
+    samples.archive_sample(intent=Intent(author=Person.objects.get(username="ana").id), sample=sample.id)
+    assert "  - went with its sample: 1 object\n" in told("ana/street", "v2")
+    assert "- car 1 removed" in told("ana/street", "v2", all=True)
+    assert "1 object removed; 1 sample removed; in 1 label; 1 event of 1 author." in told("ana/street", "v2")
 
 
 def test_two_releases_are_compared_in_words(street: uuid.UUID) -> None:

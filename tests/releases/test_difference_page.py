@@ -12,8 +12,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from labeling.commands import assets, datasets, labels
+from labeling.commands import assets, datasets, labels, samples
 from labeling.geometry import png
+from labeling.log import store
+from labeling.models import Sample
 from releases import commands
 from releases.admin import pictures
 from tests.sequences.support import bbox
@@ -145,6 +147,22 @@ def test_a_sequence_shows_the_frames_at_which_most_changed(
     before, after = re.findall(r"<figure>(.*?)</figure>", text, re.S)
     assert "M0 0L10 0L10 10L0 10Z" in before and "M20 0L30 0L30 10L20 10Z" in after
     assert before.count('class="same"') == 1, "the other track is as it was"
+
+
+def test_a_sample_that_went_is_one_line_and_its_objects_are_behind_a_fold(
+    street: uuid.UUID, client: Client, intent: Make, ana: Any
+) -> None:
+    commands.cut_release(intent=intent(ana), dataset=street, name="v2")
+    sample = Sample.objects.get(dataset_id=street)
+    samples.archive_sample(intent=intent(ana), sample=sample.id)
+    for query, words in (("?from=v2", "Went with its sample: 2 objects"), ("?from=2&to=1", "")):
+        text = client.get(page(street, query)).content.decode()
+        assert words in text
+    text = client.get(page(street, "?from=v2")).content.decode()
+    assert "<figure>" not in text and '<details class="fold">' in text
+    assert f"/sample/{sample.id}/change/" not in text, "what is gone has no page"
+    back = client.get(page(street, f"?from={store.head(street)}&to=v2")).content.decode()
+    assert "Came back with its sample: 2 objects" in back
 
 
 def test_only_members_see_it(street: uuid.UUID, person: Make, dataset: Make) -> None:

@@ -152,7 +152,7 @@ def test_only_what_is_different_is_told_with_its_events_and_people(worked: Any) 
     assert totals.as_json() == {
         "entries": 3, "events": 3 + dataset["event_count"] + 1, "people": 1, "same": 0, "samples": {"added": 1},
         "labels": {"changed": 1}, "objects": {"changed": 1}, "fields": {"geometry": 1}, "categories": {"renamed": 1},
-        "kinds": {"geometry": 1},
+        "kinds": {"geometry": 1}, "label_sets": {},
     }  # fmt: skip
     assert list(between(worked.id, head, head).entries()) == []
     split = [list(between(worked.id, cut, head).entries(after=entry["stream"])) for entry in found]

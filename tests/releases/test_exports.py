@@ -196,7 +196,7 @@ def test_what_is_to_stop_an_export_fails_it_with_the_reason(labeled: Any, releas
     job.refresh_from_db()
     assert (job.status, job.error) == (
         "FAILED",
-        "object without points of an annotation in sample a.png would be left out",
+        "object without points of annotation 1 of sample a.png would be left out",
     )
 
 

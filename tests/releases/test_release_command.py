@@ -52,12 +52,26 @@ def test_an_earlier_moment_and_a_choice_of_samples(street: uuid.UUID, tmp_path: 
     assert release("early", at=str(first)).startswith(f"early: offset {first}, 1 samples")
 
 
+def test_it_is_exported_too(street: uuid.UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("releases.commands.transaction.on_commit", lambda done, **said: done())
+    release("first")
+    said = release("again", at="first", format=["csv", "coco-instances"])
+    first, again = (queries.find_release(street, name).release for name in ("first", "again"))
+    assert said.startswith(f"again: offset {first.at_offset}, 2 samples\n")
+    made = queries.exports_of(again.id)
+    assert [(job.format, job.status, job.samples_count) for job in made] == [
+        ("coco-instances", "SUCCEEDED", 2), ("csv", "SUCCEEDED", 2),
+    ]  # fmt: skip
+    assert all(f"{job.format}: {job.size_bytes:,} bytes, SHA-256 {job.sha256}" in said for job in made)
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "says"),
     [
         (("v1",), {"by": "nobody"}, "user"),
         (("v1",), {"by": "ben"}, "needs the role admin"),
-        (("v1",), {"at": "yesterday"}, "--at"),
+        (("v1",), {"at": "yesterday"}, "at: must be an offset"),
+        (("v1",), {"format": ["word"]}, "formats: each must be one of"),
         (("v1",), {"base": "v0"}, "base"),
         (("",), {}, "name"),
     ],

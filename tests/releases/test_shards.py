@@ -18,6 +18,8 @@ from labeling.commands import people
 from labeling.models import Person, Sample
 from releases import actors, builds, commands, exports, files, jobs, queries, shards, snapshots
 from releases.admin.releases import status_badge
+from releases.formats import drafts, geojson
+from releases.formats.registry import FORMATS, WRITTEN
 from releases.models import BuildShard, ExportBuild, Release, ReleaseBuild
 from tests.conftest import MakeDataset
 from tests.releases.conftest import box
@@ -32,7 +34,8 @@ def cut(person: Make, dataset: MakeDataset, sample: Make, label: Make, intent: M
     ana = person(f"ana-{uuid.uuid4().hex[:8]}")
     streets = dataset(ana)
     for number in range(COUNT):
-        one = sample(streets, ana, name=f"{number}.png", metadata={"split": "val"} if number % 3 == 1 else {})
+        metadata = {"width": 60, "height": 50} | ({"split": "val"} if number % 3 == 1 else {})
+        one = sample(streets, ana, name=f"{number}.png", metadata=metadata)
         if number % 3:
             label(one, ana, {"annotations": [box(1, 1, x=number), box(2, 2)]})
     return Release.objects.get(id=commands.cut_release(intent=intent(ana), dataset=streets, name="v1"))
@@ -82,24 +85,128 @@ def test_the_file_does_not_depend_on_the_shards(
     assert len(called) == (0 if size == 7 else -(-COUNT // size) - 1), "a worker for each shard but our own"
 
 
-@pytest.mark.parametrize("name", ["coco-instances", "coco-keypoints", "yolo-detection", "native", "csv"])
+def exported(job: ExportBuild) -> tuple[bytes, int, Any]:
+    exports.build(job.id)
+    job.refresh_from_db()
+    assert job.status == "SUCCEEDED", job.error
+    with files.read(job.path) as file:
+        return file.read(), job.samples_count, job.losses
+
+
+@pytest.mark.parametrize("name", sorted(WRITTEN))
 def test_an_export_does_not_depend_on_the_shards(
     cut: Release, called: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    def made() -> tuple[bytes, int, Any]:
-        exports.build(job.id)
-        job.refresh_from_db()
-        assert job.status == "SUCCEEDED", job.error
-        with files.read(job.path) as file:
-            return file.read(), job.samples_count, job.losses
-
     job = commands.export_release(release=cut, format_name=name)
-    once = made()
+    once = exported(job)
     assert once[1] == COUNT
     monkeypatch.setattr(shards, "SAMPLES", 2)
     exports.reset(job.id)
-    assert made() == once
+    assert exported(job) == once
     assert called
+
+
+@pytest.mark.parametrize(
+    "name", ["cvat-video", "mot", "mots", "kitti-tracking", "native", "coco-instances", "yolo-detection", "parquet"]
+)
+def test_an_export_of_sequences_is_cut_by_sequence(
+    person: Make,
+    dataset: MakeDataset,
+    sample: Make,
+    label: Make,
+    intent: Make,
+    called: list[uuid.UUID],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    ana = person(f"ana-{uuid.uuid4().hex[:8]}")
+    drives = dataset(ana, "image-vector-sequence")
+    for number in range(5):
+        frames = [{"image": {"url": ""}, "name": f"f{n}"} for n in range(4)]
+        one = sample(
+            drives, ana, name=f"drive {number}", attributes={"frames": frames}, metadata={"width": 60, "height": 50}
+        )
+        seen = [{"annotations": [box(1, 1, x=number + n) | {"track_id": 1, "is_keyframe": n != 1}]} for n in range(4)]
+        label(one, ana, {"frames": seen})
+    cut = Release.objects.get(id=commands.cut_release(intent=intent(ana), dataset=drives, name="v1"))
+    monkeypatch.setattr(shards, "SAMPLES", 10_000)
+    job = commands.export_release(release=cut, format_name=name)
+    once = exported(job)
+    assert called == []
+    monkeypatch.setattr(shards, "SAMPLES", 2 * shards.TIMES_SEQUENCE * (10 if FORMATS[name].is_painted else 1))
+    exports.reset(job.id)
+    assert exported(job) == once
+    assert len(called) == 2, "two sequences make a shard, as so many pictures"
+
+
+def test_what_no_codec_foresees_fails_the_export_and_says_at_which_sample(
+    cut: Release, called: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = geojson._geometry
+
+    def broken(geometry: Any) -> Any:
+        if geometry["points"][0][0] == 5.0:
+            raise KeyError("zebra")
+        return real(geometry)
+
+    monkeypatch.setattr(geojson, "_geometry", broken)
+    monkeypatch.setattr(shards, "SAMPLES", 2)
+    job = commands.export_release(release=cut, format_name="geojson")
+    for _ in range(jobs.MOST_TRIES - 1):
+        with pytest.raises(KeyError):
+            exports.build(job.id)
+    exports.build(job.id)
+    job.refresh_from_db()
+    words = f"The file could not be made in {jobs.MOST_TRIES} tries; the last ended in KeyError at sample 5.png."
+    assert (job.status, job.error) == ("FAILED", words)
+    monkeypatch.setattr(geojson, "_geometry", real)
+    exports.reset(job.id)
+    exported(job)
+
+
+def test_an_export_is_cancelled_while_its_shards_are_put_together(
+    cut: Release, called: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = commands.export_release(release=cut, format_name="geojson")
+    once = exported(job)
+    exports.reset(job.id)
+    monkeypatch.setattr(shards, "SAMPLES", 2)
+    monkeypatch.setattr(jobs, "BEAT_S", 0.0)
+    real = drafts.put_all
+
+    def cancelled(*arguments: Any) -> None:
+        assert commands.cancel_export(export=job.id)
+        real(*arguments)
+        raise AssertionError("it went on")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(geojson, "put_all", cancelled)
+        exports.build(job.id)
+    job.refresh_from_db()
+    assert (job.status, job.error) == ("FAILED", "It was cancelled.")
+    assert shards.unmade(job.id) == 0 and shards.is_planned(job.id), "what was made stays for a while"
+    exports.reset(job.id)
+    assert exported(job) == once
+
+
+def test_a_build_has_hardly_more_shards_than_can_be_gone_through(
+    cut: Release, called: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds.build(cut.id)
+    once = file_of(cut)
+    monkeypatch.setattr(shards, "SAMPLES", 1)
+    monkeypatch.setattr(shards, "MOST_SHARDS", 3)
+    monkeypatch.setattr(jobs, "TURN_S", -1)
+    builds.reset(cut.id)
+    builds.build(cut.id)
+    assert list(BuildShard.objects.filter(build=cut.id).order_by("number").values_list("samples_total", flat=True)) == [
+        3,
+        3,
+        1,
+    ]
+    monkeypatch.setattr(jobs, "TURN_S", 9)
+    builds.build(cut.id)
+    assert file_of(cut) == once
 
 
 def test_a_difference_to_another_release_does_not_depend_on_the_shards(

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,6 @@ import numpy as np
 from labeling.geometry import rle
 from releases import packing
 from releases.formats import registry
-from releases.formats.files import InMemory
 from releases.formats.format import Format, Losses, Options
 from releases.formats.records import Annotation, Category, Dataset, Frame, Sample, Track
 
@@ -140,12 +141,15 @@ def written(
     kind: Format, samples: list[Sample] = SAMPLES, dataset: Dataset = DATASET, **said: str
 ) -> tuple[dict[str, bytes], Losses, list[JSON]]:
     """(files, losses counted, losses one by one) of an export in memory."""
-    out = InMemory()
-    lines: list[JSON] = []
-    losses = Losses(tell=lines.append)
-    assert kind.write is not None
-    kind.write(dataset, samples, out, kind.parsed(said), losses)
-    return out.files, losses, lines
+    sink = io.BytesIO()
+    done = packing.pack(kind, dataset, samples, kind.parsed(said), sink)
+    with zipfile.ZipFile(sink) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    lines: list[JSON] = json.loads(files.pop(packing.LOSSES))["list"]
+    del files[packing.ABOUT]
+    losses = Losses()
+    losses.merge(done.losses)
+    return files, losses, lines
 
 
 def packed(kind: Format, options: Options) -> bytes:

@@ -16,7 +16,7 @@ from config.bench import FULL, FULL_LABELS, LENGTHS
 from config.home import CHECKOUT
 
 BENCHES = Path(__file__).parents[2] / "bench"
-NOT_BENCHES = {"__init__", "million", "processor", "server"}
+NOT_BENCHES = {"__init__", "files_of_others", "million", "processor", "server"}
 
 
 def names() -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labeling.api.schemas import component
+from labeling.api.schemas import component, example_of
 from labeling.api.schemas.forms import (
     ANYTHING,
     HASH,
@@ -122,31 +122,93 @@ ANSWER = component(
         "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     },
 )
-CHECKPOINTS = component(
-    "Checkpoints",
-    listed(
-        record(
-            {
-                "statement": record(
-                    {
-                        "checkpoint": said(WHOLE, "The version of this form."),
-                        "log": UUID,
-                        "number": WHOLE,
-                        "offset": WHOLE,
-                        "chain": HASH,
-                        "recorded_us": said(NUMBER, "When the event there was recorded, in microseconds since 1970."),
-                        "made_us": said(NUMBER, "When the checkpoint was made."),
-                        "app_version": TEXT,
-                        "previous": said(nullable(HASH), "The SHA-256 of the statement before, as canonical JSON."),
-                    }
-                ),
-                "signature": said(SIGNATURE, "Over the statement as canonical JSON."),
-            }
-        )
+_stated: JSON = {
+    "checkpoint": 2,
+    "log": "7c1f5a52-2c7e-4f3e-8f5a-0f6f2c9b1a10",
+    "number": 1,
+    "offset": 1,
+    "chain": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "recorded_us": 1795167000123456,
+    "made_us": 1795167060123456,
+    "app_version": "0.1",
+    "previous": None,
+    "tree": {
+        "root": "1b86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "peaks": ["1b86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    },
+}
+CHECKPOINT = component(
+    "Checkpoint",
+    record(
+        {
+            "statement": record(
+                {
+                    "checkpoint": said(WHOLE, "The version of this form; from 2 on it has a tree."),
+                    "log": UUID,
+                    "number": WHOLE,
+                    "offset": WHOLE,
+                    "chain": HASH,
+                    "recorded_us": said(NUMBER, "When the event there was recorded, in microseconds since 1970."),
+                    "made_us": said(NUMBER, "When the checkpoint was made."),
+                    "app_version": TEXT,
+                    "previous": said(nullable(HASH), "The SHA-256 of the statement before, as canonical JSON."),
+                },
+                {
+                    "tree": record(
+                        {
+                            "root": said(HASH, "Of the Merkle tree over the chain hashes up to there (RFC 9162)."),
+                            "peaks": said(listed(HASH), "The roots of its perfect subtrees, the largest first."),
+                        }
+                    )
+                },
+            ),
+            "signature": said(SIGNATURE, "Over the statement as canonical JSON."),
+        }
     ),
-    example=[],
+    example={"statement": _stated, "signature": example_of(SIGNATURE)},
+)
+CHECKPOINTS = component("Checkpoints", listed(CHECKPOINT), example=[])
+_path = said(listed(HASH), "The hashes beside the way up the tree, from below.")
+_proof = said(WHOLE, "The version of this form.")
+INCLUSION = component(
+    "InclusionProof",
+    record(
+        {
+            "proof": _proof,
+            "kind": one_of("inclusion"),
+            "event": said(ANYTHING, "The event, with all that its hashes are over."),
+            "chain_before": said(HASH, "The chain hash of the event before it; zeros for the first."),
+            "path": _path,
+            "checkpoint": CHECKPOINT,
+        }
+    ),
+    example={
+        "proof": 1,
+        "kind": "inclusion",
+        "event": {"log": _stated["log"], "offset": 1, "type": "DatasetCreated"},
+        "chain_before": "0" * 64,
+        "path": [],
+        "checkpoint": {"statement": _stated, "signature": example_of(SIGNATURE)},
+    },
+)
+CONSISTENCY = component(
+    "ConsistencyProof",
+    record({"proof": _proof, "kind": one_of("consistency"), "path": _path, "from": CHECKPOINT, "to": CHECKPOINT}),
+    example={
+        "proof": 1,
+        "kind": "consistency",
+        "path": [],
+        "from": {"statement": _stated, "signature": example_of(SIGNATURE)},
+        "to": {"statement": _stated, "signature": example_of(SIGNATURE)},
+    },
 )
 
+LOGS_AT = query(
+    "logs_at",
+    "A9: which other logs are read and up to where, as ID:OFFSET,ID:OFFSET; of an id the last 12 characters do. All of"
+    " them up to their heads unless said.",
+    TEXT,
+)
 _date = or_empty({"anyOf": [{"type": "string", "format": "date"}, ISO_TIME]})
 _options: dict[str, str] = {}
 for _report in (*catalogue.reports("dataset").values(), *catalogue.reports("installation").values()):

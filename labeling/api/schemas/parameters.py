@@ -128,7 +128,8 @@ IDEMPOTENCY_KEY = header(
 REASON = header(
     "X-Reason",
     "Why, where the body has no `reason`; stored encrypted. The dataset's setting `reasons_required` says what asks for"
-    " one. What is not ASCII is percent-encoded UTF-8.",
+    " one, and of organisations and keys REASONS_REQUIRED of the installation. What is not ASCII is percent-encoded"
+    " UTF-8.",
     matching("^[ -~]{0,30000}$", "Printable ASCII; nothing is as if it were not there."),
     "it was labeled twice",
 )

@@ -143,7 +143,10 @@ UNDONE = component(
 
 # --- restore -------------------------------------------------------------------------------------------------------
 
-_PLACE: JSON = {"anyOf": [OFFSET, ISO_TIME], "description": "An offset of the dataset, or a time."}
+_PLACE: JSON = {
+    "anyOf": [OFFSET, TEXT | {"minLength": 1}],
+    "description": "An offset of the dataset, a time in ISO 8601, the id of an event, or the name of a release.",
+}
 _EVENT = closed({"kind": _is("event"), "offset": OFFSET}, description="One event.")
 _GESTURE = closed({"kind": _is("gesture"), "gesture": UUID}, description="A gesture, a bulk action or a command.")
 _SESSION = closed({"kind": _is("work_session"), "work_session": UUID}, description="A work session.")

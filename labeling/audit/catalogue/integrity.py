@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labeling.audit.report import Part, Question, Report, Row, Sources
+from labeling import events as e
+from labeling.audit.report import WHO, Part, Question, Report, Row, Sources, moment, who
 
 
 def _rows(sources: Sources, question: Question) -> Iterator[Row]:
@@ -14,6 +15,10 @@ def _rows(sources: Sources, question: Question) -> Iterator[Row]:
     for part in ("findings", "anchors"):
         for log in verified:
             yield from ((part, {"log": log["log"]} | item) for item in log[part])
+    for event in sources.installation(e.ClockSetBack.__name__):
+        if isinstance(event.fact, e.ClockSetBack) and question.holds(event):
+            said = {"back_s": event.fact.by_ms / 1000, "clock": moment(event.fact.clock_us)}
+            yield "clock", who(event) | said | {"due": moment(event.fact.latest_us)}
 
 
 REPORT = Report(
@@ -52,8 +57,19 @@ REPORT = Report(
                 "holds": "Whether it is the one computed.",
             },
         ),
+        "clock": Part(
+            "When the server's clock was set back",
+            WHO
+            | {
+                "back_s": "By how many seconds at least.",
+                "clock": "What it said.",
+                "due": "What it had to say at least; until it had passed that, all that was recorded has this time.",
+            },
+        ),
     },
     _rows,
+    version=2,
     of=("dataset", "installation"),
     reads=("installation",),
+    every_log=True,
 )

@@ -53,6 +53,7 @@ REPORT = Report(
         )
     },
     _rows,
+    is_story=True,
     options={
         "sample": Option("The uuid of a sample; all samples unless said."),
         "label_set": Option("The uuid of a label set; all unless said."),

@@ -1,7 +1,8 @@
 -- The append: the only writer of log_event. One call, one round trip, one transaction.
 --
--- The counter row of the log is locked first and until commit, so offset order = commit order = visibility order, without
--- gaps. Everything that needs the lock happens here; everything else was done before in Python.
+-- The counter row of the log is locked first (behind a lock of the log's own, by which writers queue) and until commit, so
+-- offset order = commit order = visibility order, without gaps. Everything that needs the lock happens here; everything
+-- else was done before in Python.
 --
 -- p_open      kind of a log to open if it does not exist yet, else null
 -- p_expected  {stream: version that the caller's state was read at}; every stream that gets an event must be in it
@@ -33,12 +34,17 @@ DECLARE
     v_links  bytea[];
     v_count  bigint;
 BEGIN
+    -- Who waits for a row is woken by each change of it, only to find the next one in front; here they stand in line.
+    PERFORM pg_advisory_xact_lock(uuid_hash_extended(p_log, 0));
     SELECT h.head, h.chain, h.recorded_at INTO v_head, v_chain, v_at
       FROM log_head h WHERE h.log = p_log FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         IF p_open IS NULL THEN
             log_append.status := 'unknown_log';
             RETURN;
+        END IF;
+        IF p_open NOT IN ('dataset', 'installation', 'security') THEN
+            RAISE EXCEPTION '% is no kind of log', p_open USING ERRCODE = 'check_violation';
         END IF;
         INSERT INTO log_head VALUES (p_log, p_open, 0, decode(repeat('00', 32), 'hex'), '-infinity')
             ON CONFLICT DO NOTHING;
@@ -66,6 +72,11 @@ BEGIN
         RETURN;
     END IF;
 
+    -- A CHECK would be read from the catalogue with each statement, which takes a tenth of the time of an append.
+    IF NOT coalesce(p_intent->>'k' IN ('person', 'model', 'import', 'service'), false) THEN
+        RAISE EXCEPTION '% is no kind of author', p_intent->>'k' USING ERRCODE = 'check_violation';
+    END IF;
+
     v_old := v_head;
     v_at := greatest(clock_timestamp(), v_at);  -- a clock that was set back must not reorder times
     v_us := int8send((extract(epoch FROM v_at) * 1000000)::bigint);
@@ -88,12 +99,12 @@ BEGIN
     ELSE
         INSERT INTO log_event
         SELECT p_log, v_old + n, stream, version, encode(substr(p_hashes, n * 88 - 87, 16), 'hex')::uuid, type,
-               schema_version, data, (p_intent->>'a')::uuid, p_intent->>'k', (p_intent->>'b')::uuid, p_intent->>'tool',
-               (p_intent->>'ws')::uuid, p_intent->>'r', p_command, (p_intent->>'ca')::uuid, (p_intent->>'co')::uuid,
-               (p_intent->>'so')::bigint, p_intent->>'av',
-               timestamptz 'epoch' + (p_intent->>'o')::bigint * interval '1 microsecond', v_at,
-               substr(p_hashes, n * 88 - 71, 32), v_links[n]
-          FROM log_staged_event;
+               schema_version, data, a, k, b, tool, ws, r, p_command, ca, co, so, av,
+               timestamptz 'epoch' + o * interval '1 microsecond', v_at, substr(p_hashes, n * 88 - 71, 32), v_links[n]
+          -- Taken apart once, and not for each event.
+          FROM jsonb_to_record(p_intent) AS i (a uuid, k text, b uuid, tool text, ws uuid, r text, ca uuid, co uuid,
+                                               so bigint, av text, o bigint),
+               log_staged_event;
     END IF;
     GET DIAGNOSTICS v_count = ROW_COUNT;
     IF v_count <> v_head - v_old THEN
@@ -125,10 +136,15 @@ END $$;
 
 -- Makes the function log_project, by which log_append writes projected tables: whole rows in, keys out. What is known only
 -- under the lock is filled in here: a time of 'infinity' is the time of the append, and in a bigint column whose name ends
--- in _offset a value of 0 or less counts back from the last offset of the append.
+-- in _offset a value of 0 or less counts back from the last offset of the append. One whose name ends in _bucket has the
+-- number of the 1024 offsets, from 1 on, in which such an offset is.
 --
 -- One function with a branch a table, because a statement that is put together anew is planned anew each time. A single
--- row is mostly there already, and an UPDATE costs half of an upsert; nobody else writes rows of this log meanwhile.
+-- row is mostly there already, and an UPDATE costs half of an upsert; nobody else writes rows of this log meanwhile. Its
+-- columns are taken out one by one: jsonb_populate_record looks each type up again in each statement.
+--
+-- So it is with the rows of a bulk, which log_project_staged writes. Its plans are kept while the projected tables grow
+-- from nothing to millions, so they are told to find each row by its key, whatever the tables are when they are made.
 CREATE OR REPLACE FUNCTION log_define_projections(p_tables text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_table    text;
@@ -137,24 +153,24 @@ DECLARE
     v_values   text;
     v_excluded text;
     v_sets     text;
+    v_single   text;
     v_branches text := '';
+    v_staged   text := '';
 BEGIN
     FOREACH v_table IN ARRAY p_tables LOOP
         SELECT a.attname INTO STRICT v_key
           FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
          WHERE i.indrelid = v_table::regclass AND i.indisprimary;
         SELECT string_agg(quote_ident(name), ', ' ORDER BY attnum),
-               string_agg(value, ', ' ORDER BY attnum),
+               string_agg(log_filled(name, atttypid, format('r.%I', name)), ', ' ORDER BY attnum),
                string_agg(format('%1$I = excluded.%1$I', name), ', ' ORDER BY attnum) FILTER (WHERE name <> v_key),
-               string_agg(format('%I = %s', name, value), ', ' ORDER BY attnum) FILTER (WHERE name <> v_key)
-          INTO v_columns, v_values, v_excluded, v_sets
-          FROM (SELECT attname::text AS name, attnum,
-                       CASE WHEN atttypid = 'timestamptz'::regtype
-                                THEN format('CASE WHEN r.%1$I = ''infinity'' THEN p_at ELSE r.%1$I END', attname)
-                            WHEN atttypid = 'bigint'::regtype AND attname LIKE '%\_offset'
-                                THEN format('CASE WHEN r.%1$I < 1 THEN p_offset + r.%1$I ELSE r.%1$I END', attname)
-                            ELSE format('r.%I', attname) END AS value
-                  FROM pg_attribute WHERE attrelid = v_table::regclass AND attnum > 0 AND NOT attisdropped) AS found;
+               string_agg(format('%I = %s', name, log_filled(name, atttypid, format('r.%I', name))), ', '
+                          ORDER BY attnum) FILTER (WHERE name <> v_key),
+               string_agg(format('%I = %s', name, log_filled(name, atttypid, log_taken(name, atttypid))), ', '
+                          ORDER BY attnum) FILTER (WHERE name <> v_key)
+          INTO v_columns, v_values, v_excluded, v_sets, v_single
+          FROM (SELECT attname::text AS name, attnum, atttypid FROM pg_attribute
+                 WHERE attrelid = v_table::regclass AND attnum > 0 AND NOT attisdropped) AS found;
         v_branches := v_branches || format('
         WHEN %1$L THEN
             IF p_out IS NOT NULL THEN
@@ -164,27 +180,79 @@ BEGIN
                 RETURN;
             END IF;
             IF p_up = ''true'' THEN
-                INSERT INTO %1$I (%3$s) SELECT %4$s FROM %7$I AS r ON CONFLICT (%2$I) DO UPDATE SET %5$s;
+                PERFORM log_project_staged(p_table, p_at, p_offset);
                 RETURN;
             END IF;
             IF jsonb_array_length(p_up) = 1 THEN
-                UPDATE %1$I t SET %6$s FROM jsonb_populate_record(NULL::%1$I, p_up->0) AS r WHERE t.%2$I = r.%2$I;
+                v_row := p_up->0;
+                UPDATE %1$I t SET %6$s WHERE t.%2$I = (v_row->>%2$L)::uuid;
                 IF FOUND THEN
                     RETURN;
                 END IF;
             END IF;
             INSERT INTO %1$I (%3$s) SELECT %4$s FROM jsonb_populate_recordset(NULL::%1$I, p_up) AS r
                 ON CONFLICT (%2$I) DO UPDATE SET %5$s;',
-            v_table, v_key, v_columns, v_values, v_excluded, v_sets, 'log_staged_' || v_table);
+            v_table, v_key, v_columns, v_values, v_excluded, v_single);
+        v_staged := v_staged || format('
+        WHEN %1$L THEN
+            UPDATE %1$I t SET %5$s FROM %6$I AS r WHERE t.%2$I = r.%2$I;
+            GET DIAGNOSTICS v_changed = ROW_COUNT;
+            SELECT count(*) INTO v_staged FROM %6$I;
+            IF v_changed < v_staged THEN
+                INSERT INTO %1$I (%3$s) SELECT %4$s FROM %6$I AS r
+                 WHERE NOT EXISTS (SELECT FROM %1$I t WHERE t.%2$I = r.%2$I);
+                GET DIAGNOSTICS v_added = ROW_COUNT;
+                IF v_changed + v_added <> v_staged THEN
+                    RAISE EXCEPTION ''a row of %1$s comes twice in one append'' USING ERRCODE = ''unique_violation'';
+                END IF;
+            END IF;',
+            v_table, v_key, v_columns, v_values, v_sets, 'log_staged_' || v_table);
     END LOOP;
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION log_project(p_table text, p_up jsonb, p_out jsonb, p_at timestamptz, p_offset bigint)
          RETURNS void LANGUAGE plpgsql AS $f$
+         DECLARE
+            v_row jsonb;
          BEGIN
             CASE p_table %s
             END CASE;
          END $f$', v_branches);
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION log_project_staged(p_table text, p_at timestamptz, p_offset bigint)
+         RETURNS void LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $f$
+         DECLARE
+            v_changed bigint;
+            v_staged  bigint;
+            v_added   bigint;
+         BEGIN
+            CASE p_table %s
+            END CASE;
+         END $f$', v_staged);
 END $$;
+
+-- The SQL of a column's value with what is known only under the lock filled in.
+CREATE OR REPLACE FUNCTION log_filled(p_name text, p_type oid, p_value text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN p_type = 'timestamptz'::regtype
+                    THEN format('CASE WHEN %1$s = ''infinity'' THEN p_at ELSE %1$s END', p_value)
+                WHEN p_type = 'bigint'::regtype AND p_name LIKE '%\_offset'
+                    THEN format('CASE WHEN %1$s < 1 THEN p_offset + %1$s ELSE %1$s END', p_value)
+                WHEN p_type = 'bigint'::regtype AND p_name LIKE '%\_bucket'
+                    THEN format('CASE WHEN %1$s < 1 THEN ((p_offset + %1$s) >> 10) + 1 ELSE %1$s END', p_value)
+                ELSE p_value END
+$$;
+
+-- The SQL of a column's value in v_row, as jsonb_populate_record has it: JSON's null is SQL's.
+CREATE OR REPLACE FUNCTION log_taken(p_name text, p_type oid) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN p_type = 'jsonb'::regtype THEN format('nullif(v_row->%L, ''null'')', p_name)
+                WHEN t.typcategory = 'S' THEN format('v_row->>%L', p_name)
+                WHEN t.typcategory = 'A'
+                    THEN format('CASE WHEN jsonb_typeof(v_row->%1$L) = ''array'' THEN ARRAY(
+                                     SELECT x.value::%2$s FROM jsonb_array_elements_text(v_row->%1$L)
+                                       WITH ORDINALITY AS x ORDER BY x.ordinality) END',
+                                p_name, t.typelem::regtype)
+                ELSE format('(v_row->>%L)::%s', p_name, p_type::regtype) END
+      FROM pg_type t WHERE t.oid = p_type
+$$;
 
 -- Makes a session ready for a bulk: temporary tables for its events and for the rows of these projected tables, empty
 -- now and after every commit. The rows are of the projected tables' own columns; the answer names these, in the order of

@@ -8,7 +8,8 @@ import os
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -59,7 +60,11 @@ class Stale(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What an append did. `first_offset` is None when nothing was stored; `replayed` when it had happened before."""
+    """What an append did. `first_offset` is None when nothing was stored; `replayed` when it had happened before.
+
+    `held_ms` is for how long it held the log once its versions were found fresh: of a bulk to the end of its commit, of
+    others without that. It is None inside of the caller's transaction, which goes on to hold it.
+    """
 
     first_offset: int | None
     last_offset: int
@@ -67,6 +72,7 @@ class Appended:
     replayed: bool
     hint: bool
     answer: Any
+    held_ms: float | None = None
 
     def offset_of(self, relative: int) -> int:
         """The offset of an event whose provisional offset (0 or less, counted back from the last) is `relative`."""
@@ -161,13 +167,14 @@ def append(
                 if bulk:
                     digests = hashed(log, intent, APP_VERSION, events)
                     parameters[4:7] = None, *staging.stage(events, digests, rows, again=inside)
-                status, first, last, recorded_at, hint, kept = _call(CALL, parameters)
+                called = _call(CALL, parameters) if inside else _call_and_commit(parameters)
+                status, first, last, recorded_at, hint, kept, ended_at = called
         elif settings.COMMIT_BARRIER:
-            status, first, last, recorded_at, hint, kept = _call(CALL_AHEAD, parameters)
+            status, first, last, recorded_at, hint, kept, ended_at = _call(CALL_AHEAD, parameters)
             if status in ("appended", "replayed"):
                 _flush()
         else:
-            status, first, last, recorded_at, hint, kept = _call(CALL, parameters)
+            status, first, last, recorded_at, hint, kept, ended_at = _call(CALL, parameters)
     except LogBusy:
         status = "busy"
         raise
@@ -180,20 +187,41 @@ def append(
         raise CommandReused
     if status == "unknown_log":
         raise LookupError(f"there is no log {log}")
-    return Appended(
-        first, last, recorded_at, status == "replayed", bool(hint), values.load_stored(kept) if kept else None
-    )
+    replayed = status == "replayed"
+    held_ms = None if replayed or inside else (ended_at - recorded_at) / dt.timedelta(milliseconds=1)
+    stored = values.load_stored(kept) if kept else None
+    return Appended(first, last, recorded_at, replayed, bool(hint), stored, held_ms)
 
 
 def _call(call: str, parameters: list[Any]) -> tuple[Any, ...]:
-    with planned_cursor() as cursor:
-        try:
-            cursor.execute(call, parameters)
-        except OperationalError as error:
-            if getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE:
-                raise LogBusy from error
-            raise
-        return tuple(cursor.fetchone())[:6]
+    with _busy_where_locked(), planned_cursor() as cursor:
+        cursor.execute(call, parameters)
+        return tuple(cursor.fetchone())[:7]
+
+
+def _call_and_commit(parameters: list[Any]) -> tuple[Any, ...]:
+    """The call that ends a transaction of ours, with the time when it was committed.
+
+    All goes in one message: a client that is busy, or dies, must not hold the log between call and commit. Django's own
+    commit then finds nothing to do. What is stale has stored nothing, so it may be committed.
+    """
+    with _busy_where_locked(), connection.wrap_database_errors, planned_cursor() as cursor:
+        server = connection.connection
+        with server.pipeline():
+            cursor.execute(CALL, parameters)
+            server.execute("COMMIT")
+            clock = server.execute("SELECT clock_timestamp()")
+        return *cursor.fetchone()[:6], clock.fetchone()[0]
+
+
+@contextmanager
+def _busy_where_locked() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+            raise LogBusy from error
+        raise
 
 
 def _flush() -> None:
@@ -208,11 +236,11 @@ def _flush() -> None:
 
 
 CALL = """
-SELECT status, first_offset, last_offset, recorded_at, hint, answer
+SELECT status, first_offset, last_offset, recorded_at, hint, answer, clock_timestamp()
   FROM log_append(%s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %b, %s::jsonb, %s, %b, %s::jsonb)
 """
 #: The same, and its commit does not wait for the disk.
-CALL_AHEAD = CALL.replace("answer\n", "answer, set_config('synchronous_commit', 'off', true)\n", 1)
+CALL_AHEAD = CALL.replace("timestamp()\n", "timestamp(), set_config('synchronous_commit', 'off', true)\n", 1)
 
 
 def _of_intent(intent: Intent) -> str:

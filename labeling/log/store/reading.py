@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ from labeling.log.event import Event, Fact, Intent, vocabulary
 #: A page of the log, bounded in rows and in bytes of data as stored; a reader holds no long snapshot.
 PAGE = 1000
 PAGE_BYTES = 4_000_000
+#: Chain hashes that are read at once.
+CHAINS = 20_000
 
 
 class LogGap(Exception):
@@ -28,6 +30,13 @@ def head(log: uuid.UUID) -> int:
         cursor.execute("SELECT head FROM log_head WHERE log = %s", [log])
         row = cursor.fetchone()
     return row[0] if row else 0
+
+
+def heads(logs: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """{log: the offset of its newest event} of those that exist."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT log, head FROM log_head WHERE log = ANY(%s)", [list(set(logs))])
+        return dict(cursor.fetchall())
 
 
 def head_and_chain(log: uuid.UUID) -> tuple[int, bytes]:
@@ -50,6 +59,33 @@ def chain_at(log: uuid.UUID, offset: int) -> bytes:
     if row is None:
         raise LookupError(f"there is no event at offset {offset}")
     return bytes(row[0])
+
+
+def chains(log: uuid.UUID, *, after: int, up_to: int) -> Iterator[bytes]:
+    """The chain hashes of the events after an offset and up to another, in order.
+
+    Raises:
+        LogGap: an event is missing.
+    """
+    while after < up_to:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                'SELECT chain FROM log_event WHERE log = %s AND "offset" > %s AND "offset" <= %s ORDER BY "offset"',
+                [log, after, min(after + CHAINS, up_to)],
+            )
+            rows = cursor.fetchall()
+        if len(rows) != min(CHAINS, up_to - after):
+            raise LogGap(f"log {log}: an event is missing after offset {after}")
+        yield from (bytes(row[0]) for row in rows)
+        after += len(rows)
+
+
+def clocks() -> tuple[dt.datetime, dt.datetime | None]:
+    """(what the clock of the database says, the newest time that any log recorded)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp(), max(recorded_at) FROM log_head WHERE head > 0")
+        found: tuple[dt.datetime, dt.datetime | None] = cursor.fetchone()
+    return found
 
 
 def offset_at(log: uuid.UUID, moment: dt.datetime) -> int:
@@ -269,6 +305,19 @@ def milestones(log: uuid.UUID, type_name: str, *, up_to: int, every: int) -> tup
         )
         rows = cursor.fetchall()
     return [row[0] for row in rows], rows[-1][1] if rows else 0
+
+
+def run_before(event: Event) -> set[str]:
+    """The types of the events that lie right in front of one in its log, and are of the same stream and command."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'SELECT DISTINCT type FROM log_event WHERE log = %(log)s AND "offset" < %(offset)s AND "offset" > coalesce('
+            ' (SELECT "offset" FROM log_event WHERE log = %(log)s AND "offset" < %(offset)s'
+            "   AND (stream <> %(stream)s OR command <> %(command)s)"
+            '   ORDER BY "offset" DESC LIMIT 1), 0)',
+            {"log": event.log, "offset": event.offset, "stream": event.stream, "command": event.intent.command},
+        )
+        return {name for (name,) in cursor.fetchall()}
 
 
 def naming(log: uuid.UUID, stream: str, types: Sequence[str], member: str, texts: Sequence[str]) -> set[str]:

@@ -36,17 +36,18 @@ def stage(events: Sequence[Event], digests: Iterable[Digests], rows: Rows, *, ag
         for table, name, is_json in cursor.fetchall():
             columns.setdefault(table, []).append((name, is_json))
         hashes: list[bytes] = []
-        _copy(cursor, "log_staged_event", _event_lines(events, digests, hashes))
+        lines = _event_lines(events, digests, hashes)
+        _copy(cursor, "log_staged_event", iter(lambda: b"".join(islice(lines, _TOGETHER)), b""))
         for table in copied:
             _copy(cursor, f"log_staged_{table}", _row_lines(rows.put[table], columns[table]))
     told = [{**item, "up": True} if item["t"] in columns else item for item in rows.as_json()]
     return b"".join(hashes), orjson.dumps(told).decode()
 
 
-def _copy(cursor: Any, table: str, lines: Iterator[bytes]) -> None:
+def _copy(cursor: Any, table: str, pieces: Iterator[bytes]) -> None:
     with connection.wrap_database_errors, cursor.copy(f"COPY pg_temp.{table} FROM STDIN") as copy:
-        while together := b"".join(islice(lines, _TOGETHER)):
-            copy.write(together)
+        for piece in pieces:
+            copy.write(piece)
 
 
 def _event_lines(events: Sequence[Event], digests: Iterable[Digests], hashes: list[bytes]) -> Iterator[bytes]:
@@ -69,20 +70,40 @@ def _event_lines(events: Sequence[Event], digests: Iterable[Digests], hashes: li
 
 
 def _row_lines(rows: list[dict[str, Any]], columns: list[tuple[str, bool]]) -> Iterator[bytes]:
-    """Lines of the temporary table of a projected one; a column that a row lacks is null, and so is JSON's null."""
-    names = [name for name, _ in columns]
-    holding_json = [place for place, (_, holds_json) in enumerate(columns) if holds_json]
-    tabs = len(columns) - 1
-    for row in rows:
-        cells = [*map(row.get, names)]
-        for place in holding_json:
-            if cells[place] is not None:
-                cells[place] = orjson.dumps(cells[place]).decode()
-        line = "\t".join(map(str, cells))
-        if "\\" in line or "None" in line or line.count("\t") != tabs or "\n" in line or "\r" in line:
-            yield b"\t".join(b"\\N" if cell is None else _text(str(cell).encode()) for cell in cells) + b"\n"
-        else:
-            yield line.encode() + b"\n"
+    """Lines of the temporary table of a projected one, some at a time; a column that a row lacks is null, and so is
+    JSON's null.
+
+    They are written column by column, because most columns of a bulk say one thing.
+    """
+    for start in range(0, len(rows), _TOGETHER):
+        part = rows[start : start + _TOGETHER]
+        cells = [_spelled([row.get(name) for row in part], holds_json) for name, holds_json in columns]
+        lines = "\n".join(map("\t".join, zip(*cells, strict=True)))
+        if (
+            "\\" in lines
+            or "None" in lines
+            or "\r" in lines
+            or lines.count("\t") != (len(columns) - 1) * len(part)
+            or lines.count("\n") != len(part) - 1
+        ):
+            nulls = [[row.get(name) is None for row in part] for name, _ in columns]
+            lines = "\n".join(map("\t".join, zip(*map(_guarded, cells, nulls), strict=True)))
+        yield lines.encode() + b"\n"
+
+
+def _spelled(cells: list[Any], holds_json: bool) -> list[str]:
+    """The text of each cell of a column; null is "None"."""
+    if holds_json:
+        return ["None" if cell is None else orjson.dumps(cell).decode() for cell in cells]
+    first = cells[0]
+    if all(cell is first for cell in cells):
+        return [str(first)] * len(cells)
+    return [*map(str, cells)]
+
+
+def _guarded(cells: list[str], nulls: list[bool]) -> list[str]:
+    """The cells of a column with what COPY would take for its own written out."""
+    return ["\\N" if null else _text(cell.encode()).decode() for cell, null in zip(cells, nulls, strict=True)]
 
 
 def _json(text: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labeling import events as e
 from labeling.log.event import Fact
-from labeling.rules.telling.phrases import shown
+from labeling.rules.telling.phrases import listed, shown
 from labeling.rules.telling.told import Teller, changed, of_category, said, tell
 
 
@@ -29,6 +29,10 @@ DATASETS: tuple[tuple[type[Fact], Teller], ...] = (
     (e.MemberRoleChanged, _member("made {} a {}")),
     (e.MemberRemoved, _member("removed {} from the dataset")),
     (e.GuidelineSet, lambda told: f"put version {told.fact.version} of the guideline in force"),
+    (
+        e.DatasheetSet,
+        lambda told: f"said in the datasheet: {listed(sorted(key.replace('_', ' ') for key in told.fact.changes))}",
+    ),
     (e.ActivityClosed, said("closed a day of work: its signals are deleted")),
 )
 for _type, _teller in DATASETS:

@@ -20,6 +20,14 @@ PEOPLE: tuple[tuple[type[Fact], Teller], ...] = (
         e.SystemRestored,
         lambda told: f"put the installation back from the backup of {told.fact.made_at}",
     ),
+    (e.ClockSetBack, lambda told: f"found that the clock was set back by {told.fact.by_ms / 1000:g} s"),
+    (
+        e.FileErased,
+        lambda told: (
+            f"erased a file of {told.fact.size_bytes} bytes, for good, to which {len(told.fact.datasets)}"
+            f" dataset{'s refer' if len(told.fact.datasets) != 1 else ' refers'}"
+        ),
+    ),
     (e.PersonErased, lambda told: f"erased a person's data, who is erased-{told.fact.number:04d} from here on"),
 )
 for _type, _teller in PEOPLE:

@@ -13,8 +13,8 @@ from labeling.errors import InvalidValue, NotFound
 from labeling.management.logs import log_named
 from labeling.management.progress import Bar, DataCommand
 from labeling.models import LabelSet
-from releases.comparing import summary
-from releases.differences import Comparison, Side, Totals, lines, named
+from releases.comparing import gone_along, summary
+from releases.differences import Comparison, Side, Totals, contents, first_unequal, lines, named
 from releases.differences.asking import compared_sides, wanted_of
 from releases.differences.wanting import CHANGES, KINDS
 
@@ -47,6 +47,9 @@ class Command(DataCommand):
         parser.add_argument("--category", metavar="ID", help="only objects of this category")
         parser.add_argument("--author", metavar="USERNAME", help="only what this person did")
         parser.add_argument("--all", action="store_true", help=f"tell all labels, not the first {MOST_LABELS}")
+        parser.add_argument(
+            "--check", action="store_true", help="prove that it leads from the one to the other, and back"
+        )
         parser.add_argument("--format", choices=("words", "csv", "ndjson"), default="words", help="words unless said")
 
     def handle(self, **options: Any) -> None:
@@ -64,6 +67,9 @@ class Command(DataCommand):
             raise CommandError(f"There is no dataset {options['dataset']}; write it as OWNER/NAME.") from error
         except InvalidValue as error:
             raise CommandError(_in_words(error)) from error
+        if options["check"]:
+            self._check(compared)
+            return
         totals = Totals()
         entries = totals.of(wanted.of(self._with_bar(compared)))
         told = named(entries, compared.categories, batch_size=1)
@@ -83,6 +89,21 @@ class Command(DataCommand):
         if left:
             self.stdout.write(f"\nand {left:,} more; --all tells them, --format csv writes them for a program.")
 
+    def _check(self, compared: Comparison) -> None:
+        """Apply the whole difference to the first side, and that back to the second; each has to give the other."""
+        if compared.of_label_sets:
+            raise CommandError("--check is for two moments or releases; objects of two label sets are only matched.")
+        for way in (compared, Comparison(compared.dataset, compared.other, compared.one)):
+            wrong = first_unequal(way)
+            if wrong is not None:
+                ends = " → ".join(_end(way.dataset, side) for side in (way.one, way.other))
+                raise CommandError(f"{ends}: the difference leaves something out at {wrong}. Please tell us.")
+        count = sum(1 for _ in contents(compared.dataset, compared.other))
+        self.stdout.write(
+            f"Applied to the first side the difference gives the second, in all {count:,} samples and labels, and the"
+            " difference back gives the first."
+        )
+
     def _with_bar(self, compared: Comparison) -> Iterator[JSON]:
         bar = Bar(self.stderr)
         try:
@@ -101,6 +122,10 @@ class Command(DataCommand):
         self.stdout.write("")
         self.stdout.write(self.style.MIGRATE_LABEL(f"{name}{label_set}") + f"  {_by(entry['people'])}{same}")
         changes = entry["changes"]
+        if entry["gone_with"] and not every:
+            style = self.style.SUCCESS if changes[0]["change"] == "added" else self.style.ERROR
+            self.stdout.write(f"  {style(SIGNS[changes[0]['change']])} {gone_along(entry)}")
+            return
         for change in changes if every else changes[:MOST_CHANGES]:
             style = {"added": self.style.SUCCESS, "removed": self.style.ERROR}.get(change["change"], self.style.WARNING)
             events = " ".join(f"#{offset}" for offset in change["events"][:3])

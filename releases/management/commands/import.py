@@ -18,6 +18,7 @@ from labeling.log.event import Intent
 from labeling.management.progress import Bar, DataCommand
 from labeling.queries.datasets import find_dataset
 from labeling.rules.dataset_state import GROUND_TRUTH
+from labeling.texts import encrypt
 from releases.formats import registry
 from releases.imports import commands, jobs
 from releases.imports.counts import in_words
@@ -45,6 +46,7 @@ class Command(DataCommand):
         parser.add_argument("--mode", choices=MODES, default=MODES[0], help="what becomes of labels that are there")
         parser.add_argument("--categories", choices=CATEGORIES, default=CATEGORIES[0], help="those that are new")
         parser.add_argument("--samples", choices=SAMPLES, default=SAMPLES[0], help="those that are new")
+        parser.add_argument("--reason", default="", metavar="TEXT", help="why; a dataset may ask for it")
         parser.add_argument("--label-set", default=GROUND_TRUTH, metavar="NAME")
         parser.add_argument("--label-status", default="", metavar="STATUS", help="of labels that are new")
         parser.add_argument(
@@ -69,7 +71,8 @@ class Command(DataCommand):
             )
             with _opened(options["file"]) as file:
                 asset = assets.keep_file(file, owner=person.id, filename=file_name(options["file"]))
-            intent = Intent(author=person.id, author_kind="import", tool="import")
+            reason = encrypt(options["reason"], person=person.id) if options["reason"] else None
+            intent = Intent(author=person.id, author_kind="import", tool="import", reason=reason)
             job = commands.start_import(intent=intent, dataset=dataset.id, wish=wish, asset=asset, send=False)
         except NotFound as error:
             raise CommandError(error.message) from error

@@ -12,14 +12,14 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 
-from labeling.api.requests import moment
+from labeling.api.requests import place_said
 from labeling.commands.people import person_named
 from labeling.errors import InvalidValue, NotFound, PalimpsestError
 from labeling.log import values
 from labeling.log.event import Intent
 from labeling.management.logs import log_named
 from labeling.management.progress import Bar, DataCommand
-from releases import builds, commands, queries
+from releases import builds, commands, exports, queries
 from releases.models import Build, Release, ReleaseBuild
 from releases.terms import IMAGES
 
@@ -41,12 +41,15 @@ class Command(DataCommand):
         parser.add_argument("name", metavar="NAME", help="of the release; must be free")
         parser.add_argument("--by", required=True, metavar="USERNAME", help="who cuts it")
         parser.add_argument("--description", default="", metavar="TEXT")
-        parser.add_argument("--at", metavar="PLACE", help="an earlier offset, or a time in ISO 8601; now unless said")
+        parser.add_argument("--at", metavar="PLACE", help="an earlier offset, time, event or release; now unless said")
         parser.add_argument(
             "--choice", type=Path, metavar="FILE", help=f"a JSON object with any of {', '.join(CHOICE)}, as in the API"
         )
         parser.add_argument("--images", choices=IMAGES, help="whether its archive holds the pictures")
         parser.add_argument("--base", metavar="RELEASE", help="hold only the difference to this release")
+        parser.add_argument(
+            "--format", action="append", metavar="FORMAT", help="export it too; `export` writes the archive to a file"
+        )
         parser.add_argument("--supersedes", metavar="RELEASE", help="stand in the place of this release")
 
     def handle(self, **options: Any) -> None:
@@ -70,11 +73,13 @@ class Command(DataCommand):
                 at=_place(options["at"]),
                 **_choice(options["choice"]),
                 **{name: options[name] for name in ("images", "base", "supersedes")},
+                formats=options["format"],
             )
         except (PalimpsestError, values.BadValue, OSError) as error:
             raise CommandError(str(error)) from error
         self._made(Release.objects.get(id=release))
         self._tell(release)
+        self._export(release)
 
     def _made(self, release: Release) -> None:
         """Make the file, however much of it others make."""
@@ -130,11 +135,23 @@ class Command(DataCommand):
         if build.labels_left_out:
             self.stdout.write(f"  left out  {build.labels_left_out:,} labels that the file cannot say")
 
+    def _export(self, release: Any) -> None:
+        failed = []
+        for job in queries.exports_of(release):
+            while job.status == Build.Status.PENDING:
+                exports.build(job.id)
+                job.refresh_from_db()
+                time.sleep(LOOK_S if job.status == Build.Status.PENDING else 0)
+            if job.status == Build.Status.SUCCEEDED:
+                self.stdout.write(f"  {job.format}: {job.size_bytes:,} bytes, SHA-256 {job.sha256}")
+            elif job.status == Build.Status.FAILED:
+                failed.append(f"{job.format}: {job.error}")
+        if failed:
+            raise CommandError("It is cut, and not exported: " + "; ".join(failed))
+
 
 def _place(text: str | None) -> Any:
-    if text is None:
-        return None
-    return int(text) if text.isascii() and text.isdigit() else moment(text, "--at")
+    return None if text is None else place_said(text, "--at")
 
 
 def _choice(path: Path | None) -> JSON:

@@ -29,7 +29,7 @@ class Command(DataCommand):
         parser.add_argument("--by", required=True, metavar="USERNAME", help="who takes it back")
         parser.add_argument("--dry-run", action="store_true", help="say what would be, and change nothing")
         parser.add_argument("--on-conflict", choices=ON_CONFLICT, default=ON_CONFLICT[0])
-        parser.add_argument("--reason", default="", help="required to take back what others imported, and for force")
+        parser.add_argument("--reason", default="", help="why; required for others' imports and for force")
 
     def handle(self, **options: Any) -> None:
         """Take it back.

@@ -47,9 +47,8 @@ def text(answer: Any) -> str:
 
 
 @pytest.fixture(autouse=True)
-def since(db: None, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    """Other tests may have left something in the log, for good. And the hash of a password is slow by design."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def since(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests may have left something in the log, for good."""
     monkeypatch.setattr(sys.modules[__name__], "SINCE", store.head(SECURITY))
     SecurityTally.objects.all().delete()
     LoginAttempts.objects.all().delete()

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from msgspec import structs
 
 from labeling.admin import events as pages
 from labeling.admin.events import event_id
@@ -164,9 +165,9 @@ def test_a_changed_event_does_not_hold(world: World) -> None:
     event = world.events()[0]
 
     assert pages._holds(event)
-    assert not pages._holds(dataclasses.replace(event, raw=event.data | {"name": "other"}))
-    assert not pages._holds(dataclasses.replace(event, intent=dataclasses.replace(event.intent, author=world.bodo.id)))
-    assert not pages._holds(dataclasses.replace(event, offset=store.head(world.dataset) + 5))
+    assert not pages._holds(structs.replace(event, raw=event.data | {"name": "other"}))
+    assert not pages._holds(structs.replace(event, intent=dataclasses.replace(event.intent, author=world.bodo.id)))
+    assert not pages._holds(structs.replace(event, offset=store.head(world.dataset) + 5))
 
 
 def test_every_event_there_is_has_a_page(world: World) -> None:
@@ -222,3 +223,12 @@ def test_the_security_log_is_for_who_runs_the_installation(world: World) -> None
 
     assert "failed to log in" in shown and "somebody unknown" in shown
     assert "failed to log in" not in world.clients["edda"].get(page).content.decode()
+
+
+def test_days_at_the_ends_of_time_are_days_like_others(world: World) -> None:
+    page = reverse("admin:labeling_storedevent_changelist")
+    for since, until in (("0001-01-01", "2999-01-01"), ("2000-01-01", "9999-12-30")):
+        shown = world.admin.get(page, {"log": str(world.dataset), "since": since, "until": until})
+        assert shown.status_code == 200 and shown.context["lines"]
+    shown = world.admin.get(page, {"log": str(world.dataset), "until": "9999-12-31"})
+    assert shown.status_code == 200 and list(shown.context["form"].errors) == ["until"]

@@ -34,13 +34,16 @@ def give(world: World, person: Person, role: str) -> None:
 
 def join(world: World, person: Person, role: str) -> None:
     organizations.add_organization_member(
-        intent=Intent(author=world.edda.id), organization=world.organization.id, person=person, role=role
+        intent=Intent(author=world.edda.id, reason="needed"),
+        organization=world.organization.id,
+        person=person,
+        role=role,
     )
 
 
 def sent(rows: Any, seen: Any, **changes: Any) -> dict[str, Any]:
     """What a browser sends from the rows of a page of members."""
-    found: dict[str, Any] = {"seen": seen}
+    found: dict[str, Any] = {"seen": seen, "reason": "as agreed"}
     for form in (rows.management_form, *rows):
         for field in form:
             value = field.value()

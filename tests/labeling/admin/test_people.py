@@ -25,6 +25,7 @@ def sent(person: Person, **changes: Any) -> dict[str, Any]:
     """What a browser sends from an account's page on which somebody changed some fields."""
     found: dict[str, Any] = {name: getattr(person, name) for name in ("username", "email", "first_name", "last_name")}
     found |= {right: "on" for right in ("is_active", "is_staff", "is_superuser") if getattr(person, right)}
+    found["reason"] = "as agreed"
     return {key: value for key, value in (found | changes).items() if value is not None}
 
 
@@ -35,7 +36,7 @@ def errors_of(answer: Any) -> dict[str, list[str]]:
 
 def test_a_new_account_is_an_event_without_its_names(world: World) -> None:
     said = {"username": "zoe", "email": "zoe@example.org", "kind": "person", "is_staff": "on"}
-    said |= {"password": "a long one 7"}
+    said |= {"password": "a long one 7", "reason": "she is new"}
 
     events = world.new_events(lambda: world.admin.post(reverse(ADD), said), INSTALLATION)
 
@@ -146,7 +147,7 @@ def test_accounts_are_found_by_what_they_are(world: World, kind: str, wanted: st
 
 def test_a_new_key_is_shown_once_and_kept_nowhere(world: World) -> None:
     answers: list[Any] = []
-    said = {"person": "bodo", "name": "bodo's script", "scope": "label", "origin": "model"}
+    said = {"person": "bodo", "name": "bodo's script", "scope": "label", "origin": "model", "reason": "it"}
     make = lambda: answers.append(world.admin.post(reverse("admin:labeling_apikey_add"), said))  # noqa: E731
 
     events = world.new_events(make, INSTALLATION)
@@ -175,7 +176,7 @@ def test_a_revoked_key_is_refused_and_stays_in_the_list(world: World) -> None:
     address = reverse("admin:labeling_apikey_delete", args=[world.key.id])
 
     assert "Revoke" in world.admin.get(address).content.decode()
-    events = world.new_events(lambda: world.admin.post(address), INSTALLATION)
+    events = world.new_events(lambda: world.admin.post(address, {"reason": "it leaked"}), INSTALLATION)
 
     assert [event.fact for event in events] == [e.KeyRevoked(key=str(world.key.id))]
     assert "revoked" in world.admin.get(reverse(KEYS)).content.decode()
@@ -184,7 +185,7 @@ def test_a_revoked_key_is_refused_and_stays_in_the_list(world: World) -> None:
 
 def test_keys_are_found_by_their_state(world: World) -> None:
     assert world.key.id in world.listed(KEYS, state="used")
-    world.admin.post(reverse("admin:labeling_apikey_delete", args=[world.key.id]))
+    world.admin.post(reverse("admin:labeling_apikey_delete", args=[world.key.id]), {"reason": "it leaked"})
     assert world.key.id in world.listed(KEYS, state="revoked")
     assert world.key.id not in world.listed(KEYS, state="used")
 
@@ -193,7 +194,8 @@ def test_several_keys_are_revoked_after_asking(world: World) -> None:
     chosen = {"action": "revoke_keys", "_selected_action": [str(world.key.id)]}
 
     assert world.new_events(lambda: world.admin.post(reverse(KEYS), chosen), INSTALLATION) == []
-    events = world.new_events(lambda: world.admin.post(reverse(KEYS), chosen | {"post": "yes"}), INSTALLATION)
+    sure = chosen | {"post": "yes", "reason": "they leaked"}
+    events = world.new_events(lambda: world.admin.post(reverse(KEYS), sure), INSTALLATION)
 
     assert [event.type for event in events] == ["KeyRevoked"]
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from labeling.admin import charts
 from labeling.admin.charts import Bar
-from labeling.admin.reports import LOOKS, TITLES, hours
+from labeling.admin.reports import LOOKS, NO_RATE, TITLES, hours
 from labeling.commands import datasets
 from labeling.reports.catalogue import REPORTS
 from tests.labeling.admin.world import World, logged_in
@@ -107,6 +107,44 @@ def test_a_report_is_kept_from_its_page_and_stays_what_it_was(world):
     assert "must be a text" in client.post(address, {"name": " "}, follow=True).content.decode()
     assert "timezone" in client.post(f"{address}?timezone=Mars", {"name": "x"}, follow=True).content.decode()
     assert len(client.get(address).context["kept"]) == 1
+
+
+def test_a_kept_report_is_removed_by_who_kept_it_or_sees_the_work_of_all(world: World, intent: Any) -> None:
+    datasets.add_member(intent=intent(world.edda), dataset=world.dataset, person=world.maja.id, role="labeler")
+    maja, edda = logged_in(world.maja), logged_in(world.edda)
+    address = reverse("admin:labeling_dataset_report", args=[world.dataset, "time"])
+    for client, name in ((maja, "mine"), (edda, "ours"), (edda, "theirs")):
+        assert client.post(address, {"name": name}).status_code == 302
+    assert [row["name"] for row in maja.get(address).context["kept"]] == ["mine"]
+    ids = {row["name"]: str(row["id"]) for row in edda.get(address).context["kept"]}
+    assert len(ids) == 3 and edda.get(address).content.decode().count('value="remove"') == 3
+
+    def remove(client: Any, name: str) -> Any:
+        return client.post(address, {"do": "remove", "report": ids.get(name, name)}, follow=True)
+
+    refused = remove(maja, "ours")
+    assert "do not have permission" in refused.content.decode()
+    (event,) = world.new_events(lambda: remove(maja, "mine"))
+    assert (event.type, event.intent.author, event.intent.tool) == ("ReportRemoved", world.maja.id, "admin")
+    assert "not kept any more" in remove(edda, "ours").content.decode()
+    assert [row["name"] for row in edda.get(address).context["kept"]] == ["theirs"]
+    for nothing in ("ours", "x", ""):
+        assert remove(edda, nothing).status_code == 404
+    assert logged_in(world.anke).post(address, {"do": "remove", "report": ids["theirs"]}).status_code == 302
+
+
+def test_the_page_of_costs_asks_what_an_hour_costs(world: World) -> None:
+    page = page_of(world.admin, world, "cost")
+    assert NO_RATE in page.content.decode()
+    assert NO_RATE not in page_of(world.admin, world, "cost", rate="30").content.decode()
+
+
+def test_a_labeler_who_asks_for_the_work_of_others_is_told_who_may(world: World, intent: Any) -> None:
+    datasets.add_member(intent=intent(world.edda), dataset=world.dataset, person=world.maja.id, role="labeler")
+    page = page_of(logged_in(world.maja), world, person="edda")
+    assert page.status_code == 400 and "Seeing the work of others" in page.context["problem"]
+    assert not page.context["panels"]
+    assert page_of(logged_in(world.maja), world, person="maja").status_code == 200
 
 
 def test_a_report_on_how_labels_stand_asks_for_no_period(world):

@@ -121,9 +121,7 @@ def make_world(prefix: str = "") -> World:
         ),
     )
     organization = people.add_person(intent=by, username=f"{prefix}guild", kind="organization")
-    organizations.add_organization_member(
-        intent=Intent(author=anke.id), organization=organization.id, person=edda, role="administrator"
-    )
+    organizations.add_organization_member(intent=by, organization=organization.id, person=edda, role="administrator")
     return World(
         anke=anke,
         edda=edda,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from labeling.audit.asking import parameters_of
 from labeling.audit.catalogue import reports
 from labeling.commands import people
 from labeling.commands.checkpoints import sign_checkpoint
@@ -132,6 +133,67 @@ def test_what_makes_no_sense_is_refused_by_its_name(street, report, query, field
     assert (answer.status, answer.json["field"]) == (400, field)
 
 
+def test_the_integrity_of_all_logs_is_told_by_the_offsets_that_were_read(worked, root):
+    """Asked again with the offsets that its definition names, it has the same bytes, whatever happened in any log."""
+    root.get("/audit/")  # there is a security log from here on
+    root.get("/audit/integrity/")
+    before = root.get("/audit/integrity/")
+    definition = before.json["definition"]
+    offsets = definition["offsets"]
+    assert offsets[str(worked.id)] == worked.head and str(SECURITY) in offsets and "installation" in offsets
+    rows = {row["log"]: row["offset"] for row in before.json["rows"] if row["part"] == "logs"}
+    assert rows == {str(INSTALLATION): offsets["installation"]} | {
+        name: offset for name, offset in offsets.items() if name != "installation"
+    }
+    pinned = "&".join(f"{name}={value}" for name, value in parameters_of(definition).items())
+    assert worked.edit(BOX, by=worked.ben).status == 200
+    assert worked.ana.post("/user/datasets/", {"name": "another", "task_type": "vector"}).status == 201
+    for form in ("json", "csv", "html"):
+        again = root.get(f"/audit/integrity/?{pinned}&format={form}")
+        assert again.status == 200
+        later = root.get(f"/audit/integrity/?{pinned}&format={form}")
+        assert later.raw == again.raw
+        assert form != "json" or again.raw == before.raw
+    now = root.get("/audit/integrity/").json
+    assert now["digest"] != before.json["digest"]
+    assert len(now["definition"]["offsets"]) == len(offsets) + 1
+    one = root.get(f"/audit/integrity/?logs_at={worked.id}:3").json
+    assert {row["log"]: row["offset"] for row in one["rows"] if row["part"] == "logs"}[str(worked.id)] == 3
+    assert set(one["definition"]["offsets"]) == {"installation", str(worked.id)}
+    for wrong in ("x", f"{worked.id}", f"{worked.id}:x", f"{uuid.uuid4()}:1", f"{str(worked.id)[-4:]}:1"):
+        refused = root.get(f"/audit/integrity/?logs_at={wrong}")
+        assert (refused.status, refused.json["field"]) == (400, "logs_at")
+
+
+def test_proofs_lead_from_an_event_to_a_checkpoint_and_from_one_to_the_next(worked, root, tmp_path, settings):
+    settings.HOME, settings.SIGNING_KEY = tmp_path, ""
+    path = f"{worked.path}/audit/proofs"
+    assert worked.ana.get(f"{path}/inclusion/?offset=1").status == 404
+    add_signing_key(intent=people.operator("test"))
+    for _ in range(2):
+        sign_checkpoint(intent=people.operator("test"), log=worked.id)
+        assert worked.edit(BOX, by=worked.ben).status == 200
+    one, other = worked.ana.get(f"{worked.path}/audit/checkpoints/").json
+    proof = worked.ana.get(f"{path}/inclusion/?offset=2&checkpoint=1").json
+    assert proof["checkpoint"] == one and proof["event"]["offset"] == 2
+    proof = worked.ana.get(f"{path}/consistency/?from=1").json
+    assert (proof["from"], proof["to"]) == (one, other) and proof["path"]
+    for query, field in (
+        ("inclusion/", "offset"), ("inclusion/?offset=x", "offset"), (f"inclusion/?offset={worked.head}", "offset"),
+        ("inclusion/?offset=1&checkpoint=0", "checkpoint"),
+        ("consistency/", "from"), ("consistency/?from=2&to=1", "to"),
+    ):  # fmt: skip
+        answer = worked.ana.get(f"{path}/{query}")
+        assert (answer.status, answer.json["field"]) == (400, field), query
+    assert worked.ana.get(f"{path}/inclusion/?offset=1&checkpoint=3").status == 404
+    assert worked.ben.get(f"{path}/inclusion/?offset=1").status == 403
+    sign_checkpoint(intent=people.operator("test"), log=INSTALLATION)
+    assert root.get("/audit/proofs/inclusion/?offset=1").json["event"]["log"] == str(INSTALLATION)
+    assert root.get("/audit/proofs/consistency/?from=1&log=security").status == 404
+    assert root.get("/audit/proofs/consistency/?from=1&log=x").json["field"] == "log"
+    assert worked.ana.get("/audit/proofs/inclusion/?offset=1").status == 403
+
+
 def test_there_is_no_other_report(street, root):
     assert street.ana.get(f"{street.path}/audit/A99/").status == 404
     assert root.get("/audit/duties/").status == 404
@@ -139,5 +201,6 @@ def test_there_is_no_other_report(street, root):
 
 def test_a_page_is_a_file_of_its_own(worked):
     answer = worked.ana.get(f"{worked.path}/audit/duties/?format=html")
-    assert answer.headers["Content-Disposition"] == f'attachment; filename="A8-duties-{worked.head}.html"'
+    assert answer.headers["Content-Disposition"] == f'inline; filename="A8-duties-{worked.head}.html"'
+    assert "script-src" not in answer.headers["Content-Security-Policy"]
     assert answer.raw.startswith(b"<!doctype html>")

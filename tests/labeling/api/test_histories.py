@@ -10,6 +10,12 @@ from typing import Any
 
 import pytest
 
+from labeling.events import LabelImported
+from labeling.log import store
+from labeling.log.event import Intent
+from labeling.models import LabelSet
+from labeling.rules import label_state
+from labeling.rules.label_state import LabelState
 from tests.labeling.api.test_undo import add, move
 
 JSON = dict[str, Any]
@@ -122,6 +128,12 @@ def test_filters_that_make_no_sense_are_refused(worked, query, field):
         assert (answer.status, answer.json["field"]) == (400, field)
 
 
+@pytest.mark.parametrize("since", ["0001-01-01", "0001-01-01T00:00:00.000001Z", "0001-01-01T00:00:00.000002Z"])
+def test_since_the_beginning_of_time_is_everything(worked, since):
+    whole = worked.ana.get(f"{worked.path}/history/").json
+    assert whole and worked.ana.get(f"{worked.path}/history/?since={since}&until=9999-12-31").json == whole
+
+
 def test_a_sample_tells_of_itself_and_of_all_its_labels(worked):
     worked.ana.patch(f"/samples/{worked.sample}/", {"priority": 4})
     found = sentences(worked.ana.get(f"/samples/{worked.sample}/history/"))
@@ -149,6 +161,20 @@ def test_a_category_in_a_dataset(worked):
         "added tree 2, a box of 29 × 38 px", "renamed tree to “oak”",
     ]  # fmt: skip
     assert sentences(worked.ana.get(f"{worked.path}/history/?category=3&type=LabelDeleted")) == []
+
+
+def test_a_category_has_what_came_with_an_import_too(street):
+    label_set = LabelSet.objects.get(dataset_id=street.id).id
+    state = LabelState(street.id, label_state.label_stream(street.sample, label_set))
+    intent = Intent(author=street.ana.person.id, author_kind="import")
+    box = {"annotation": str(uuid.uuid4()), "id": 1, "category_id": 3, "order": 1.0}
+    box["geometry"] = {"type": "bbox", "points": [[1.0, 2.0], [30.0, 40.0]]}
+    events = store.new_events(street.id, intent, [(state.stream, 0, LabelImported(annotations=[box]))])
+    store.append(
+        street.id, intent=intent, events=events, rows=label_state.difference(state, label_state.fold(state, events))
+    )
+    by_category = [street.ana.get(f"{street.path}/history/?category={number}").json for number in (3, 1)]
+    assert [[entry["type"] for entry in page] for page in by_category] == [["LabelImported"], []]
 
 
 def test_all_of_it_as_lines(worked):

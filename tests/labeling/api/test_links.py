@@ -24,8 +24,13 @@ ROOTS = ("dataset_add", "asset_add", "key_add", "organization_add")
 REFUSED = (
     {
         "asset_complete": 409,
+        "asset_erase": 404,
+        "training_read": None,  # nobody comes to it without a training
         "sample_frames_edit": 409,
         "dataset_diff": 400,
+        "dataset_consistency": 400,
+        "dataset_inclusion": 400,
+        "organization_member_add": 422,  # it asks for a reason
         "release_export": 400,
         "release_training_add": 409,
     }

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
+from labeling.log import store
+from labeling.log.event import INSTALLATION
+from labeling.texts import decrypt_all
+
 JSON = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def no_reasons(settings):
+    """What needs a reason has a test of its own, below."""
+    settings.REASONS_REQUIRED = []
 
 
 @pytest.fixture
@@ -198,3 +208,26 @@ def test_a_retry_of_the_founding_gives_the_same_organisation_with_its_founder(ca
     assert [answer.status for answer in answers] == [201, 201] and answers[0].json == answers[1].json
     assert [member["username"] for member in answers[0].json["members"]] == ["root"]
     assert root.post("/organizations/", {"username": "mine"}, Idempotency_Key="one").status == 422
+
+
+@pytest.mark.parametrize(
+    "method, path, body",
+    [
+        ("POST", "members/", {"user": "pim"}),
+        ("PATCH", "members/mona/", {"role": "administrator"}),
+        ("DELETE", "members/mona/", None),
+    ],
+)
+def test_who_belongs_to_it_changes_for_a_reason_unless_the_installation_asks_for_none(
+    firm, caller, settings, method, path, body
+):
+    settings.REASONS_REQUIRED = ["organization"]
+    caller("pim")
+    bodo, before = caller("bodo"), caller("mona").get(f"{firm}/members/").json
+    refused = bodo.send(method, f"{firm}/{path}", body)
+    assert (refused.status, refused.json["code"], refused.json["field"]) == (422, "reason_required", "reason")
+    assert "X-Reason" in refused.detail and bodo.get(f"{firm}/members/").json == before
+    done = bodo.send(method, f"{firm}/{path}", body, X_Reason="as agreed")
+    assert done.status in (200, 201, 204) and bodo.get(f"{firm}/members/").json != before
+    (event,) = store.read(INSTALLATION, after=store.head(INSTALLATION) - 1)
+    assert decrypt_all([event.intent.reason]) == ["as agreed"]

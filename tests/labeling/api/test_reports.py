@@ -113,9 +113,10 @@ def test_who_may_only_label_sees_their_own_part(worked, caller, intent):
     assert {row["person"] for row in report(worked, "time", "?by=person", worked.ben)["rows"]} == {
         str(worked.ben.person.id)
     }
-    assert report(worked, "time", f"?by=person&person={worked.ana.person.username}", worked.ben)["person"] == str(
-        worked.ben.person.id
-    )
+    own = report(worked, "time", f"?by=person&person={worked.ben.person.username}", worked.ben)
+    assert own["person"] == str(worked.ben.person.id)
+    refused = report(worked, "time", f"?by=person&person={worked.ana.person.username}", worked.ben, status=403)
+    assert "Seeing the work of others" in refused["detail"]
     for name in ("queue", "assistance"):
         assert report(worked, name, by=worked.ben, status=403)
     manager = caller(f"mona-{uuid.uuid4().hex[:8]}")
@@ -138,7 +139,8 @@ def test_a_table_is_told_with_its_names_and_no_formula(worked):
     [
         ("by=colour", "by"), ("timezone=Mars/Olympus", "timezone"), ("timezone=../../etc/passwd", "timezone"),
         ("threshold_s=0", "threshold_s"), ("threshold_s=1.5", "threshold_s"), ("from=yesterday", "from"),
-        ("to=2026-02-30", "to"), ("format=xlsx", "format"), ("at=-1", "at"),
+        ("to=2026-02-30", "to"), ("format=xlsx", "format"), ("at=-1", "at"), ("person=nobody-there", "person"),
+        ("from=2026-03-02&to=2026-03-01", "to"), ("from=2026-03-01&to=2026-03-01", "to"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_by_its_name(street, query, field):

@@ -76,6 +76,13 @@ def test_a_label_is_made_what_it_was_at_a_time(worked):
     assert worked.ana.get(f"{worked.label}/").json["attributes"] == shown
 
 
+def test_a_label_is_made_what_it_was_at_an_event(worked):
+    event = worked.ana.get(f"{worked.label}/events/").json[-2]
+    shown = worked.ana.get(f"{worked.label}/?at={event['event_id']}").json["attributes"]
+    assert restore(worked, {"kind": "label", "at": event["event_id"]}).status == 200
+    assert worked.ana.get(f"{worked.label}/").json["attributes"] == shown
+
+
 def test_all_edits_of_one_person_are_taken_back_and_others_stay(worked):
     """recogito2#29, Label Studio#8520: all that one person did."""
     of = {"kind": "author", "author": worked.ben.person.username}
@@ -238,6 +245,9 @@ def test_all_label_sets_of_a_sample_are_made_what_they_were(streets):
         ({"kind": "label"}, "of.at"),
         ({"kind": "label", "at": -1}, "of.at"),
         ({"kind": "label", "at": "then"}, "of.at"),
+        ({"kind": "label", "at": ""}, "of.at"),
+        ({"kind": "label", "at": "00000000-0000-4000-8000-000000000000"}, "of.at"),
+        ({"kind": "label", "at": "9" * 30}, "of.at"),
         ({"kind": "label", "at": True}, "of.at"),
         ({"kind": "label", "at": 1, "more": 1}, "of"),
         ({"kind": "event", "offset": "1"}, "of.offset"),

@@ -16,6 +16,7 @@ import schemathesis
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, transaction
+from django.test import Client
 from hypothesis import HealthCheck, Phase, settings
 from pytest_django import DjangoDbBlocker
 from schemathesis.checks import not_a_server_error
@@ -120,15 +121,18 @@ class World:
 @pytest.fixture(scope="module")
 def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
     """The installation that is asked, in one transaction, which no request may close."""
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    try:
-        with django_db_blocker.unblock(), transaction.atomic():
-            yield World()
-            transaction.set_rollback(True)
-    finally:
-        for signal in (request_started, request_finished):
-            signal.connect(close_old_connections)
+    with django_db_blocker.unblock(), transaction.atomic():
+        made = World()
+        # The first use of a key is told, and would be told again by every request.
+        Client().get("/user/", headers=made.headers)
+        for signal in (request_started, request_finished):  # behind the client, which connects them again
+            signal.disconnect(close_old_connections)
+        try:
+            yield made
+        finally:
+            for signal in (request_started, request_finished):
+                signal.connect(close_old_connections)
+        transaction.set_rollback(True)
 
 
 @pytest.fixture(scope="module")

@@ -94,3 +94,16 @@ def test_a_refusal_costs_no_append(own):
     with CaptureQueriesContext(connection) as seen:
         assert own.edit({"op": "remove", "annotation": 99}).status == 400
     assert len(seen) <= 3 and store.head(own.id) == head
+
+
+def test_what_a_client_tells_of_many_samples_costs_what_one_does(own, sample):
+    samples = [own.sample, *(sample(own.id, own.ana.person) for _ in range(6))]
+
+    def tell(number: int, session: int) -> Any:
+        signals = [
+            {"number": place, "kind": "opened", "sample": str(key), "labelset": "ground-truth"}
+            for place, key in enumerate(samples[:number])
+        ]
+        return own.ana.post("/activity/", {"session": str(uuid.UUID(int=session, version=4)), "signals": signals})
+
+    assert statements(lambda: tell(1, 1)) == statements(lambda: tell(7, 2)) <= 12

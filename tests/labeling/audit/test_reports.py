@@ -85,7 +85,7 @@ def history(person, dataset, sample, intent) -> History:
 
 def told(history: Any, name: str, form: str, **more: Any) -> bytes:
     asked = ask(reports("dataset")[name], history.id, Question(), **more)
-    return b"".join(writing.pieces(asked.report, asked.definition, asked.rows, form))
+    return b"".join(writing.pieces(asked, form))
 
 
 # --- A1 to A3 --------------------------------------------------------------------------------------------------------
@@ -392,7 +392,7 @@ def test_forms_tell_the_same_rows_and_digest(busy, name):
 def test_a_dataset_in_which_nothing_happened_has_every_report(dataset, person, name):
     made = dataset(person(f"ana-{uuid.uuid4().hex[:6]}"))
     asked = ask(reports("dataset")[name], made, Question())
-    assert b"digest" in b"".join(writing.pieces(asked.report, asked.definition, asked.rows, "ndjson"))
+    assert b"digest" in b"".join(writing.pieces(asked, "ndjson"))
 
 
 @pytest.mark.parametrize("name", reports("installation"))

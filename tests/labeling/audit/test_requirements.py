@@ -28,6 +28,10 @@ SHOWN: dict[str, tuple[str, dict[str, list[str]]]] = {
         "Changes do not obscure earlier values.",
         {
             AUDIT: ["test_the_history_of_a_record_has_each_value_before_and_after"],
+            "labeling/audit/test_timeline.py": [
+                "test_each_event_shows_the_object_before_and_after_and_the_way_back",
+                "test_a_bitmap_that_was_painted_is_shown_before_and_after",
+            ],
             "labeling/test_properties.py": ["test_every_state_that_was_live_can_be_had_again"],
         },
     ),
@@ -42,8 +46,19 @@ SHOWN: dict[str, tuple[str, dict[str, list[str]]]] = {
         },
     ),
     "AU-04": (
-        "A hash chain, and signed checkpoints outside; flip, drop, reorder, insert, truncate are found.",
+        "A hash chain and a Merkle tree over it; signed checkpoints outside, with proofs of inclusion and consistency;"
+        " flip, drop, reorder, insert, truncate are found.",
         {
+            "labeling/rules/test_tree.py": [
+                "test_the_roots_are_those_of_the_known_vectors",
+                "test_every_leaf_of_every_tree_is_proved_and_nothing_else",
+                "test_every_beginning_of_every_tree_is_proved_and_nothing_else",
+            ],
+            "releases/audit/test_proofs.py": [
+                "test_each_checkpoint_is_proved_to_begin_with_each_one_before",
+                "test_a_bent_proof_of_an_event_proves_nothing",
+                "test_a_tree_that_is_not_over_the_log_is_found_by_verifying",
+            ],
             BUNDLE: [
                 "test_events_that_were_tampered_with_are_found_at_the_first_bad_one",
                 "test_who_writes_all_hashes_anew_is_found_by_a_checkpoint",
@@ -63,8 +78,13 @@ SHOWN: dict[str, tuple[str, dict[str, list[str]]]] = {
         },
     ),
     "AU-06": (
-        "The server's time is authoritative, and the client's is kept apart; a clock set back reorders nothing.",
+        "The server's time is authoritative, and the client's is kept apart; a clock set back reorders nothing, and is"
+        " an event.",
         {
+            "labeling/commands/test_clocks.py": [
+                "test_that_the_clock_was_set_back_is_one_event_of_the_installations_log",
+                "test_a_clock_that_goes_back_all_the_time_is_no_storm",
+            ],
             "labeling/log/test_store.py": [
                 "test_a_clock_that_was_set_back_does_not_reorder_times",
                 "test_a_clients_time_is_kept_to_the_microsecond",
@@ -149,16 +169,23 @@ SHOWN: dict[str, tuple[str, dict[str, list[str]]]] = {
             AUDIT: [
                 "test_balance_crosses_classes_with_metadata_and_people",
                 "test_the_process_says_which_rules_were_in_force_when",
-            ]
+            ],
+            "releases/audit/test_datasheet.py": [
+                "test_what_nobody_said_is_missing_and_what_was_said_is_told_with_who_and_when",
+                "test_the_log_says_what_is_in_it_how_it_was_prepared_and_what_is_missing",
+            ],
         },
     ),
     "AU-18": (
         "Provenance and labelling procedures of a release.",
         {
+            "releases/audit/test_datasheet.py": [
+                "test_of_a_release_it_is_what_was_said_then_and_the_dossier_has_it_too"
+            ],
             "releases/audit/test_reports.py": [
                 "test_the_dossier_tells_what_was_frozen_and_who_had_approved_it",
                 "test_the_lineage_leads_from_sources_over_models_to_who_took_it_away",
-            ]
+            ],
         },
     ),
     "AU-19": (
@@ -204,7 +231,10 @@ SHOWN: dict[str, tuple[str, dict[str, list[str]]]] = {
     ),
     "AU-28": (
         "A report is its definition and offsets: the same bytes, with the hash printed.",
-        {AUDIT: ["test_asked_again_with_its_offsets_it_has_the_same_bytes_whatever_happened_since"]},
+        {
+            AUDIT: ["test_asked_again_with_its_offsets_it_has_the_same_bytes_whatever_happened_since"],
+            "labeling/api/test_audit.py": ["test_the_integrity_of_all_logs_is_told_by_the_offsets_that_were_read"],
+        },
     ),
 }
 #: Those that our list marks as things that could be done.

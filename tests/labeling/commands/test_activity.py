@@ -22,6 +22,13 @@ from labeling.reports.working import BEAT
 SESSION = uuid.UUID(int=7, version=4)
 
 
+@pytest.fixture(autouse=True)
+def alone(db: None) -> None:
+    """What tests of several processes committed is not counted here."""
+    Activity.objects.all().delete()
+    ActivityVolume.objects.all().delete()
+
+
 @pytest.fixture
 def ana(person):
     return person("ana")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
@@ -12,17 +11,16 @@ import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.core.management import CommandError, call_command
 
 from labeling import events as e
 from labeling import pictures, storage
-from labeling.commands import asset_erasure, assets, labels, samples
+from labeling.commands import asset_erasure, assets, labels, retention, samples
 from labeling.commands.asset_erasure import content_named, erase_asset, plan_asset_erasure
 from labeling.errors import InvalidValue, NotFound, NotPermitted, ReasonRequired, Refused
 from labeling.log import rebuild, store
-from labeling.log.event import Intent
+from labeling.log.event import INSTALLATION, Intent
 from labeling.management.stored_files import broken_files
-from labeling.models import Asset, DatasetAsset, Person
+from labeling.models import Asset, DatasetAsset, Person, Sample
 from labeling.rules.sample_state import asset_stream
 from labeling.texts import encrypt
 from tests.conftest import MakeDataset
@@ -119,8 +117,47 @@ def test_every_dataset_and_every_upload_of_the_same_bytes_is_told(
     erase_asset(intent=by, sha256=SHA256)
     for log, count in ((one, 2), (other, 1)):
         assert len(list(store.read(log, types=["AssetErased"]))) == count
-    with pytest.raises(NotFound):
+    with pytest.raises(Refused, match="erased before"):
         erase_asset(intent=by, sha256=SHA256)
+
+
+def test_it_is_told_once_for_all_and_names_the_samples_that_lose_it(
+    person: Make, dataset: MakeDataset, by: Intent
+) -> None:
+    ana = person("ana")
+    one, other = dataset(ana), dataset(ana)
+    for made, name in ((one, "b.png"), (one, "a_1.png"), (other, "c.png")):
+        add(made, ana, name)
+    add(one, ana, "other.png", picture(width=38))
+    gone = Sample.objects.get(dataset_id=one, name="b.png")
+    samples.archive_sample(intent=Intent(author=ana.id), sample=gone.id)
+    showing = plan_asset_erasure(SHA256).samples[one]
+    assert (showing.count, [(item.name, item.is_deleted) for item in showing.first]) == (
+        2, [("a_1.png", False), ("b.png", True)],
+    )  # fmt: skip
+    erase_asset(intent=by, sha256=SHA256)
+    [told] = store.read_stream(INSTALLATION, f"file/{SHA256}")
+    assert told.fact == e.FileErased(
+        sha256=SHA256, size_bytes=len(DATA), uploads=3, datasets=sorted([str(one), str(other)])
+    )
+    assert told.intent.reason == by.reason
+
+
+def test_a_file_in_no_dataset_is_told_too(person: Make, by: Intent) -> None:
+    upload(person("ana"), DATA)
+    erase_asset(intent=by, sha256=SHA256)
+    [told] = store.read_stream(INSTALLATION, f"file/{SHA256}")
+    assert isinstance(told.fact, e.FileErased) and told.fact.datasets == []
+
+
+def test_nothing_of_a_held_dataset_is_erased(url: str, by: Intent) -> None:
+    log = DatasetAsset.objects.get(sha256=SHA256).dataset_id
+    retention.place_hold(intent=by, what="dataset", key=log)
+    with pytest.raises(Refused, match="held"):
+        erase_asset(intent=by, sha256=SHA256)
+    assert status_of(url) == 200
+    retention.lift_hold(intent=by, what="dataset", key=log)
+    erase_asset(intent=by, sha256=SHA256)
 
 
 def test_the_same_bytes_are_not_taken_again(url: str, by: Intent, person: Make) -> None:
@@ -194,37 +231,3 @@ def test_only_who_runs_the_installation_erases_and_says_why(url: str, root: Pers
     with pytest.raises(NotFound):
         erase_asset(intent=Intent(author=root.id, reason="x"), sha256="0" * 64)
     assert status_of(url) == 200
-
-
-def run(*arguments: str) -> str:
-    said = io.StringIO()
-    call_command("erase_asset", *arguments, stdout=said, stderr=said)
-    return said.getvalue()
-
-
-def test_the_command_says_what_it_would_take_and_takes_it(url: str, root: Person) -> None:
-    asset = Asset.objects.get(sha256=SHA256)
-    for named in (url, f"http://127.0.0.1:8000{url}", asset.token, str(asset.id), SHA256):
-        assert f"a.png: {len(DATA)} bytes, SHA-256 {SHA256}" in run(named)
-    assert "Nothing was changed" in run(url)
-    assert status_of(url) == 200
-    assert f"Erased {len(DATA)} bytes; hash and size stay in ana/" in run(
-        url, "--erase", "--by", "root", "--reason", "asked"
-    )
-    with pytest.raises(CommandError, match="erased before"):
-        run(url)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("nowhere",), "The file was not found"),
-        (("{url}", "--erase"), "Say who erases"),
-        (("{url}", "--erase", "--by", "root"), "Say who erases"),
-        (("{url}", "--erase", "--by", "nobody", "--reason", "x"), "The user was not found"),
-        (("{url}", "--erase", "--by", "ana", "--reason", "x"), "Only who runs the installation"),
-    ],
-)
-def test_the_command_says_what_is_wrong(url: str, root: Person, arguments: tuple[str, ...], said: str) -> None:
-    with pytest.raises(CommandError, match=said):
-        run(*(item.replace("{url}", url) for item in arguments))

@@ -29,6 +29,12 @@ from labeling.rules.organization_state import OrganizationState, fold, organizat
 JSON = dict[str, Any]
 
 
+@pytest.fixture(autouse=True)
+def no_reasons(settings):
+    """Who may do what is asked here; what needs a reason is in admin/test_reasons_of_installation.py."""
+    settings.REASONS_REQUIRED = []
+
+
 @pytest.fixture
 def rita(person):
     return person("rita", superuser=True)

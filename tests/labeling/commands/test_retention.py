@@ -159,7 +159,9 @@ def test_the_answers_of_old_commands_go_and_a_retry_is_a_new_command(why: Any, d
     desk.edit(BOX, intent=named)
     assert desk.edit(BOX, intent=named).replayed
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE log_command SET recorded_at = recorded_at - interval '400 days'")
+        cursor.execute(
+            "UPDATE log_command SET recorded_at = recorded_at - interval '400 days' WHERE log = %s", [desk.dataset]
+        )
     retention.set_retention(intent=why(), kind="answers", days=30)
     retention.place_hold(intent=why(), what="dataset", key=desk.dataset)
     assert told(retention.purge) == []

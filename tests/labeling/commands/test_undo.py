@@ -296,7 +296,8 @@ def test_undoing_any_last_gestures_gives_the_label_before_them(make_desk_once, s
     lived: list[JSON] = [{}]
     for _ in range(data.draw(st.integers(1, 4))):
         before = desk.state.version
-        desk.edit(*Names().fresh(data.draw(make.edit_lists(desk.state))))
+        why = desk.intent(desk.ana, reason="to see it undone")  # a status set by hand asks for one
+        desk.edit(*Names().fresh(data.draw(make.edit_lists(desk.state))), intent=why)
         if desk.state.version > before:
             lived.append(content(desk.state))
     count = data.draw(st.integers(0, len(lived) - 1))

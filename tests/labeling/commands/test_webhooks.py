@@ -14,7 +14,7 @@ from labeling.commands.webhooks import MOST_WEBHOOKS, Where
 from labeling.errors import InvalidValue, NotFound, NotPermitted, Refused
 from labeling.log import store
 from labeling.log.event import INSTALLATION
-from labeling.models import Webhook, WebhookCursor
+from labeling.models import Webhook, WebhookCursor, WebhookDelivery
 from labeling.webhooks import turns
 from tests.support.receivers import Receiver, receiving
 
@@ -215,11 +215,35 @@ def test_who_runs_the_installation_is_told_of_all_datasets(ana, dataset, person,
     assert [(got.json["dataset"], got.type) for got in receiver.taken] == [("ana/anas", "dataset.created")]
 
 
+@pytest.mark.parametrize("types", [[], ["dataset.created"], ["DatasetCreated", "dataset.created"]])
+def test_what_is_told_again_is_what_was_told_at_first_also_where_it_stands_for_several_events(
+    ana, dataset, person, intent, receiver, types
+):
+    boss = person("boss", superuser=True)
+    made = webhooks.add_webhook(intent=intent(boss), where=Where(), fields={"url": receiver.url, "types": types})
+    answers = iter([500, 500, 200, 500])
+    receiver.behave = lambda got: next(answers, 200)
+    street = dataset(ana, name="anas")
+    for _ in range(6):
+        run_all()
+        WebhookCursor.objects.update(next_at=None, asked_at=None)
+    assert [got.type for got in receiver.taken] == [*(["DatasetCreated"] if "DatasetCreated" in types else []),
+                                                    "dataset.created"]  # fmt: skip
+    assert {row.state for row in WebhookDelivery.objects.all()} == {"delivered"}
+    first = receiver.taken[-1]
+    receiver.behave = lambda got: 200
+    for offset in range(2, first.json["offset"] + 1):
+        webhooks.redeliver(intent=intent(boss), where=Where(), webhook=made, log=street, offset=offset)
+        receiver.taken.clear()
+        run_all()
+        assert [(got.id, got.body) for got in receiver.taken] == [(first.id, first.body)]
+
+
 def test_only_administrators_and_superusers_have_webhooks_above_datasets(firm, ana, person, intent):
     organization, boss = firm
     member = person("member")
     organizations.add_organization_member(
-        intent=intent(boss), organization=organization.id, person=member, role="member"
+        intent=intent(boss, reason="she helps"), organization=organization.id, person=member, role="member"
     )
     for who in (ana, member):
         for where in (Where(organization=organization.id), Where()):

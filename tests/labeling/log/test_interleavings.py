@@ -7,10 +7,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import IntegrityError, connection, connections, transaction
 
 from labeling import events as e
 from labeling.commands import labels
@@ -377,3 +378,65 @@ def test_with_if_match_the_slower_of_two_on_different_boxes_is_rebased(boxes, pe
         wait_for_waiters(1)
     saved = second.result(PATIENCE_S)
     assert saved.rebased and saved.state.version == 7
+
+
+@pytest.fixture
+def bulk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every append goes as a bulk: copied before, and committed with its call in one message."""
+    monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
+
+
+@pytest.mark.usefixtures("bulk")
+def test_a_bulk_is_committed_before_its_writer_hears_of_it(log, monkeypatch):
+    """So the log is free although the writer does nothing more; with a commit of Django's it would wait for that."""
+    seen = []
+
+    plain = connection.commit
+
+    def commit() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_current_xact_id_if_assigned() IS NULL")
+            seen.append((store.head(log), cursor.fetchone()[0]))
+        plain()
+
+    monkeypatch.setattr(connection, "commit", commit)
+    done = append(log, "person/a", 0, count=3)
+    assert seen == [(3, True)]
+    assert done.last_offset == 3 and done.held_ms is not None and 0 < done.held_ms < 1000 * PATIENCE_S
+
+
+@pytest.mark.usefixtures("bulk")
+def test_a_bulk_that_is_stale_or_repeated_or_wrong_stores_nothing_and_leaves_the_connection_of_use(log):
+    by = Intent(author=AUTHOR, request_hash=bytes(32))
+    first = append(log, "person/a", 0, by=by, count=2)
+    again = append(log, "person/a", 0, by=by, count=2)
+    assert again.replayed and again.held_ms is None and again.last_offset == first.last_offset
+    with pytest.raises(Stale):
+        append(log, "person/a", 1)
+    with pytest.raises(CommandReused):
+        append(log, "person/a", 2, by=replace(by, request_hash=bytes(range(32))))
+    twice = store.new_events(log, Intent(author=AUTHOR), [("person/a", 2, e.KeyCreated(key="k"))])
+    with pytest.raises(IntegrityError):
+        store.append(log, intent=twice[0].intent, events=twice * 2, rows=Rows())
+    assert append(log, "person/a", 2).last_offset == 3
+    assert verify_log(log) == []
+
+
+@pytest.mark.usefixtures("bulk")
+def test_a_bulk_that_waits_too_long_is_busy_and_stores_nothing(log, elsewhere):
+    append(log, "person/a", 0)
+    held, free = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            append(log, "person/b", 0)
+            held.set()
+            assert free.wait(PATIENCE_S)
+
+    holding = elsewhere(hold)
+    assert held.wait(PATIENCE_S)
+    with pytest.raises(LogBusy):
+        append(log, "person/c", 0)
+    free.set()
+    holding.result(PATIENCE_S)
+    assert append(log, "person/c", 0).last_offset == 3

@@ -48,5 +48,5 @@ def test_it_counts_as_a_statement_and_raises_djangos_errors(django_assert_num_qu
     with django_assert_num_queries(1):
         ask("x")
     with pytest.raises(IntegrityError), transaction.atomic(), planned_cursor() as cursor:
-        cursor.execute("INSERT INTO log_head VALUES (%s, %s, 0, '', now())", [uuid.uuid4(), "no such kind"])
+        cursor.execute("INSERT INTO log_head VALUES (%s, %s, NULL, '', now())", [uuid.uuid4(), "dataset"])
     assert ask("x") == "ax", "the connection is still of use"

@@ -101,6 +101,34 @@ def test_a_row_that_breaks_a_constraint_stores_nothing(monkeypatch):
         assert stored() == []
 
 
+def test_a_row_that_comes_twice_stores_nothing(monkeypatch):
+    monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
+    monkeypatch.setattr(store.staging, "ROWS_FROM", 1)
+    for before in ([], [row(1)]):
+        append(*before)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            append(row(1, order=8), row(1, order=9), row(2))
+        assert [one[8] for one in stored()] == [-1 for _ in before]
+
+
+def test_a_bulk_never_walks_the_projected_table(monkeypatch):
+    """Also not by a plan that was made while the table was empty."""
+    monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
+    monkeypatch.setattr(store.staging, "ROWS_FROM", 1)
+
+    def walked() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_get_xact_numscans('labeling_annotation'::regclass)")
+            return int(cursor.fetchone()[0])
+
+    before = walked()
+    for turn in range(12):  # a plan is kept from the sixth on
+        append(*(row(number, order=turn) for number in range(turn + 1, turn + 200)))
+    assert walked() == before
+    assert len(stored()) == 210
+    assert walked() == before + 1, "the count counts"
+
+
 def test_one_transaction_may_hold_several_bulks(monkeypatch):
     monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
     monkeypatch.setattr(store.staging, "ROWS_FROM", 1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from msgspec import structs
 
 from labeling import events as e
 from labeling.log import store, values
@@ -137,7 +138,7 @@ def test_the_digest_tells_null_from_empty_and_one_field_from_the_next():
         )
     ]
     digests = {
-        event_digest(replace(each, event_id=AUTHOR, intent=replace(each.intent, command=AUTHOR)), bytes(32))
+        event_digest(structs.replace(each, event_id=AUTHOR, intent=replace(each.intent, command=AUTHOR)), bytes(32))
         for each in events
     }
     assert len(digests) == len(events)
@@ -232,7 +233,10 @@ def test_a_stream_that_is_only_expected_is_checked_too(log):
 def test_a_version_or_an_event_id_used_twice_is_refused_by_the_table(log):
     by = intent()
     events = store.new_events(log, by, [("person/a", 0, key()), ("person/b", 0, key())])
-    for twice in (replace(events[1], stream="person/a"), replace(events[1], event_id=events[0].event_id)):
+    for twice in (
+        structs.replace(events[1], stream="person/a"),
+        structs.replace(events[1], event_id=events[0].event_id),
+    ):
         with pytest.raises(IntegrityError):
             store.append(
                 log,
@@ -243,6 +247,15 @@ def test_a_version_or_an_event_id_used_twice_is_refused_by_the_table(log):
                 open_as="installation",
             )
     assert store.read(log) == [] and store.head(log) == 0
+
+
+@pytest.mark.parametrize(("kind", "opened"), [("robot", "installation"), ("person", "diary")])
+def test_an_unknown_kind_of_author_or_of_log_is_refused(log, kind, opened):
+    by = intent(author_kind=kind)
+    events = store.new_events(log, by, [("person/a", 0, key())])
+    with pytest.raises(IntegrityError, match="kind of"), transaction.atomic():
+        store.append(log, intent=by, events=events, rows=Rows(), open_as=opened)
+    assert log not in [each for each, *_ in store.logs()]
 
 
 @pytest.mark.parametrize("hashes", [0, 1, 3])

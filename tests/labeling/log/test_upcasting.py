@@ -113,7 +113,7 @@ def test_the_whole_corpus_in_an_older_shape_folds_to_the_same_rows(db: None, nex
     logs = stored_logs()
     for log, events in logs.items():
         placed = [
-            Event(**{name: getattr(event, name) for name in Event.__slots__} | {"offset": number - len(events)})
+            Event(**{name: getattr(event, name) for name in Event.__struct_fields__} | {"offset": number - len(events)})
             for number, event in enumerate(events, 1)
         ]
         rows = Rows()

@@ -19,6 +19,7 @@ from labeling.queries.frozen import NotFolded, frozen_samples
 from labeling.rules import label_state
 from labeling.rules.label_state import label_stream
 from labeling.rules.sample_state import SampleState
+from tests.support.installation import is_full
 
 JSON = dict[str, Any]
 
@@ -60,8 +61,12 @@ def together(log: uuid.UUID, offset: int, **more: Any) -> list[tuple[SampleState
     return [(item.sample, item.labels[truth]) for item in found]
 
 
-@pytest.mark.parametrize("page", [1, 2, 3, 7, 1000])
-@pytest.mark.parametrize("size_bytes", [1, 400, 10**6])
+#: (events, bytes) of a page: each of either in a quick run, each with each in a full one.
+CUTS = [(1, 400), (2, 1), (3, 10**6), (7, 400), (1000, 1)]
+ALL_CUTS = [(page, size_bytes) for page in (1, 2, 3, 7, 1000) for size_bytes in (1, 400, 10**6)]
+
+
+@pytest.mark.parametrize("page, size_bytes", ALL_CUTS if is_full() else CUTS)
 def test_states_do_not_depend_on_how_the_log_is_cut_into_pages(lived, monkeypatch, page, size_bytes):
     log, targets = lived
     monkeypatch.setattr(labels, "EVERY", 7)

@@ -168,6 +168,7 @@ def test_a_fact_of_something_else_is_refused():
 
 def test_every_fact_of_a_dataset_is_in_one_of_the_tables_or_a_test_of_its_own():
     own = {e.DatasetCreated, e.LabelSetCreated, e.LabelSetArchived, e.MemberAdded, e.MemberRoleChanged, e.MemberRemoved}
+    own.add(e.DatasheetSet)  # tests/labeling/api/test_datasheets.py
     assert {type(fact) for fact, _ in (*CASES, *CATEGORY_CASES)} | own == set(e.DATASET_EVENTS)
 
 

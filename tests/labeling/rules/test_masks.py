@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from labeling.errors import NoMask
-from labeling.rules.masks import KINDS, Bitmap, Masks, Object, Palette, Picture, grouped
+from labeling.rules.masks import KINDS, Bitmap, Masks, Object, Picture, grouped
+from labeling.rules.palettes import Palette
 
 JSON = dict[str, Any]
 CATEGORIES: JSON = {

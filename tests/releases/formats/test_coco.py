@@ -15,7 +15,7 @@ from pycocotools import mask as masks
 from pycocotools.coco import COCO
 
 from labeling.geometry import rle
-from releases.formats import coco, coco_panoptic, coco_reading, outlines
+from releases.formats import coco, coco_keypoints, coco_panoptic, coco_reading, outlines
 from releases.formats.files import Folder, Given, Source
 from releases.formats.format import Findings, UnreadableFile
 from releases.formats.records import Annotation, Imported, Sample
@@ -70,8 +70,8 @@ def test_pycocotools_finds_areas_boxes_and_pixels(segmentation: str, tmp_path: P
     assert by_uuid["u1"]["attributes"] == {"colour": "red", "parked": True, "speed": 3}
     left = {(line["what"], line.get("annotation")) for line in lines if line["became"] == "left out"}
     assert left == {
-        ("scene attributes", None), ("classifications", None), ("polyline", 7), ("point", 8), ("skeleton", 10),
-        ("keypoints", 11), ("no category", 12),
+        ("scene attributes", None), ("classifications", None), ("default classification", None), ("polyline", 7),
+        ("point", 8), ("skeleton", 10), ("keypoints", 11), ("no category", 12),
     }  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def test_datumaro_reads_the_instances(tmp_path: Path) -> None:
 
 
 def test_keypoints_are_read_by_pycocotools_and_come_back(tmp_path: Path) -> None:
-    files, _, lines = written(coco.KEYPOINTS, [STREET])
+    files, _, lines = written(coco_keypoints.KEYPOINTS, [STREET])
     data = files["annotations/person_keypoints_default.json"]
     found = loaded(data, tmp_path)
     [person] = found.loadCats([PERSON])
@@ -139,7 +139,7 @@ def test_points_that_no_category_names_are_those_of_its_first_object() -> None:
     one = {"type": "skeleton", "points": [{"name": "a", "x": 1, "y": 1, "visibility": 2}]}
     two = {"type": "skeleton", "points": [*one["points"], {"name": "b", "x": 2, "y": 2, "visibility": 2}]}
     sample = Sample("a", width=9, height=9, annotations=[Annotation(1, CAR, one), Annotation(2, CAR, two)])
-    files, _, lines = written(coco.KEYPOINTS, [sample])
+    files, _, lines = written(coco_keypoints.KEYPOINTS, [sample])
     document = json.loads(files["annotations/person_keypoints_default.json"])
     assert [item["keypoints"] for item in document["annotations"]] == [[1, 1, 2], [1, 1, 2]]
     assert [(line["what"], line["said"]) for line in lines] == [("point that its category does not name", "b")]
@@ -308,7 +308,7 @@ def test_two_names_of_one_id_in_two_files_are_two_categories() -> None:
 
 
 def test_datumaro_reads_the_keypoints(tmp_path: Path) -> None:
-    files, _, _ = written(coco.KEYPOINTS, [STREET])
+    files, _, _ = written(coco_keypoints.KEYPOINTS, [STREET])
     put(tmp_path, files | {"images/default/streets/a b.jpg": dummy(100, 60)})
     [item] = read_by_datumaro(tmp_path, "coco_person_keypoints")
     points = [one for one in item.annotations if one.type.name == "points"]

@@ -61,13 +61,14 @@ def test_what_cvat_carries_comes_back_as_it_was() -> None:
     lost = {(line["what"], line["became"], line.get("annotation")) for line in lines}
     assert lost == {
         ("scene attributes", "left out", None),
+        ("default classification", "left out", None),
         ("no category", "left out", 12),
         ("parts", "converted", 3),
         ("holes", "converted", 4),
         ("scores", "left out", 10),
         ("keypoints", "left out", 11),
     }
-    assert losses.counts["provenance", "left out"] == 0 and losses.counts["uuids", "left out"] == 12
+    assert losses.counts["provenance", "left out"] == 0 and losses.counts["uuids", "left out"] == 11
 
 
 def test_datumaro_reads_the_pictures(tmp_path: Path) -> None:

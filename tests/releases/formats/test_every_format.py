@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from releases import packing
 from releases.archives import Archive
 from releases.formats import registry
-from releases.formats.files import Given, InMemory, Paths, Zipped, put_bytes
+from releases.formats.files import Given, Paths, Zipped, put_bytes
 from releases.formats.format import BadOption, ExportStopped, Findings, Format, UnreadableFile
 from releases.formats.records import Annotation, Sample, Track
 from tests.support import records
@@ -237,10 +237,3 @@ def test_a_zip_of_others_is_read_within_limits_and_within_itself() -> None:
         source.read("a/b.txt")
     with pytest.raises(KeyError):
         source.read("none")
-
-
-def test_files_in_memory_are_put_once() -> None:
-    out = InMemory()
-    put_bytes(out, "a", b"1")
-    with pytest.raises(ValueError, match="a"):
-        put_bytes(out, "a", b"2")

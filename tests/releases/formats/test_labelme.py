@@ -49,7 +49,8 @@ def test_what_labelme_carries_comes_back() -> None:
         else:
             assert item.geometry == before.geometry
     assert {(line["what"], line["became"]) for line in lines} == {
-        ("scene attributes", "left out"), ("no category", "left out"), ("holes", "converted"), ("rbox", "converted"),
+        ("scene attributes", "left out"), ("default classification", "left out"), ("no category", "left out"),
+        ("holes", "converted"), ("rbox", "converted"),
         ("ellipse", "converted"), ("skeleton", "left out"), ("keypoints", "left out"),
     }  # fmt: skip
 

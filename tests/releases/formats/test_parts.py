@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from releases import packing
-from releases.formats import native
 from releases.formats.format import ExportStopped, Options
 from releases.formats.parts import Damaged, Part, Streams
-from releases.formats.records import Sample
+from releases.formats.records import Dataset, Sample
 from releases.formats.registry import FORMATS, WRITTEN
 from tests.support.records import DATASET, STREET, UNSIZED, VIDEO
 
@@ -34,14 +33,14 @@ def whole(name: str, samples: Sequence[Sample], **said: str) -> tuple[bytes, Any
     return sink.getvalue(), packed
 
 
-def made(name: str, samples: Sequence[Sample], options: Options) -> Part:
+def made(name: str, samples: Sequence[Sample], options: Options, dataset: Dataset = DATASET) -> Part:
     file = io.BytesIO()
-    found = packing.pack_part(FORMATS[name], DATASET, samples, options, file)
+    found = packing.pack_part(FORMATS[name], dataset, samples, options, file)
 
     def opened(start: int) -> io.BytesIO:
         return io.BytesIO(file.getvalue()[start:])
 
-    return Part(opened, found["index"], found.get("facts", {}), found.get("losses", []))
+    return packing.part_of(json.loads(json.dumps(found)), opened)
 
 
 def in_parts(name: str, cuts: Sequence[int], **said: str) -> tuple[bytes, Any]:
@@ -50,9 +49,9 @@ def in_parts(name: str, cuts: Sequence[int], **said: str) -> tuple[bytes, Any]:
     return joined(name, [made(name, piece, options) for piece in pieces], options)
 
 
-def joined(name: str, parts: list[Part], options: Options) -> tuple[bytes, Any]:
+def joined(name: str, parts: list[Part], options: Options, dataset: Dataset = DATASET) -> tuple[bytes, Any]:
     sink = io.BytesIO()
-    packed = packing.pack_parts(FORMATS[name], DATASET, parts, options, sink)
+    packed = packing.pack_parts(FORMATS[name], dataset, parts, options, sink)
     return sink.getvalue(), packed
 
 
@@ -62,13 +61,35 @@ def test_the_bytes_do_not_depend_on_the_parts(name: str, cuts: list[int]) -> Non
     assert in_parts(name, cuts) == whole(name, SAMPLES)
 
 
+@pytest.mark.parametrize("name", sorted(WRITTEN))
+def test_names_are_one_however_the_parts_are_cut(name: str) -> None:
+    """Files whose names would be one, categories without names of points, and options: part for part the same."""
+    categories = [dataclasses.replace(item, points=(), edges=(), name=f"{item.name} x") for item in DATASET.categories]
+    bare = dataclasses.replace(DATASET, categories=tuple(categories))
+    few = [STREET, dataclasses.replace(STREET, name=STREET.name.upper(), uuid="x"), VIDEO, UNSIZED]
+    renamed = {"nose": "snout"}
+    points = [
+        dataclasses.replace(item, keypoints=[point | {"name": renamed[point["name"]]} for point in item.keypoints])
+        if item.keypoints
+        else item
+        for item in reversed(STREET.annotations)
+    ]
+    few = [dataclasses.replace(STREET, name="first", uuid="f", annotations=points), *few]
+    for said in ({}, *({option.name: option.choices[-1]} for option in FORMATS[name].options)):
+        options = FORMATS[name].parsed(said)
+        once = joined(name, [made(name, few, options, bare)], options, bare)
+        for cuts in ([1, 2, 3, 4], [2]):
+            pieces = [few[start:end] for start, end in zip([0, *cuts], [*cuts, len(few)], strict=True)]
+            assert joined(name, [made(name, piece, options, bare) for piece in pieces], options, bare) == once
+
+
 @pytest.mark.parametrize("said", [{"segmentation": "rle"}, {"clip": "no"}, {"frames": "keyframes"}])
 def test_coco_with_options_is_the_same_in_parts(said: dict[str, str]) -> None:
     assert in_parts("coco-instances", [2, 3], **said) == whole("coco-instances", SAMPLES, **said)
 
 
-def test_a_dataset_without_samples_has_the_same_files_in_no_part_and_in_an_empty_one() -> None:
-    name = "coco-instances"
+@pytest.mark.parametrize("name", sorted(WRITTEN))
+def test_a_dataset_without_samples_has_the_same_files_in_no_part_and_in_an_empty_one(name: str) -> None:
     options = FORMATS[name].parsed({})
     assert joined(name, [], options) == joined(name, [made(name, [], options)], options) == whole(name, [])
 
@@ -98,21 +119,6 @@ def test_a_text_that_looks_like_an_id_is_left_as_it_is(text: str) -> None:
 def read(data: bytes) -> Any:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return json.loads(archive.read("annotations/instances_default.json"))
-
-
-def exact(value: Any) -> str:
-    """A record with the kind of each number."""
-    return repr(value)
-
-
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-def test_a_record_is_read_as_it_was_to_the_kind_of_each_number(sample: Sample) -> None:
-    assert exact(native.sample_of(native.record(sample))) == exact(sample)
-
-
-def test_numbers_that_fit_no_machine_word_come_through() -> None:
-    sample = dataclasses.replace(STREET, metadata={"n": 10**300, "f": 1e300, "z": -0.0, "i": 3, "w": 3.0})
-    assert exact(native.sample_of(native.record(sample))) == exact(sample)
 
 
 # --- the file of a part ----------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def test_an_import_is_taken_back_from_its_page(person: Make, job: ImportJob) -> 
     said = root.get(page(made)).content.decode()
     assert answer.status_code == 200 and "Labels restored" in said and "The import that is taken back" in said
     refused = root.post(do(job, "undo"), follow=True).content.decode()
-    assert "this takes back what others did" in refused and _samples(job) == 2
+    assert "A reason is required to take back what others did" in refused and _samples(job) == 2
     root.post(do(job, "undo"), {"reason": "the wrong file"}, follow=True)
     jobs.run(ImportJob.objects.filter(undoes=job.id).latest("created_at").id)
     assert _samples(job) == 0
@@ -90,3 +90,9 @@ def test_a_job_that_waits_is_cancelled_and_gone_on_with_from_its_page(
     jobs.run(job.id)
     assert Sample.objects.filter(dataset_id=made).count() == 2
     assert root.get(reverse("admin:releases_importjob_change", args=[uuid.uuid4()])).status_code == 302
+
+
+def test_a_page_that_nobody_may_see_says_so_on_a_page(person: Make, job: ImportJob) -> None:
+    answer = logged_in(person("root", superuser=True)).get(reverse("admin:releases_importjob_add"))
+    assert answer.status_code == 403
+    assert "You may not see this page" in answer.content.decode() and reverse("admin:index") in answer.content.decode()

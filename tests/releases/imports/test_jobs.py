@@ -380,7 +380,7 @@ def test_a_worker_that_fails_is_tried_again_and_then_given_up(
     def broken(*arguments: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("releases.imports.steps._Plan.make", broken)
+    monkeypatch.setattr("releases.imports.plans.Plan.make", broken)
     for _ in range(4):
         with pytest.raises(RuntimeError):
             jobs.run(job.id)
@@ -393,7 +393,7 @@ def test_a_label_with_more_objects_than_an_append_may_have_is_begun_and_gone_on_
     streets: Any, bring: Import, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ana, dataset = streets
-    monkeypatch.setattr("releases.imports.cutting.MOST_WEIGHT", 10)
+    monkeypatch.setattr("releases.imports.cutting.MOST_OF_LABEL", 10)
     data = coco({"a.png": [("car", x) for x in range(25)], "b.png": [("person", x) for x in range(12)]})
     job = bring(dataset, ana, data)
     assert (job.status, findings_of(job)) == ("SUCCEEDED", [])

@@ -46,6 +46,7 @@ _WISH: JSON = {
     ),
     "samples": said(one_of(*SAMPLES), "Samples that the dataset does not have: added (unless said), or skipped."),
 }
+_REASON = text(10_000)
 _STATUS = "The status of new labels; unless said what the file says, else PRELABELED."
 NEW_IMPORT = component(
     "NewImport",
@@ -59,6 +60,7 @@ NEW_IMPORT = component(
             "options": said(map_of(TEXT), "How the format is read; see `reading_options` of `GET /formats/`."),
             "label_status": said(nullable(SETTABLE), _STATUS),
             "dry_run": said(FLAG, "Say what would be, and change nothing."),
+            "reason": said(nullable(_REASON), "Why; asked for by the dataset's setting `reasons_required`."),
         },
     ),
     example={
@@ -80,6 +82,7 @@ IMPORT_FORM = component(
             "options": said(TEXT, "As JSON."),
             "label_status": said(TEXT, _STATUS),
             "dry_run": one_of("true", "false"),
+            "reason": said(_REASON, "Why."),
         },
     ),
     example={"format": "coco-instances", "file": "{}", "dry_run": "true"},
@@ -165,7 +168,10 @@ UNDO_IMPORT = component(
                 one_of(*ON_CONFLICT),
                 "What somebody changed since: nothing is done (unless said), it stays, or it goes.",
             ),
-            "reason": said(nullable(text(10_000)), "Required to take back what others imported, and for `force`."),
+            "reason": said(
+                nullable(_REASON),
+                "Required to take back what others imported, for `force`, and where the dataset asks for one.",
+            ),
         },
     ),
     example={"dry_run": True},

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from labeling.api.schemas import component
+from labeling.api.schemas import component, component_of
 from labeling.api.schemas.forms import (
     ANYTHING,
+    FLAG,
     HASH,
     MOMENT,
     OFFSET,
@@ -21,7 +22,8 @@ from labeling.api.schemas.forms import (
     said,
     text,
 )
-from releases.api.schemas import NAMED
+from labeling.api.schemas.parameters import named_path_parameter
+from releases.api.schemas.releases import NAMED
 from releases.trainings import LINK_LIMIT, TEXT_LIMIT
 
 JSON = dict[str, Any]
@@ -37,26 +39,48 @@ _example = {
     "metrics": {"mAP": 0.412},
     "link": "https://runs.example.org/may-2",
 }
+_training: JSON = {
+    "uuid": UUID,
+    "name": TEXT,
+    "model": TEXT,
+    "version": TEXT,
+    "code": said(TEXT, "Which code: a commit, an image."),
+    "metrics": _METRICS,
+    "link": said(TEXT, "Where more of it is."),
+    "created_by": TEXT,
+    "created_at": MOMENT,
+}
+_training_example = {"uuid": "6d0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a17"} | _example
+_training_example |= {"created_by": "ana", "created_at": "2026-11-20T09:30:00.123456+00:00"}
 TRAINING = component(
     "Training",
-    closed(
-        {
-            "uuid": UUID,
-            "name": TEXT,
-            "model": TEXT,
-            "version": TEXT,
-            "code": said(TEXT, "Which code: a commit, an image."),
-            "metrics": _METRICS,
-            "link": said(TEXT, "Where more of it is."),
-            "created_by": TEXT,
-            "created_at": MOMENT,
-        },
-        description="A training that used the release.",
-    ),
-    example={"uuid": "6d0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a17"}
-    | _example
-    | {"created_by": "ana", "created_at": "2026-11-20T09:30:00.123456+00:00"},
+    closed(_training, description="A training that used the release."),
+    example=_training_example,
+    gives={"training": "$response.body#/uuid"},
 )
+_of_release: JSON = {
+    "offset": said(OFFSET, "Where it stands in the log."),
+    "release": said(
+        closed({"uuid": UUID, "name": TEXT, "offset": OFFSET, "identity": nullable(HASH), "withdrawn": FLAG}),
+        "The release that it used; what made its data are the events up to this offset.",
+    ),
+}
+_of_release_example = _training_example | {
+    "offset": 95,
+    "release": {
+        "uuid": "6d0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a11",
+        "name": "v1",
+        "offset": 91,
+        "identity": None,
+        "withdrawn": False,
+    },
+}
+TRAINING_OF_RELEASE = component(
+    "TrainingOfRelease",
+    closed(_training | _of_release, description="A training, and the release that it used."),
+    example=_of_release_example,
+)
+named_path_parameter("training", said(UUID, "The uuid of a training."), "6d0f2b52-9c7e-4f3e-8f5a-0f6f2c9b1a17")
 NEW_TRAINING = component(
     "NewTraining",
     record(
@@ -169,4 +193,11 @@ LINEAGE = component(
         },
         "consumers": {"trainings": [], "exports": [], "releases": []},
     },
+)
+TRAINING_LINEAGE = component(
+    "TrainingLineage",
+    closed(
+        _training | _of_release | {"lineage": LINEAGE}, description="A training, and all that its model was made of."
+    ),
+    example=_of_release_example | {"lineage": component_of(LINEAGE).example},  # type: ignore[union-attr]
 )

@@ -1,0 +1,29 @@
+"""An edit changes no index of its label: the order of updates is kept in buckets, and pages leave room for a new row."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from django.db import migrations, models
+
+BUCKETS = "UPDATE labeling_label SET last_bucket = (last_offset >> 10) + 1"
+ROOM = "ALTER TABLE labeling_label SET (fillfactor = 85)"
+NO_ROOM = "ALTER TABLE labeling_label RESET (fillfactor)"
+
+
+class Migration(migrations.Migration):
+    dependencies = [("labeling", "0023_file_words")]
+
+    operations = [
+        migrations.RemoveIndex(model_name="label", name="label_by_update"),
+        migrations.AddField(
+            model_name="label", name="last_bucket", field=models.BigIntegerField(default=0), preserve_default=False
+        ),
+        migrations.RunSQL(ROOM, NO_ROOM),
+        migrations.RunSQL(BUCKETS, migrations.RunSQL.noop),
+        migrations.AddIndex(
+            model_name="label",
+            index=models.Index(fields=["dataset_id", "label_set_id", "last_bucket"], name="label_by_update"),
+        ),
+        migrations.RunSQL((files("labeling.log") / "sql" / "append.sql").read_text(), migrations.RunSQL.noop),
+    ]

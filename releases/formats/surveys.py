@@ -1,0 +1,177 @@
+"""The outlines of many objects looked at together, in arrays: their boxes, and how many pixels they cover. Pure.
+
+One by one that would be most of the time of an export. What is not plain, and there is little of it, is not in a
+survey: `outlines` has it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labeling.geometry.rasterize import (
+    MAX_SIDE,
+    BadOutline,
+    Numbers,
+    Outlines,
+    outlines_of_rings,
+    pixel_counts,
+    row_spans,
+    united,
+)
+from releases.formats.outlines import Box, Geometry, Points, vertices_of
+
+#: What is surveyed together: pictures, and objects beyond which no further picture is taken in.
+PICTURES, OBJECTS = 64, 512
+#: Coordinates that are written as float64 in the same way, whatever kind of number they came as.
+_FAR_PX = float(1 << 20)
+
+
+class Survey:
+    """Plain outlines: polygons whose rings have three vertices or more, and boxes from their upper left to their lower
+    right corner, all in a plane. So `outlines.sound` returns them as they are.
+
+    They are known by their place among the plain ones, in the order given, and found by identity: a geometry that was
+    changed is another one. Their rings stand one behind the other, those of a box with its two corners.
+    """
+
+    def __init__(self, geometries: Iterable[Geometry]) -> None:
+        self._take(geometries)
+        pairs = list(chain.from_iterable(self.rings))
+        if set(map(len, pairs)) - {2}:  # points in space, which are in no picture
+            self._take([item for item in self.geometries if {len(point) for point in vertices_of(item)} == {2}])
+            pairs = list(chain.from_iterable(self.rings))
+        self.points = np.fromiter(chain.from_iterable(pairs), np.float64, 2 * len(pairs)).reshape(-1, 2)
+        self._place = dict(zip(map(id, self.geometries), range(len(self.geometries)), strict=True))
+
+    def _take(self, geometries: Iterable[Geometry]) -> None:
+        self.geometries: list[Geometry] = []
+        self.rings: list[Points] = []
+        self._parts: list[int] = []  # how many parts each geometry has, and how many rings each part
+        self._part_rings: list[int] = []
+        for geometry in geometries:
+            if geometry["type"] == "polygon":
+                parts = geometry["parts"]
+                rings = parts[0] if len(parts) == 1 else [ring for part in parts for ring in part]
+                if not rings or not all(parts) or min(map(len, rings)) < 3:
+                    continue
+                self._parts.append(len(parts))
+                self._part_rings += map(len, parts)
+                self.rings += rings
+            elif geometry["type"] == "bbox" and len(geometry["points"]) == 2:
+                first, last = geometry["points"]
+                if min(len(first), len(last)) < 2 or first[0] > last[0] or first[1] > last[1]:
+                    continue
+                self._parts.append(1)
+                self._part_rings.append(1)
+                self.rings.append(geometry["points"])
+            else:
+                continue
+            self.geometries.append(geometry)
+
+    def place_of(self, geometry: Geometry) -> int | None:
+        """The place of a geometry; None where it is not plain."""
+        return self._place.get(id(geometry))
+
+    @cached_property
+    def sizes(self) -> Numbers:
+        """How many vertices each ring has (R,)."""
+        return np.fromiter(map(len, self.rings), np.int64, len(self.rings))
+
+    @cached_property
+    def _ring_counts(self) -> Numbers:
+        """How many rings each geometry has (G,)."""
+        counts = np.array(self._part_rings, dtype=np.int64)
+        return counts if counts.size == len(self.geometries) else np.add.reduceat(counts, _starts(self._parts))
+
+    @cached_property
+    def first_rings(self) -> list[int]:
+        """Where the rings of each geometry begin, and at the end how many rings there are (G + 1)."""
+        return [0, *np.cumsum(self._ring_counts).tolist()]
+
+    @cached_property
+    def boxes_xyxy(self) -> NDArray[np.float64]:
+        """The box around each geometry (G, 4)."""
+        if not self.geometries:
+            return np.zeros((0, 4))
+        vertices = self.sizes
+        if vertices.size > len(self.geometries):
+            vertices = np.add.reduceat(vertices, self.first_rings[:-1])
+        starts = np.cumsum(vertices) - vertices
+        x, y = self.points.T.copy()
+        ends = (np.minimum, x), (np.minimum, y), (np.maximum, x), (np.maximum, y)
+        return np.stack([choose.reduceat(along, starts) for choose, along in ends], axis=1)
+
+    @cached_property
+    def boxes(self) -> list[Box]:
+        """The same as lists."""
+        return list(self.boxes_xyxy.tolist())
+
+    @cached_property
+    def is_near(self) -> list[bool]:
+        """Whether all of each geometry is so near that its numbers are written alike as float64 (G,)."""
+        return [max(map(abs, box)) <= _FAR_PX for box in self.boxes]
+
+    @cached_property
+    def has_holes(self) -> list[bool]:
+        """Whether a part of each geometry has more rings than its outer one (G,)."""
+        return list((self._ring_counts > np.array(self._parts, dtype=np.int64)).tolist())
+
+    @cached_property
+    def pixels(self) -> list[int]:
+        """How many pixels each polygon covers in a picture that holds it whole, however large that is (G,).
+
+        -1 where no picture does, and for boxes. Source: the definition of `labeling.geometry.rasterize`.
+        """
+        parts = np.array(self._parts, dtype=np.int64)
+        counts = np.full(parts.size, -1, dtype=np.int64)
+        boxes = self.boxes_xyxy
+        drawn = np.array([item["type"] == "polygon" for item in self.geometries], dtype=bool)
+        held = drawn & (boxes[:, :2] >= 0).all(axis=1) & (boxes[:, 2:] <= MAX_SIDE).all(axis=1)
+        if not held.any():
+            return list(counts.tolist())
+        width, height = (max(1, math.ceil(side)) for side in boxes[held][:, 2:].max(axis=0).tolist())
+        one, several = held & (parts == 1), held & (parts > 1)
+        try:
+            if one.any():
+                counts[one] = pixel_counts(self._edges(one), height, width)
+            if several.any():  # their parts may overlap
+                spans = united(row_spans(self._edges(several), height, width), height * width)
+                lengths = (spans.stop - spans.start).astype(np.float64)
+                counts[several] = np.bincount(spans.owner, weights=lengths, minlength=int(several.sum()))
+        except BadOutline:  # too much together, maybe, for what may be drawn at once
+            counts[:] = -1
+        return list(counts.tolist())
+
+    def pixels_in(self, place: int, height: int, width: int) -> int | None:
+        """How many pixels a geometry covers in a picture of that size (0 where it is unknown); None where that has to
+        be drawn, because some of it may be beyond the border."""
+        _, _, x1, y1 = self.boxes[place]
+        is_held = self.pixels[place] >= 0 and (not (height and width) or (x1 <= width and y1 <= height))
+        return self.pixels[place] if is_held else None
+
+    def _edges(self, chosen: NDArray[np.bool_]) -> Outlines:
+        """The edges of some of the geometries."""
+        part_rings = np.array(self._part_rings, dtype=np.int64)
+        owner = np.repeat(np.arange(len(self._parts)), self._parts)
+        part = np.repeat(np.arange(part_rings.size), part_rings)
+        points, sizes, objects = self.points, self.sizes, len(self._parts)
+        if not chosen.all():
+            parts = chosen[owner]
+            rings = parts[part]
+            points, sizes, objects = points[np.repeat(rings, sizes)], sizes[rings], int(chosen.sum())
+            part = (np.cumsum(parts) - 1)[part[rings]]
+            owner = (np.cumsum(chosen) - 1)[owner[parts]]
+        return outlines_of_rings(points, sizes, part, owner, objects)
+
+
+def _starts(counts: list[int]) -> Numbers:
+    return np.cumsum(counts, dtype=np.int64) - np.array(counts, dtype=np.int64)
+
+
+NOTHING = Survey(())

@@ -1,0 +1,93 @@
+"""Many outlines looked at together are what each is alone: its box, its pixels, the text of its rings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling.geometry import rasterize
+from labeling.log import values
+from releases.formats import jsons, outlines
+from releases.formats.surveys import Survey
+from tests.support.records import bbox
+
+COORDINATE = st.one_of(st.integers(-8, 90), st.floats(-8, 90, width=32), st.sampled_from([-0.0, 1e-7, 65535.5, 3e6]))
+RING = st.lists(st.lists(COORDINATE, min_size=2, max_size=2), min_size=0, max_size=6)
+POLYGON = st.builds(
+    lambda parts: {"type": "polygon", "parts": parts},
+    st.lists(st.lists(RING, min_size=0, max_size=2), min_size=0, max_size=3),
+)
+BOX = st.builds(lambda points: {"type": "bbox", "points": points}, RING)
+SQUARE = [[0, 0], [10, 0], [10, 10], [0, 10]]
+
+
+@given(st.lists(st.one_of(POLYGON, BOX), max_size=6))
+def test_a_survey_says_of_each_outline_what_is_found_of_it_alone(geometries: list[dict[str, Any]]) -> None:
+    survey = Survey(geometries)
+    rings = jsons.rings(survey.points, survey.sizes)
+    assert len(rings) == len(survey.rings)
+    for geometry in geometries:
+        place = survey.place_of(geometry)
+        is_plain = geometry["type"] in ("bbox", "polygon") and outlines.sound(geometry) is geometry
+        assert (place is not None) == is_plain
+        if place is None:
+            continue
+        assert survey.boxes[place] == outlines.box_of(geometry)
+        first, last = survey.first_rings[place : place + 2]
+        for ring, text in zip(survey.rings[first:last], rings[first:last], strict=True):
+            assert b"[%b]" % text == values.canonical([float(side) for point in ring for side in point])
+        assert survey.has_holes[place] == outlines.has_holes(geometry)
+        for size in ((60, 100), (100, 60)):
+            pixels = survey.pixels_in(place, *size)
+            if pixels is not None:
+                assert pixels == outlines.areas_of([geometry], *size)[0]
+                assert outlines.is_within(geometry, *size)
+
+
+def test_parts_that_overlap_are_counted_once_and_holes_not() -> None:
+    two = {"type": "polygon", "parts": [[SQUARE], [[[5, 0], [15, 0], [15, 10], [5, 10]]]]}
+    holed = {"type": "polygon", "parts": [[SQUARE, [[2, 2], [4, 2], [4, 4], [2, 4]]]]}
+    survey = Survey([two, bbox(1, 1, 5, 5), holed, {"type": "polygon", "parts": [[SQUARE]]}])
+    assert survey.pixels == [150, -1, 96, 100]
+
+
+def test_points_in_space_are_left_out_and_the_others_found() -> None:
+    flat = {"type": "polygon", "parts": [[SQUARE]]}
+    in_space = {"type": "polygon", "parts": [[[[0, 0, 1], [1, 0, 1], [1, 1, 1]]]]}
+    survey = Survey([in_space, flat, {"type": "bbox", "points": [[0, 0, 1], [1, 1, 1]]}])
+    assert survey.geometries == [flat] and survey.pixels == [100]
+
+
+def test_nothing_has_no_boxes_and_no_texts() -> None:
+    survey = Survey([])
+    assert survey.boxes == [] and survey.pixels == [] and jsons.rings(survey.points, survey.sizes) == []
+
+
+def test_outlines_that_are_too_much_together_are_left_to_be_drawn_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rasterize, "MAX_CROSSINGS", 25)
+    assert Survey([{"type": "polygon", "parts": [[SQUARE]]}]).pixels == [100]
+    assert (
+        Survey([{"type": "polygon", "parts": [[SQUARE]]}, {"type": "polygon", "parts": [[[*SQUARE]]]}]).pixels
+        == [-1] * 2
+    )
+
+
+def test_numbers_that_are_not_finite_are_no_json() -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        jsons.rings(np.array([[0.0, np.nan]]), np.array([1]))
+
+
+@pytest.mark.parametrize("piece", [1 << 16, 7])
+def test_pixels_are_counted_as_the_runs_add_up(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    monkeypatch.setattr(rasterize, "_PIECE", piece)
+    monkeypatch.setattr(rasterize, "_BAND", 9)
+    chance = np.random.default_rng(5)
+    parts = [[chance.uniform(-20, 80, (chance.integers(0, 9), 2))] for _ in range(40)]
+    edges = rasterize.outlines([[part] for part in parts])
+    spans = rasterize.row_spans(edges, 50, 60)
+    runs = np.bincount(spans.owner, weights=spans.stop - spans.start, minlength=len(parts))
+    assert rasterize.pixel_counts(edges, 50, 60).tolist() == runs.tolist()

@@ -1,0 +1,191 @@
+"""An import at work in two threads: what it decided on ahead is decided on again where that was overtaken."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from labeling.commands import labels
+from labeling.log import rebuild, store
+from labeling.models import Annotation, Label, Person, Sample
+from releases.imports import cutting, jobs, pace, plans
+from releases.models import ImportJob
+from tests.releases.imports.conftest import Import, coco
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+JSON = dict[str, Any]
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def streets(person: Make, dataset: Make) -> tuple[Person, uuid.UUID]:
+    ana = person(f"ana-{uuid.uuid4().hex[:8]}")
+    return ana, dataset(ana)
+
+
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each record is a chunk."""
+    monkeypatch.setattr(cutting, "MOST_SAMPLES", 1)
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float]]:
+    """(events, milliseconds that the log was held) of each append."""
+    found: list[tuple[int, float]] = []
+    monkeypatch.setattr(plans, "observers", [lambda events, ms: found.append((events, ms))])
+    return found
+
+
+def objects(dataset: uuid.UUID) -> dict[str, list[int]]:
+    """{sample: first x of each object}."""
+    found = {}
+    for sample in Sample.objects.filter(dataset_id=dataset, archived=False).order_by("name"):
+        label = Label.objects.filter(sample_id=sample.id, deleted=False).first()
+        rows = Annotation.objects.filter(label_id=label.id).order_by("order", "id") if label else []
+        found[sample.name] = [row.data["geometry"]["points"][0][0] for row in rows]
+    return found
+
+
+def test_the_log_is_not_held_for_more_than_a_chunk_and_each_says_for_how_long(
+    streets: Any, bring: Import, held: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "START", 40)
+    monkeypatch.setattr(pace, "MOST", 60)
+    ana, dataset = streets
+    head = store.head(dataset)
+    job = bring(dataset, ana, coco({f"{nth}.png": [("car", x) for x in range(8)] for nth in range(60)}))
+    assert job.status == "SUCCEEDED" and job.counts["annotations_added"] == 480
+    assert len(held) >= 60 * 10 // 60, "of 600 in all, none weighs more than 60"
+    assert all(0 < events <= 12 and 0 < ms < 10_000 for events, ms in held)
+    beside = 3  # the file, that the import began, and how it ended
+    assert store.head(dataset) - head == sum(events for events, _ in held) + beside
+    assert rebuild.differences(dataset) == {}
+
+
+def test_a_label_is_read_whole_or_not_at_all(streets: Any, bring: Import, held: Any) -> None:
+    """A new label of 1,800 objects is one append, though a chunk is smaller."""
+    ana, dataset = streets
+    job = bring(dataset, ana, coco({"a.png": [], "huge.png": [("car", x % 90) for x in range(1_800)], "b.png": []}))
+    assert job.status == "SUCCEEDED"
+    sample = Sample.objects.get(dataset_id=dataset, name="huge.png")
+    label = Label.objects.get(sample_id=sample.id)
+    events = [event for event in store.read(dataset) if event.stream.startswith(f"label/{sample.id}/")]
+    assert [event.type for event in events] == ["LabelImported"] and label.version == 1
+    assert Annotation.objects.filter(label_id=label.id).count() == 1_800
+
+
+def test_a_sample_that_the_chunk_before_makes_is_found_by_its_name_without_the_ending(
+    streets: Any, bring: Import, one_by_one: None
+) -> None:
+    ana, dataset = streets
+    job = bring(dataset, ana, coco({"a.png": [("car", 1)], "a": [("car", 2)], "b.png": [("car", 3)]}), mode="merge")
+    assert (job.status, job.counts["samples_added"], job.counts["samples_matched"]) == ("SUCCEEDED", 2, 1)
+    assert objects(dataset) == {"a.png": [1, 2], "b.png": [3]}
+
+
+def test_a_label_that_somebody_changes_meanwhile_is_decided_on_again(
+    streets: Any, bring: Import, sample: Make, intent: Make, one_by_one: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, dataset = streets
+    names = ("a.png", "b.png", "c.png")
+    made = {name: sample(dataset, ana, name=name) for name in names}
+    box = {"id": 1, "category_id": 1, "type": "bbox", "points": [[50, 5], [60, 15]]}
+    make, seen = plans.Plan.make, list[str]()
+
+    def slowly(plan: plans.Plan) -> None:
+        make(plan)
+        name = plan.chunk.pieces[0].record.name
+        seen.append(name)
+        if seen.count(name) == 1:  # somebody is faster than what was just decided on
+            labels.save_label(
+                intent=intent(ana),
+                sample=made[name],
+                label_set="ground-truth",
+                document={"annotations": [box]},
+                status="LABELED",
+                create=True,
+            )
+
+    monkeypatch.setattr(plans.Plan, "make", slowly)
+    job = bring(dataset, ana, coco({name: [("car", 1)] for name in names}), mode="merge")
+    assert job.status == "SUCCEEDED" and sorted(seen) == sorted([*names, *names])
+    assert objects(dataset) == {name: [50, 1] for name in names}
+    assert rebuild.differences(dataset) == {}
+
+
+def test_a_sample_that_somebody_makes_meanwhile_is_the_one_that_is_labelled(
+    streets: Any, bring: Import, sample: Make, one_by_one: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, dataset = streets
+    make, seen = plans.Plan.make, set[str]()
+
+    def slowly(plan: plans.Plan) -> None:
+        make(plan)
+        name = plan.chunk.pieces[0].record.name
+        if name not in seen:
+            seen.add(name)
+            sample(dataset, ana, name=name)
+
+    monkeypatch.setattr(plans.Plan, "make", slowly)
+    job = bring(dataset, ana, coco({"a.png": [("car", 1)], "b.png": [("car", 2)]}))
+    assert job.status == "SUCCEEDED" and job.counts["samples_matched"] == 2
+    assert objects(dataset) == {"a.png": [1], "b.png": [2]}
+
+
+def test_what_goes_wrong_while_a_chunk_is_stored_does_not_lose_count_of_it(
+    streets: Any, begin: Import, one_by_one: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, dataset = streets
+    job = begin(dataset, ana, coco({"a.png": [("car", 1)], "b.png": [("car", 2)], "c.png": [("car", 3)]}))
+    make = plans.Plan.make
+
+    def broken(plan: plans.Plan) -> None:
+        if plan.chunk.first == 2:
+            raise RuntimeError
+        make(plan)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plans.Plan, "make", broken)
+        with pytest.raises(RuntimeError):
+            jobs.run(job.id)
+    job.refresh_from_db()
+    assert (job.status, job.samples_done, len(objects(dataset))) == ("PENDING", 2, 2)
+    jobs.run(job.id)
+    job.refresh_from_db()
+    assert (job.status, job.counts["samples_added"], job.samples_done) == ("SUCCEEDED", 3, 3)
+    assert objects(dataset) == {"a.png": [1], "b.png": [2], "c.png": [3]}
+
+
+def test_an_import_that_is_begun_again_goes_on_where_chunks_ended_that_were_of_another_size(
+    streets: Any, begin: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, dataset = streets
+    job = begin(dataset, ana, coco({f"{nth}.png": [("car", nth)] for nth in range(9)}))
+    append, done = plans.Plan.append, list[int]()
+
+    def killed(plan: plans.Plan) -> None:
+        if len(done) == 2:
+            raise RuntimeError
+        append(plan)
+        done.append(plan.chunk.until)
+
+    monkeypatch.setattr(pace, "LEAST", 1)
+    monkeypatch.setattr(pace, "START", 8)
+    with monkeypatch.context() as patched:
+        patched.setattr(plans.Plan, "append", killed)
+        patched.setattr(pace, "MOST", 8)
+        with pytest.raises(RuntimeError):
+            jobs.run(job.id)
+    assert done == [2, 4]
+    monkeypatch.setattr(pace, "START", 10_000)
+    jobs.run(job.id)
+    job.refresh_from_db()
+    assert (job.status, job.counts["samples_added"], job.counts["annotations_added"]) == ("SUCCEEDED", 9, 9)
+    added = [event.stream for event in store.read(dataset, types=["SampleAdded"])]
+    assert len(added) == len(set(added)) == 9
+    assert ImportJob.objects.get(id=job.id).samples_done == 9
