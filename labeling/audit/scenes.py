@@ -167,6 +167,8 @@ class Scenes:
         if url is None:
             return None
         if url not in self._pictures:
+            if len(self._crops) >= MOST_PICTURES:
+                return None
             if len(self._pictures) >= MOST_OPENED:
                 self._pictures.pop(next(iter(self._pictures)))
             self._pictures[url] = _opened(url)

@@ -332,14 +332,24 @@ def _keep_an_admin(state: DatasetState, person: str) -> None:
         raise Refused("A dataset needs an administrator; name another one first.")
 
 
+def state_to_change(dataset: uuid.UUID, intent: Intent, needs: str | Needs = "change") -> DatasetState:
+    """The state of a dataset that the author may change.
+
+    Raises:
+        NotFound, NotPermitted: the author may not.
+    """
+    state = queries.state_of(dataset)
+    if not state.exists:
+        raise NotFound("The dataset")
+    role = queries.role_of(intent.on_behalf_of or intent.author, state)
+    action = needs if isinstance(needs, str) else needs(state)
+    access.require(action, role=role, public=state.public, dataset=dataset)
+    return state
+
+
 def _change(dataset: uuid.UUID, intent: Intent, needs: str | Needs, rule: Rule) -> None:
     def attempt() -> None:
-        state = queries.state_of(dataset)
-        if not state.exists:
-            raise NotFound("The dataset")
-        role = queries.role_of(intent.on_behalf_of or intent.author, state)
-        action = needs if isinstance(needs, str) else needs(state)
-        access.require(action, role=role, public=state.public, dataset=dataset)
+        state = state_to_change(dataset, intent, needs)
         if earlier(dataset, intent) is None:
             facts = rule(state)
             require_reason(intent, facts, settings=state.settings)

@@ -6,13 +6,12 @@ import uuid
 from typing import Any
 
 from labeling import events as e
+from labeling.commands.datasets import state_to_change
 from labeling.commands.writing import decide, earlier, hint
-from labeling.errors import NotFound
 from labeling.log import store
 from labeling.log.event import Intent
-from labeling.queries import datasets as queries
 from labeling.queries.datasheets import datasheet_of, text_of
-from labeling.rules import access, dataset_state
+from labeling.rules import dataset_state
 from labeling.rules.datasheet import checked_changes
 
 
@@ -27,11 +26,7 @@ def set_datasheet(*, intent: Intent, dataset: uuid.UUID, changes: Any) -> list[s
     wanted = checked_changes(changes)
 
     def attempt() -> list[str]:
-        state = queries.state_of(dataset)
-        if not state.exists:
-            raise NotFound("The dataset")
-        role = queries.role_of(intent.on_behalf_of or intent.author, state)
-        access.require("change", role=role, public=state.public, dataset=dataset)
+        state = state_to_change(dataset, intent)
         kept = earlier(dataset, intent)
         if kept is not None:
             return list(kept.answer["changed"])

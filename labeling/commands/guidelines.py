@@ -7,13 +7,13 @@ from typing import Any
 
 from labeling import events as e
 from labeling.commands import assets
+from labeling.commands.datasets import state_to_change
 from labeling.commands.writing import decide, earlier, hint
-from labeling.errors import InvalidValue, NotFound
+from labeling.errors import InvalidValue
 from labeling.log import store
 from labeling.log.event import Fact, Intent
-from labeling.queries import datasets as queries
 from labeling.queries.guidelines import guidelines_of
-from labeling.rules import access, dataset_state
+from labeling.rules import dataset_state
 from labeling.rules.dataset_state import STREAM
 from labeling.rules.sample_state import asset_rows
 
@@ -38,11 +38,7 @@ def set_guideline(*, intent: Intent, dataset: uuid.UUID, text: Any = "", url: An
         raise InvalidValue("text", "is required where there is no url")
 
     def attempt() -> int:
-        state = queries.state_of(dataset)
-        if not state.exists:
-            raise NotFound("The dataset")
-        role = queries.role_of(intent.on_behalf_of or intent.author, state)
-        access.require("change", role=role, public=state.public, dataset=dataset)
+        state = state_to_change(dataset, intent)
         kept = earlier(dataset, intent)
         if kept is not None:
             return int(kept.answer["version"])

@@ -15,7 +15,7 @@ from labeling.geometry import conversions, vertices
 from labeling.log.event import Event, Fact
 from labeling.log.rows import Rows
 from labeling.rules import parts
-from labeling.rules.fold import Moment, Place, place_of, spelled
+from labeling.rules.fold import Moment, Place, folded, spelled
 
 Annotation = dict[str, Any]
 JSON = dict[str, Any]
@@ -104,10 +104,7 @@ class LabelState:
 
 def fold(state: LabelState, events: list[Event]) -> LabelState:
     """The state after `events`, on a copy."""
-    state = state.copied()
-    for event in events:
-        evolve(state, event.fact, place_of(event))
-    return state
+    return folded(state.copied(), events, evolve)
 
 
 def evolve(state: LabelState, fact: Fact, place: Place) -> None:

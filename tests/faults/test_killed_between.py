@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,7 @@ def killed_at(name: str, work: str, *, before: bool = False) -> None:
     """Have a process do `work`, and die after (or before) its first call of `name`."""
     owner, _, function = name.rpartition(".")
     fields = {key: connection.settings_dict[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
+    before_it = _backends()
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(owner=owner, name=function, before=before, work=work)],
         cwd=CHECKOUT,
@@ -75,6 +77,20 @@ def killed_at(name: str, work: str, *, before: bool = False) -> None:
         timeout=120,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
+    # The server may take a while to learn that the process is gone, and until then keeps its locks.
+    deadline = time.monotonic() + 60
+    while _backends() - before_it:
+        assert time.monotonic() < deadline, "the server keeps the connections of a process that was killed"
+        time.sleep(0.02)
+
+
+def _backends() -> set[int]:
+    """The processes of the server that this database has clients of."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+        )
+        return {pid for (pid,) in cursor.fetchall()}
 
 
 @pytest.fixture

@@ -313,7 +313,7 @@ def run_before(event: Event) -> set[str]:
         cursor.execute(
             'SELECT DISTINCT type FROM log_event WHERE log = %(log)s AND "offset" < %(offset)s AND "offset" > coalesce('
             ' (SELECT "offset" FROM log_event WHERE log = %(log)s AND "offset" < %(offset)s'
-            "   AND (stream <> %(stream)s OR command <> %(command)s)"
+            "   AND (stream <> %(stream)s OR command IS DISTINCT FROM %(command)s)"
             '   ORDER BY "offset" DESC LIMIT 1), 0)',
             {"log": event.log, "offset": event.offset, "stream": event.stream, "command": event.intent.command},
         )

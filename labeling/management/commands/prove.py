@@ -7,14 +7,12 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from labeling.audit.asking import OTHERS
 from labeling.errors import InvalidValue, NotFound
 from labeling.log import store, values
-from labeling.log.event import INSTALLATION, SECURITY
 from labeling.management.logs import log_named
 from labeling.management.progress import DataCommand
 from labeling.queries import trees
-
-OTHERS = {"installation": INSTALLATION, "security": SECURITY}
 
 
 class Command(DataCommand):

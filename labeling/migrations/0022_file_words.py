@@ -6,6 +6,6 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("labeling", "0022_less_in_an_append")]
+    dependencies = [("labeling", "0021_less_in_an_append")]
 
     operations = [migrations.AlterModelOptions(name="datasetasset", options={"verbose_name": "file"})]
