@@ -18,6 +18,13 @@ def datasheet_of(dataset: uuid.UUID, *, up_to: int | None = None) -> dict[str, E
     return said_in(search.find_all(dataset, wanted))
 
 
+def said_since(dataset: uuid.UUID, offset: int) -> set[str]:
+    """The fields in which something was said, or taken away, behind an offset."""
+    wanted = Wanted(stream=STREAM, types=(e.DatasheetSet.__name__,), first=offset + 1)
+    facts = [event.fact for event in search.find_all(dataset, wanted)]
+    return {name for fact in facts if isinstance(fact, e.DatasheetSet) for name in fact.changes}
+
+
 def said_in(events: Iterable[Event]) -> dict[str, Event]:
     """{field: the event that said it last} of those that say something."""
     found: dict[str, Event] = {}

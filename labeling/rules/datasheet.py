@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labeling.errors import InvalidValue
+from labeling.log import values
 
 #: Characters of a field.
 MOST_TEXT = 20_000
@@ -48,7 +49,7 @@ def checked_changes(value: Any) -> dict[str, str]:
     """Fields with their new texts; an empty text takes the field away.
 
     Raises:
-        InvalidValue: by its field.
+        InvalidValue, BadValue: by its field.
     """
     if not isinstance(value, dict) or not value:
         raise InvalidValue("body", f"must have at least one of {', '.join(FIELDS)}")
@@ -58,5 +59,5 @@ def checked_changes(value: Any) -> dict[str, str]:
             raise InvalidValue("body", f"may hold {', '.join(FIELDS)}")
         if text is not None and (not isinstance(text, str) or len(text) > MOST_TEXT):
             raise InvalidValue(name, f"must be a string of at most {MOST_TEXT} characters")
-        found[name] = (text or "").strip()
+        found[name] = values.checked((text or "").strip(), where=name)
     return found

@@ -6,6 +6,10 @@ from typing import Any
 
 from django.urls import reverse
 
+from labeling.commands.datasheets import set_datasheet
+from labeling.log import store
+from labeling.log.event import Intent
+from labeling.queries.datasheets import datasheet_of, text_of
 from tests.labeling.admin.world import make_world
 
 
@@ -39,3 +43,45 @@ def test_the_page_of_the_admin_shows_and_sets_it(db: Any) -> None:
     text = world.admin.get(page).content.decode()
     assert "Finding &lt;cars&gt;.\nYes." in text and "Said by anke" in text
     assert world.admin.post(page, {"motivation": "x" * 20_001}).status_code == 400
+
+
+def test_two_who_have_the_page_open_do_not_take_each_others_words_away(db: Any) -> None:
+    world = make_world()
+    page = reverse("admin:labeling_dataset_datasheet", args=[world.dataset])
+
+    def sent(**fields: str) -> dict[str, str]:
+        """A page as it is open now, with these fields changed, as a browser sends it."""
+        shown = world.admin.get(page).context
+        return {item["name"]: item["text"] for item in shown["fields"]} | {"seen": str(shown["seen"])} | fields
+
+    def said() -> dict[str, str]:
+        return {name: text_of(event, name) for name, event in datasheet_of(world.dataset).items()}
+
+    set_datasheet(
+        intent=Intent(author=world.edda.id), dataset=world.dataset, changes={"gaps": "Day.\r\nAll of it.", "bias": "?"}
+    )
+    mine, theirs = sent(motivation="Finding cars."), sent(gaps="Night.", bias="")
+    assert world.clients["edda"].post(page, theirs).status_code == 302
+    assert world.admin.post(page, mine).status_code == 302
+    assert said() == {"gaps": "Night.", "motivation": "Finding cars."}
+
+    mine, theirs = sent(gaps="Fog.", licence="CC0"), sent(gaps="Night and rain.", privacy="None.")
+    assert world.clients["edda"].post(page, theirs).status_code == 302
+    head = store.head(world.dataset)
+    refused = world.admin.post(page, mine)
+    text = refused.content.decode()
+    assert refused.status_code == 400 and store.head(world.dataset) == head
+    assert "since you read it: gaps." in text and "Meanwhile it says: Night and rain." in text
+    assert ">Fog.</textarea>" in text and ">None.</textarea>" in text
+    again = {item["name"]: item["text"] for item in refused.context["fields"]} | {"seen": refused.context["seen"]}
+    assert world.admin.post(page, again).status_code == 302
+    assert said() == {"gaps": "Fog.", "motivation": "Finding cars.", "licence": "CC0", "privacy": "None."}
+    head = store.head(world.dataset)
+    assert world.admin.post(page, sent()).status_code == 302 and store.head(world.dataset) == head
+
+
+def test_a_text_with_nul_is_refused_at_the_page(db: Any) -> None:
+    world = make_world()
+    page = reverse("admin:labeling_dataset_datasheet", args=[world.dataset])
+    answer = world.admin.post(page, {"gaps": "a\0b"})
+    assert answer.status_code == 400 and "NUL" in answer.content.decode()
