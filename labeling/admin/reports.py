@@ -17,6 +17,7 @@ from labeling.admin import charts, display
 from labeling.admin.charts import Bar
 from labeling.admin.denials import tell_denial
 from labeling.admin.fields import words_of
+from labeling.admin.recorded import REFUSALS
 from labeling.admin.rights import intent_of, may, person_of
 from labeling.admin.tabs import dataset_here, shown
 from labeling.api.reports import names_in, options_of, question_of
@@ -159,7 +160,8 @@ def view(page: DatasetAdmin, request: HttpRequest, dataset: uuid.UUID, report: s
 def _panel(
     dataset: Dataset, asked: Report, query: JSON, by: tuple[str, ...], only: uuid.UUID | None
 ) -> tuple[Answered, JSON]:
-    question = question_of(query | {"by": ",".join(by)}, asked, settings=dataset.settings, only=only)
+    said = query | {"by": ",".join(by)}
+    question = question_of(said, asked, dataset=dataset.id, settings=dataset.settings, only=only)
     answered = catalogue.ask(asked, dataset.id, question, at=_offset(query), options=options_of(query, asked))
     look = LOOKS[asked.name]
     names = names_in(answered)
@@ -232,6 +234,7 @@ def _keep(
         question = question_of(
             query | {"by": ",".join(LOOKS[asked.name].by[0])},
             asked,
+            dataset=dataset.id,
             settings=dataset.settings,
             only=None if sees_all else person_of(request).id,
         )
@@ -245,7 +248,8 @@ def _keep(
             options=options_of(query, asked),
         )
         page.message_user(request, "The report is kept.", messages.SUCCESS)
-    except PalimpsestError as error:
+    except REFUSALS as error:
+        tell_denial(request, error)
         page.message_user(request, str(error), messages.ERROR)
     return HttpResponseRedirect(f"{request.get_full_path()}#kept")
 

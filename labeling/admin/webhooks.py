@@ -214,7 +214,7 @@ def _done(request: HttpRequest, where: Where, row: Webhook | None, form: Webhook
 def _dataset_named(request: HttpRequest) -> uuid.UUID:
     """The dataset whose log is to be told again, as owner/name."""
     owner, _, name = request.POST.get("dataset", "").strip().partition("/")
-    if not owner or not name:
+    if not owner or not name or not (owner + name).isprintable():
         raise InvalidValue("dataset", "must be a dataset's owner and name: owner/name")
     return find_dataset(owner, name, person=person_of(request).id).id
 

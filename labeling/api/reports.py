@@ -85,7 +85,8 @@ class ReportView(View):
         when = at_of(request)
         at = None if when is None else as_offset(found.id, when, store.head(found.id))
         settings = found.dataset.settings if at is None else dataset_queries.state_at(found.id, at).settings
-        question = question_of(request.query_params, asked, settings=settings, only=None if sees_all else self.person)
+        only = None if sees_all else self.person
+        question = question_of(request.query_params, asked, dataset=found.id, settings=settings, only=only)
         options = options_of(request.query_params, asked)
         answered = catalogue.ask(asked, found.id, question, at=at, options=options)
         headers = {"Dataset-Offset": str(answered.offset)}
@@ -116,7 +117,9 @@ class ReportView(View):
         )
 
 
-def question_of(query: Mapping[str, str], report: Report, *, settings: JSON, only: uuid.UUID | None = None) -> Question:
+def question_of(
+    query: Mapping[str, str], report: Report, *, dataset: uuid.UUID, settings: JSON, only: uuid.UUID | None = None
+) -> Question:
     """The question that the parameters of an address ask of a report; `only` is whose work may be told, None for all.
 
     Raises:
@@ -129,10 +132,10 @@ def question_of(query: Mapping[str, str], report: Report, *, settings: JSON, onl
         raise InvalidValue("by", f"must name some of {', '.join(report.keys)}, separated by commas")
     named = query.get("person")
     person = person_named(named) if named else only
+    if only is not None and person != only:  # first, so that it does not tell which usernames there are
+        raise access.refusal("work", dataset=dataset)
     if named and person is None:
         raise InvalidValue("person", "must be a username, or the id of a person")
-    if only is not None and person != only:
-        raise access.refusal("work")
     threshold = query.get("threshold_s") or str(settings.get(THRESHOLD, THRESHOLD_S))
     if not threshold.isascii() or not threshold.isdigit() or not 1 <= int(threshold[:9]) <= 86_400:
         raise InvalidValue("threshold_s", "must be a whole number of seconds from 1 to 86400")

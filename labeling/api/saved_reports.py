@@ -91,7 +91,7 @@ class SavedReportsView(View):
         said = {key: _word(key, body[key]) for key in schemas.ASKED if body.get(key) is not None}
         settings = found.dataset.settings if at is None else dataset_queries.state_at(found.id, at).settings
         only = None if access.may("work", role=found.role, public=False) else self.person
-        question: Question = question_of(said, asked, settings=settings, only=only)
+        question: Question = question_of(said, asked, dataset=found.id, settings=settings, only=only)
         options = options_of(said, asked)
         # Asked once, so that what has no answer is refused now, and not whenever it is run.
         catalogue.ask(asked, found.id, question, at=found.head if at is None else at, options=options)

@@ -10,7 +10,7 @@ from labeling.commands import assets
 from labeling.commands.datasets import state_to_change
 from labeling.commands.writing import decide, earlier, hint
 from labeling.errors import InvalidValue
-from labeling.log import store
+from labeling.log import store, values
 from labeling.log.event import Fact, Intent
 from labeling.queries.guidelines import guidelines_of
 from labeling.rules import dataset_state
@@ -27,11 +27,12 @@ def set_guideline(*, intent: Intent, dataset: uuid.UUID, text: Any = "", url: An
 
     Raises:
         NotFound, NotPermitted: the author may not.
-        InvalidValue: neither is given, or one does not fit.
+        InvalidValue, BadValue: neither is given, or one does not fit.
     """
     text = "" if text is None else text
     if not isinstance(text, str) or len(text) > MOST_TEXT:
         raise InvalidValue("text", f"must be a string of at most {MOST_TEXT} characters")
+    values.checked(text, where="text")
     if url is not None and (not isinstance(url, str) or len(assets.tokens_in(url)) != 1):
         raise InvalidValue("url", "must be the address of a file that was uploaded here")
     if not text.strip() and url is None:

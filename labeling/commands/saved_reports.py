@@ -8,7 +8,7 @@ from typing import Any
 from labeling import events as e
 from labeling.commands.writing import decide, earlier, hint
 from labeling.errors import InvalidValue, NotFound
-from labeling.log import store
+from labeling.log import store, values
 from labeling.log.event import Fact, Intent
 from labeling.models import SavedReport
 from labeling.queries import datasets as dataset_queries
@@ -27,11 +27,11 @@ def checked_name(value: Any) -> str:
     """The name of a report that is kept.
 
     Raises:
-        InvalidValue: it is nothing, or too long.
+        InvalidValue, BadValue: it is nothing, or too long, or nothing that a log holds.
     """
     if not isinstance(value, str) or not value.strip() or len(value) > NAME_LIMIT:
         raise InvalidValue("name", f"must be a text of 1 to {NAME_LIMIT} characters")
-    return value
+    return str(values.checked(value, where="name"))
 
 
 def save_report(

@@ -43,6 +43,8 @@ def test_a_guideline_is_shown_as_markdown_and_none_of_it_is_html(world: World) -
 def test_an_empty_one_is_refused_and_labelers_only_read(world: World) -> None:
     answer = world.admin.post(page_of(world), {"text": " "})
     assert answer.status_code == 400 and "is required" in answer.content.decode().lower()
+    answer = world.admin.post(page_of(world), {"text": "All\0cars."})
+    assert answer.status_code == 400 and "not hold a NUL" in answer.content.decode()
     world.clients["edda"].post(page_of(world), {"text": "All cars."})
     assert world.clients["maja"].get(page_of(world)).status_code == 404
     assert world.clients["maja"].post(page_of(world), {"text": "x"}).status_code == 404

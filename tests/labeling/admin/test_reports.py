@@ -12,6 +12,8 @@ from labeling.admin import charts
 from labeling.admin.charts import Bar
 from labeling.admin.reports import LOOKS, NO_RATE, TITLES, hours
 from labeling.commands import datasets
+from labeling.log import store
+from labeling.log.event import SECURITY
 from labeling.reports.catalogue import REPORTS
 from tests.labeling.admin.world import World, logged_in
 
@@ -105,6 +107,7 @@ def test_a_report_is_kept_from_its_page_and_stays_what_it_was(world):
     (kept,) = answer.context["kept"]
     assert (kept["name"], kept["title"], kept["by"]) == ("November", "Objects", world.anke.username)
     assert "must be a text" in client.post(address, {"name": " "}, follow=True).content.decode()
+    assert "must not hold a NUL" in client.post(address, {"name": "a\0b"}, follow=True).content.decode()
     assert "timezone" in client.post(f"{address}?timezone=Mars", {"name": "x"}, follow=True).content.decode()
     assert len(client.get(address).context["kept"]) == 1
 
@@ -145,6 +148,15 @@ def test_a_labeler_who_asks_for_the_work_of_others_is_told_who_may(world: World,
     assert page.status_code == 400 and "Seeing the work of others" in page.context["problem"]
     assert not page.context["panels"]
     assert page_of(logged_in(world.maja), world, person="maja").status_code == 200
+
+
+def test_who_may_not_keep_a_report_is_told_and_so_is_the_security_log(world: World, intent: Any) -> None:
+    datasets.add_member(intent=intent(world.edda), dataset=world.dataset, person=world.maja.id, role="labeler")
+    address = reverse("admin:labeling_dataset_report", args=[world.dataset, "time"])
+    before = store.head(SECURITY)
+    answer = logged_in(world.maja).post(f"{address}?person=edda", {"name": "theirs"})
+    denied = [event.data for event in store.read(SECURITY, after=before) if event.type == "CommandDenied"]
+    assert answer.status_code == 302 and [data["dataset"] for data in denied] == [str(world.dataset)]
 
 
 def test_a_report_on_how_labels_stand_asks_for_no_period(world):

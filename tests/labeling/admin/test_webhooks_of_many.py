@@ -133,6 +133,7 @@ def test_a_ping_is_asked_for_and_told_of(hooks: Hooks) -> None:
     [
         ({"from": "1"}, "owner/name"),
         ({"from": "1", "dataset": "guild"}, "owner/name"),
+        ({"from": "1", "dataset": "guild/fle\0et"}, "owner/name"),
         ({"from": "1", "dataset": "guild/nothing"}, "not found"),
         ({"from": "9999", "dataset": "guild/fleet"}, "offset of the dataset"),
         ({"from": "x", "dataset": "guild/fleet"}, "offset of the dataset"),

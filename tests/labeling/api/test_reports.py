@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from labeling.commands import activity, datasets
-from labeling.log import projector, rebuild
+from labeling.log import projector, rebuild, store
+from labeling.log.event import SECURITY
 from labeling.models import Activity, LedgerChunk
 from labeling.reports.catalogue import REPORTS
 
@@ -117,6 +118,10 @@ def test_who_may_only_label_sees_their_own_part(worked, caller, intent):
     assert own["person"] == str(worked.ben.person.id)
     refused = report(worked, "time", f"?by=person&person={worked.ana.person.username}", worked.ben, status=403)
     assert "Seeing the work of others" in refused["detail"]
+    (event,) = store.read(SECURITY, after=store.head(SECURITY) - 1)
+    assert (event.type, event.data["dataset"]) == ("CommandDenied", str(worked.id))
+    # Whether somebody of a name is there is not told either.
+    assert report(worked, "time", "?by=person&person=nobody-there", worked.ben, status=403) == refused
     for name in ("queue", "assistance"):
         assert report(worked, name, by=worked.ben, status=403)
     manager = caller(f"mona-{uuid.uuid4().hex[:8]}")
