@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import connection, transaction
@@ -36,14 +36,14 @@ MOST_SAMPLES = 100
 
 @dataclass(frozen=True, slots=True)
 class AssetErasure:
-    """What erasing a file takes: its uploads, and the places that refer to it, by dataset."""
+    """What erasing a file takes: its uploads, and the places that refer to it, by dataset; `samples` for who looks."""
 
     sha256: str
     size_bytes: int
     filenames: list[str]
     uploads: int
     datasets: dict[uuid.UUID, int]
-    samples: dict[uuid.UUID, Showing]
+    samples: dict[uuid.UUID, Showing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,15 @@ def content_named(named: str) -> str:
 
 def plan_asset_erasure(sha256: str) -> AssetErasure:
     """What erasing the file of this hash would take."""
+    found = _left(sha256)
+    tokens: dict[uuid.UUID, list[str]] = {dataset: [] for dataset in found.datasets}
+    for row in DatasetAsset.objects.filter(sha256=sha256, erased_at=None, dataset_id__in=tokens):
+        tokens[row.dataset_id].append(row.token)
+    return replace(found, samples={dataset: _showing(dataset, tokens[dataset]) for dataset in tokens})
+
+
+def _left(sha256: str) -> AssetErasure:
+    """What is left of the file, without the samples that show it: these take a look at all of a dataset's."""
     pinned = list(DatasetAsset.objects.filter(sha256=sha256, erased_at=None).order_by("dataset_id", "token"))
     uploads = list(Asset.objects.filter(sha256=sha256, erased_at=None))
     rows: list[DatasetAsset | Asset] = [*pinned, *uploads]
@@ -99,10 +108,6 @@ def plan_asset_erasure(sha256: str) -> AssetErasure:
         sorted({row.filename for row in rows}),
         len(uploads),
         datasets,
-        {
-            dataset: _showing(dataset, [row.token for row in pinned if row.dataset_id == dataset])
-            for dataset in datasets
-        },
     )
 
 
@@ -124,9 +129,9 @@ def _escaped(token: str) -> str:
     return token.replace("_", "\\_")
 
 
-def erase_asset(*, intent: Intent, sha256: str, answer: Any = None) -> AssetErasure:
-    """Erase the file of this hash, for good. What was killed on its way is finished by the same call again; `answer` is
-    kept for who sends the same command again when it is done.
+def erase_asset(*, intent: Intent, sha256: str, answer: Any = None) -> int:
+    """Erase the file of this hash, for good; returns how many bytes it had. What was killed on its way is finished by
+    the same call again; `answer` is kept for who sends the same command again when it is done.
 
     Raises:
         NotPermitted: the author does not run the installation.
@@ -135,7 +140,7 @@ def erase_asset(*, intent: Intent, sha256: str, answer: Any = None) -> AssetEras
         Refused: it was erased before, a dataset that refers to it is held, or it holds the pixels of a label.
     """
     _check_author(intent)
-    plan = plan_asset_erasure(sha256)
+    plan = _left(sha256)
     if not plan.uploads and not plan.datasets:
         if not Asset.objects.filter(sha256=sha256).exists():
             raise NotFound("The file")
@@ -147,20 +152,21 @@ def erase_asset(*, intent: Intent, sha256: str, answer: Any = None) -> AssetEras
         decide(lambda dataset=dataset: _tell(dataset, intent, sha256, wh))  # type: ignore[misc]
     datasets = set(DatasetAsset.objects.filter(sha256=sha256).values_list("dataset_id", flat=True))
     with transaction.atomic():
-        Asset.objects.filter(sha256=sha256, erased_at=None).update(erased_at=timezone.now())
+        # Counted here: somebody may have uploaded it again while the datasets were told.
+        uploads = Asset.objects.filter(sha256=sha256, erased_at=None).update(erased_at=timezone.now())
         append_to_installation(
             intent,
             f"file/{sha256}",
             e.FileErased(
                 sha256=sha256,
                 size_bytes=plan.size_bytes,
-                uploads=plan.uploads,
+                uploads=uploads,
                 datasets=sorted(map(str, datasets)),
             ),
             answer,
         )
         transaction.on_commit(lambda: _remove(sha256), robust=True)
-    return plan
+    return plan.size_bytes
 
 
 def sweep() -> int:

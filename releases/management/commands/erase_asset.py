@@ -74,8 +74,8 @@ class Command(DataCommand):
         author = person_named(by)
         intent = Intent(author=author.id, tool="erase_asset", reason=encrypt(reason, person=author.id))
         where = [item.name for item in losing(plan_asset_erasure(sha256))]
-        plan = erase_asset(intent=intent, sha256=sha256)
-        self.stdout.write(f"Erased {plan.size_bytes} bytes; hash and size stay in {', '.join(where) or 'no dataset'}.")
+        size_bytes = erase_asset(intent=intent, sha256=sha256)
+        self.stdout.write(f"Erased {size_bytes} bytes; hash and size stay in {', '.join(where) or 'no dataset'}.")
         self.stdout.write("Backups that were made before still hold the file; let them expire.")
 
 

@@ -150,6 +150,23 @@ def test_a_file_in_no_dataset_is_told_too(person: Make, by: Intent) -> None:
     assert isinstance(told.fact, e.FileErased) and told.fact.datasets == []
 
 
+def test_what_is_uploaded_while_the_datasets_are_told_is_counted(
+    url: str, by: Intent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = asset_erasure._tell
+
+    def late(*arguments: Any) -> None:
+        tell(*arguments)
+        upload(Person.objects.get(username="ana"), DATA, "later.png")
+
+    monkeypatch.setattr(asset_erasure, "_tell", late)
+    monkeypatch.setattr(asset_erasure, "_showing", lambda *_: pytest.fail("nobody looks at the samples"))
+    assert erase_asset(intent=by, sha256=SHA256) == len(DATA)
+    [told] = store.read_stream(INSTALLATION, f"file/{SHA256}")
+    assert isinstance(told.fact, e.FileErased) and told.fact.uploads == 2
+    assert not Asset.objects.filter(sha256=SHA256, erased_at=None).exists()
+
+
 def test_nothing_of_a_held_dataset_is_erased(url: str, by: Intent) -> None:
     log = DatasetAsset.objects.get(sha256=SHA256).dataset_id
     retention.place_hold(intent=by, what="dataset", key=log)
