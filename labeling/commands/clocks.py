@@ -41,11 +41,11 @@ def look_now_and_then() -> int:
     global _before
     if _before is not None and time.monotonic() - _before.answered_s < PERIOD_S:
         return 0
-    now = look()
     try:
+        now = look()
         told = tell_set_back(intent=operator("sweeper"), now=now, before=_before)
     except (Busy, DatabaseError):
-        logger.exception("that the clock was set back could not be told; it is tried again")
+        logger.exception("the clock could not be looked at, or that it was set back not be told; it is tried again")
         return 0  # what was seen before stays, so the next look sees the same step
     _before = now
     return int(told is not None)

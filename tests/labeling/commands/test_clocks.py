@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from labeling import events as e
 from labeling.audit.asking import ask
@@ -141,6 +141,7 @@ def test_who_comes_second_sees_that_it_was_told(log, monkeypatch):
 
 def test_the_sweeper_looks_now_and_then_and_at_once_again_where_it_could_not_tell(log, monkeypatch):
     monkeypatch.setattr(clocks, "_before", None)
+    monkeypatch.setattr(clocks, "PERIOD_S", 1e9)
     before = told()
     assert clocks.look_now_and_then() == 0
     seen = clocks._before
@@ -151,8 +152,14 @@ def test_the_sweeper_looks_now_and_then_and_at_once_again_where_it_could_not_tel
     def busy(**_: Any) -> None:
         raise Busy
 
+    def unreachable() -> None:
+        raise DatabaseError
+
     with monkeypatch.context() as patch:
         patch.setattr(clocks, "tell_set_back", busy)
+        assert clocks.look_now_and_then() == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "clocks", unreachable)
         assert clocks.look_now_and_then() == 0
     assert clocks._before is seen
     assert clocks.look_now_and_then() == 1 and clocks.look_now_and_then() == 0
