@@ -45,7 +45,8 @@ def view(page: ReadAdmin, request: HttpRequest, label: uuid.UUID, offset: int) -
         raise PermissionDenied
     label_set = LabelSet.objects.filter(id=row.label_set_id, archived=False).values_list("name", flat=True).first()
     stream = label_stream(row.sample_id, row.label_set_id)
-    events = store.read(row.dataset_id, after=offset - 1, up_to=offset, stream=stream) if offset else []
+    is_there = 0 < offset <= store.head(row.dataset_id)  # an address may hold more than an offset can
+    events = store.read(row.dataset_id, after=offset - 1, up_to=offset, stream=stream) if is_there else []
     if label_set is None or not events:
         raise Http404
     (event,) = events
