@@ -30,19 +30,21 @@ CELLS, MOST_POINTS, MOST_PIXELS = 120, 2000, 40_000_000
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What is drawn of an object: paths of what is filled, of lines and of dots, and the box around it all."""
+    """What is drawn of an object: paths of what is filled, of lines and of dots, the box around it all, and the cells
+    of a mask, which are filled and have no edge."""
 
     areas: str
     lines: str
     dots: str
     box_xyxy: tuple[float, float, float, float]
+    cells: str = ""
 
 
 class _Pen:
     """Gathers paths and how far they reach."""
 
     def __init__(self) -> None:
-        self.areas, self.lines, self.dots = list[str](), list[str](), list[str]()
+        self.areas, self.lines, self.dots, self.cells = list[str](), list[str](), list[str](), list[str]()
         self.xs, self.ys = list[float](), list[float]()
 
     def ring(self, points: list[Any], *, is_closed: bool = True) -> None:
@@ -73,7 +75,7 @@ class _Pen:
             edges = np.flatnonzero(np.diff(cells))
             for first, after in zip(edges[::2], edges[1::2], strict=True):
                 width = int(after - first) * step
-                self.areas.append(f"M{x0 + int(first) * step} {y0 + row * step}h{width}v{step}h-{width}z")
+                self.cells.append(f"M{x0 + int(first) * step} {y0 + row * step}h{width}v{step}h-{width}z")
 
 
 def outline(item: JSON | None, *, mask: Mask | None = None) -> Outline | None:
@@ -88,12 +90,12 @@ def outline(item: JSON | None, *, mask: Mask | None = None) -> Outline | None:
         for point in (item or {}).get("keypoints") or ():
             if point.get("visibility") != 0:
                 pen.dot(point["x"], point["y"])
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        if not pen.xs or not max(map(abs, (*pen.xs, *pen.ys))) <= shapes.MAX_LENGTH_PX:
+            return None  # so far out, a crop around it is none
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
         return None  # what is kept verbatim may hold anything; what cannot be drawn is left out
-    if not pen.xs:
-        return None
     box = (min(pen.xs), min(pen.ys), max(pen.xs), max(pen.ys))
-    return Outline("".join(pen.areas), "".join(pen.lines), "".join(pen.dots), box)
+    return Outline("".join(pen.areas), "".join(pen.lines), "".join(pen.dots), box, "".join(pen.cells))
 
 
 def _geometry(pen: _Pen, geometry: JSON) -> None:
@@ -171,10 +173,9 @@ def _layers(found: Outline, colour: Colour) -> list[str]:
     own = f"rgb({red},{green},{blue})"
     lines = 'fill="none" stroke-linecap="round" stroke-linejoin="round" vector-effect="non-scaling-stroke"'
     layers = []
-    if found.areas:
-        layers.append(f'<path d="{found.areas}" fill="{own}" fill-opacity=".35" fill-rule="evenodd"/>')
-    is_cells = found.areas.endswith("z")
-    for paths, wide in ((found.areas if not is_cells else "", 1.8), (found.lines, 1.8), (found.dots, 6.0)):
+    if found.areas or found.cells:
+        layers.append(f'<path d="{found.areas}{found.cells}" fill="{own}" fill-opacity=".35" fill-rule="evenodd"/>')
+    for paths, wide in ((found.areas, 1.8), (found.lines, 1.8), (found.dots, 6.0)):
         if paths:
             layers.append(f'<path d="{paths}" {lines} stroke="#fff" stroke-opacity=".85" stroke-width="{wide + 2}"/>')
             layers.append(f'<path d="{paths}" {lines} stroke="{own}" stroke-width="{wide}"/>')

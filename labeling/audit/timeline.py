@@ -70,7 +70,8 @@ def _entry(rows: list[Shown], scenes: Scenes) -> str:
         html.escape(str(first.get("type") or "")),
     ]
     reason = first.get("reason")
-    said = f'<p class="says">{html.escape(str(first.get("sentence") or "").capitalize())}</p>'
+    sentence = str(first.get("sentence") or "")
+    said = f'<p class="says">{html.escape(sentence[:1].upper() + sentence[1:])}</p>'
     said += f"<p><q>{html.escape(str(reason))}</q></p>" if reason else ""
     pictures = [_pictures(cells, scenes) for _, cells, _ in rows]
     return (

@@ -222,6 +222,8 @@ def _md(asked: Asked, rows: Iterator[Shown], digest: Digest) -> Iterator[bytes]:
             yield f"\n## {report.parts[part].title}\n\n{heads}".encode()
             current = part
         yield f"| {' | '.join(_md_cell(cells.get(name), names) for name in columns)} |\n".encode()
+    if not digest.rows:
+        yield b"\nNothing to tell.\n"
     said = orjson.dumps(definition).decode()
     yield f"\n## Definition and digest\n\n`{said}`\n\n`{digest.hex}`, {digest.rows} rows\n".encode()
 
@@ -229,7 +231,7 @@ def _md(asked: Asked, rows: Iterator[Shown], digest: Digest) -> Iterator[bytes]:
 def _md_cell(value: Any, names: Mapping[str, str]) -> str:
     """A cell of one line in which nothing is markup."""
     text = names.get(value, value) if isinstance(value, str) else str(_plain(value))
-    for mark in ("\\", "|", "`", "*", "_", "[", "]", "#"):
+    for mark in ("\\", "|", "`", "*", "_", "[", "]", "#", "~"):
         text = text.replace(mark, "\\" + mark)
     return "<br>".join(html.escape(text, quote=False).splitlines())
 

@@ -64,7 +64,7 @@ def _rows(sources: Sources, question: Question) -> Iterator[Row]:
 
 
 def _told(event: Event) -> Cells:
-    named = [getattr(event.fact, name, None) for name in ("id", "asset", "sha256", "kind")]
+    named = [getattr(event.fact, name, None) for name in ("id", "asset", "kind")]
     subject = next((item for item in named if isinstance(item, str)), event.stream.split("/")[-1])
     about = {"what": KINDS[event.type], "type": event.type, "subject": subject, "data": text(event.data)}
     return who(event) | {"log": str(event.log)} | about

@@ -10,6 +10,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from labeling.audit import writing
 from labeling.audit.asking import ask
@@ -19,6 +20,7 @@ from labeling.commands import datasets, labels, people, security, undo
 from labeling.commands.erasure import erase_person
 from labeling.commands.guidelines import set_guideline
 from labeling.commands.retention import place_hold
+from labeling.events import DataPurged, FileErased
 from labeling.log import store
 from labeling.log.event import INSTALLATION
 from labeling.models import Annotation, Person
@@ -416,6 +418,14 @@ def test_a_cell_is_no_formula_and_no_markup(history):
     assert "'=1+1<b>" in told(history, "events", "csv").decode()
     page = told(history, "events", "html").decode()
     assert "=1+1&lt;b&gt;" in page and "<b>" not in page
+    history.edit(history.ben, box(1), tool="~~pen|cil~~")
+    assert "\\~\\~pen\\|cil\\~\\~" in told(history, "events", "md").decode()
+
+
+def test_an_answer_of_nothing_says_so_where_people_read_it(history):
+    for form in ("html", "md"):
+        assert b"Nothing to tell." in told(history, "deletions", form)
+        assert b"Nothing to tell." not in told(history, "events", form)
 
 
 def test_the_period_is_half_open(history):
@@ -447,3 +457,16 @@ def test_holds_and_retention_are_told_where_they_concern_the_dataset(history, pe
         place_hold(intent=history.intent(root, reason=why), what="dataset", key=key)
     told_of = [(row["what"], row["subject"]) for row in history.rows("privacy", "done")]
     assert told_of == [("hold placed", str(history.id))]
+
+
+def test_what_was_purged_is_told_by_its_kind_and_what_was_erased_by_its_hash(history, person):
+    root = person(f"root-{uuid.uuid4().hex[:6]}", superuser=True)
+    sha256 = "ab" * 32
+    purged = DataPurged(kind="addresses", before="2020-06-01", count=1, sha256=sha256)
+    erased = FileErased(sha256=sha256, size_bytes=9, uploads=1, datasets=[str(history.id)])
+    for stream, fact in (("retention", purged), (f"file/{sha256}", erased)):
+        with transaction.atomic():
+            people.append_to_installation(history.intent(root), stream, fact)
+    rows = ask(reports("installation")["privacy"], INSTALLATION, Question()).rows
+    told_of = [(cells["what"], cells["subject"]) for part, cells in rows if part == "done"]
+    assert told_of[-2:] == [("purged", "addresses"), ("file erased everywhere", sha256)]

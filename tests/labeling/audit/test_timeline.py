@@ -76,7 +76,7 @@ EACH: dict[str, JSON] = {
 @pytest.mark.parametrize("kind", EACH)
 def test_every_geometry_is_drawn(kind):
     found = sketches.outline({"geometry": EACH[kind]})
-    assert found is not None and (found.areas or found.lines or found.dots)
+    assert found is not None and (found.areas or found.lines or found.dots or found.cells)
     shown = sketches.svg(found, sketches.crop_of([found], None), RED, "a <b>")
     assert "rgb(200,10,20)" in shown and "<title>a &lt;b&gt;</title>" in shown and "nan" not in shown
 
@@ -85,7 +85,10 @@ def test_every_geometry_is_drawn(kind):
     "item",
     [None, {}, {"geometry": {"type": "orientation"}}, {"geometry": {"type": "bbox", "points": []}},
      {"geometry": {"type": 7}}, {"geometry": {"type": "polygon", "parts": [["x"]]}},
-     {"geometry": {"type": "polygon", "parts": []}}],
+     {"geometry": {"type": "polygon", "parts": []}},
+     {"geometry": {"type": "polygon", "parts": [[[[0, 0], [1.2e308, 0], [1.2e308, 1.2e308]]]]}},
+     {"geometry": {"type": "bbox", "points": [[-1.1e9, 0], [5, 5]]}},
+     {"geometry": {"type": "bbox", "points": [[0, 0], [10**400, 5]]}}],
 )  # fmt: skip
 def test_what_cannot_be_drawn_is_left_out(item):
     assert sketches.outline(item) is None
@@ -98,7 +101,9 @@ def test_a_mask_is_drawn_as_its_runs():
     found = sketches.outline(None, mask=mask)
     assert found is not None
     assert [*found.box_xyxy] == [3, 2, 9, 4]
-    assert found.areas == "M3 2h3v1h-3zM3 3h3v1h-3zM8 3h1v1h-1z"
+    assert (found.cells, found.areas) == ("M3 2h3v1h-3zM3 3h3v1h-3zM8 3h1v1h-1z", "")
+    shown = sketches.svg(found, sketches.crop_of([found], None), RED, "a mask")
+    assert found.cells in shown and "stroke" not in shown
 
 
 @given(
@@ -175,6 +180,23 @@ def test_only_so_many_pictures_are_in_a_page(drawn, monkeypatch):
     monkeypatch.setattr(scenes, "MOST_PICTURES", 0)
     text = page(drawn[0])
     assert "data:image" not in text and text.count("<svg") == 6
+
+
+def test_an_object_far_out_of_all_pictures_breaks_no_page(drawn, intent):
+    log, sample, *_ = drawn
+    owner = Asset.objects.get(id=drawn[2].id).owner
+    far = [[0, 0], [1.2e308, 0], [1.2e308, 1.2e308]]
+    edit = {"op": "add", "category_id": 1, "geometry": {"type": "polygon", "parts": [[far]]}}
+    labels.edit_label(intent=intent(owner), sample=sample, label_set="ground-truth", edits=[edit])
+    text = page(log, sample=str(sample))
+    assert text.count("<svg") == 6 and text.endswith("</html>\n")
+
+
+def test_a_sentence_begins_with_a_capital_and_keeps_its_others(drawn, person, dataset):
+    ana = person(f"ana-{uuid.uuid4().hex[:6]}")
+    log = dataset(ana)
+    sample = add_sample(log, ana, "IMG_001.PNG", {"image": {"url": assets.url_of(upload(ana, picture()))}})
+    assert "Added the sample “IMG_001.PNG”" in page(log, sample=str(sample))
 
 
 def test_other_forms_draw_nothing(drawn, monkeypatch):
