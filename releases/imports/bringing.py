@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -58,7 +58,8 @@ class Origin:
 class Bringing:
     """What is known while one record becomes facts.
 
-    `categories` maps those of the file to the dataset's; one that is not in it is none of the dataset, and is not made.
+    `categories` maps those of the file to the dataset's; those of the file that are `unmatched` are none of the dataset,
+    and are not made.
     `number` is the record's place in the file, from 1; `first` that of the first of its objects.
     """
 
@@ -68,6 +69,7 @@ class Bringing:
     mode: str
     status: str
     categories: Mapping[int, int]
+    unmatched: Collection[int]
     number: int
     counts: Counts
     find: Callable[[str, str, str], None]  #: (where, message, level)

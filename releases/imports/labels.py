@@ -83,8 +83,12 @@ def _whole(bringing: Bringing, record: Sample, state: LabelState) -> list[Fact]:
     try:
         document = values.checked(record.document, where="document")
         parsed = bringing.task.parse(document, "document")
-        if any(number != ours for number, ours in bringing.categories.items()):
-            parsed = bringing.task.parse(read_as(document, bringing.categories), "document")
+        left = read_as(document, dict.fromkeys(bringing.unmatched))
+        if left != document:
+            bringing.wrong("has objects of categories that the dataset does not have, and comes without them")
+        said = read_as(left, bringing.categories)
+        if said != document:
+            parsed = bringing.task.parse(said, "document")
     except BadValue as error:
         bringing.wrong(f"{error.where}: {error.problem}")
         return []

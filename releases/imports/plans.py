@@ -168,6 +168,7 @@ class Plan:
             mode=steps.wish.mode,
             status=steps.wish.label_status,
             categories=steps.categories,
+            unmatched=steps.unmatched,
             number=piece.number,
             name=piece.record.name if len(piece.record.name) <= 100 else "",
             first=piece.first,

@@ -58,6 +58,7 @@ class Steps:
         self._intent = replace(intent, author_kind="import", correlation=import_id)
         self.origin = Origin(import_id, source["sha256"], wish.format)
         self.categories: dict[int, int] = {}
+        self.unmatched: frozenset[int] = frozenset()
         self.begun: dict[str, str] = {}
         self.pictures: Pictures | None = None
 
@@ -98,6 +99,7 @@ class Steps:
         """
         done = decide(partial(self._bring_categories, file, self.own("categories")))
         self.categories = dict(done.categories)  # type: ignore[arg-type]
+        self.unmatched = frozenset(category.id for category in file.categories if category.id not in self.categories)
         return done
 
     def _bring_categories(self, file: Dataset, own: Intent) -> Done:

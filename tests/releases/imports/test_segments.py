@@ -16,6 +16,7 @@ from labeling.log import values
 from labeling.models import Person, Sample
 from labeling.references import WIDE
 from releases import builds, bundling, commands, queries
+from releases.formats.segments_reading import OF_OBJECTS
 from releases.models import Release
 from releases.serving import pieces
 from releases.wholes import Whole
@@ -95,6 +96,32 @@ def test_labels_of_every_task_type_come_back(task_type: str, worlds: Make) -> No
     assert now == was
     assert now[0][0]["labels"]["ground-truth"]["label_status"] == "REVIEWED"
     assert now[0][1]["labels"]["ground-truth"] is None
+
+
+def categories_in(document: Any) -> set[int]:
+    """The categories of all objects of a document, in whatever frame and of whatever sensor."""
+    if isinstance(document, dict):
+        own = {document["category_id"]} if "category_id" in document else set()
+        return own.union(*map(categories_in, document.values()))
+    return set().union(*map(categories_in, document)) if isinstance(document, list) else set()
+
+
+@pytest.mark.parametrize("task_type", [name for name in ALL_TYPES if name not in OF_OBJECTS])
+def test_a_category_that_is_skipped_does_not_come_as_the_one_that_has_its_number_here(
+    task_type: str, worlds: Make, person: Make, dataset: MakeDataset, release: Make, bring: Import
+) -> None:
+    first, _, _ = worlds(task_type, served)
+    ben = person("ben")
+    here = {"format_version": "0.1", "categories": [{"id": 1, "name": "banana"}, {"id": 5, "name": "road"}]}
+    made = dataset(ben, task_type=task_type, task_attributes=here)
+    was = first.document["dataset"]["samples"][0]["labels"]["ground-truth"]["attributes"]
+    job = bring(made, ben, served(first), format="segments", categories="skip")
+    now = release(made, ben).document["dataset"]["samples"][0]["labels"]["ground-truth"]["attributes"]
+    # 404 is a category of neither, and a label may hold it.
+    assert categories_in(was) - {404} <= {1, 2} and 1 in categories_in(was)
+    assert categories_in(now) == {5 if number == 2 else number for number in categories_in(was) - {1}}
+    problem = "has objects of categories that the dataset does not have, and comes without them"
+    assert (job.status, findings_of(job)) == ("SUCCEEDED", [("sample 1 (one)", problem)])
 
 
 def test_the_stored_file_and_the_archive_are_read_too(worlds: Make) -> None:
