@@ -138,7 +138,9 @@ class Pictures:
         Raises:
             InvalidValue: it is neither, or no bitmap.
         """
-        path = self._brought.get(url) or self.path(url.split("?")[0].rsplit("/", 1)[-1])
+        path = self._brought.get(url)
+        if path is None and not Asset.objects.filter(token__in=assets.tokens_in(url)).exists():
+            path = self.path(url.split("?")[0].rsplit("/", 1)[-1])  # a name alone says less than our own address
         if path is not None:
             try:
                 return png.read_ids(self._source.read(path), max_pixels=assets.MOST_PIXELS)

@@ -163,6 +163,20 @@ def test_an_archive_with_its_files_is_read_where_none_of_them_is_known(
     assert bitmap["hash"] == before["labels"]["ground-truth"]["attributes"]["segmentation_bitmap"]["hash"]
 
 
+def test_a_bitmap_of_ours_is_not_taken_for_a_file_of_its_name_in_the_archive(
+    worlds: Make, dataset: MakeDataset, bring: Import, release: Make
+) -> None:
+    first, _, _ = worlds("segmentation-bitmap", served)
+    was = first.document["dataset"]["samples"][0]["labels"]["ground-truth"]["attributes"]["segmentation_bitmap"]
+    others = png.write_ids(np.ones((20, 30), dtype=np.uint32))
+    data = zipped({"release.json": served(first), f"images/{was['url'].rsplit('/', 1)[-1]}": others})
+    made = dataset(person_of(first), task_type="segmentation-bitmap", **NO_CATEGORIES)
+    job = bring(made, person_of(first), data, format="segments", filename="a.zip")
+    assert (job.status, findings_of(job)) == ("SUCCEEDED", [])
+    now = release(made, person_of(first)).document["dataset"]["samples"][0]["labels"]["ground-truth"]["attributes"]
+    assert now["segmentation_bitmap"]["hash"] == was["hash"]
+
+
 def person_of(built: Built) -> Any:
     return Person.objects.get(id=built.row.created_by)
 
