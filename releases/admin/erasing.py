@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import AdminSite
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -100,7 +101,12 @@ class FileAdmin(ReadAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: JSON | None = None
     ) -> HttpResponse:
         """A file's page is that of erasing it, which first says where it is used."""
-        return HttpResponseRedirect(reverse("admin:labeling_datasetasset_erase", args=[object_id]))
+        if not is_superuser(request):
+            raise PermissionDenied
+        file = self.get_object(request, unquote(object_id))
+        if file is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
+        return HttpResponseRedirect(reverse("admin:labeling_datasetasset_erase", args=[file.pk]))
 
     def stream_of(self, obj: Any) -> tuple[uuid.UUID, str] | None:
         return obj.dataset_id, asset_stream(obj.asset_id)

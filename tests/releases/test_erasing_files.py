@@ -182,6 +182,18 @@ def test_the_page_says_what_goes_and_takes_it_for_a_reason_and_the_name(world: W
     assert client.get(page_of(world)).status_code == 200
 
 
+def test_an_address_that_leads_to_no_file_says_so(world: World, root: Person) -> None:
+    Person.objects.filter(id=world.ana.id).update(is_staff=True)
+    staff = logged_in(Person.objects.get(id=world.ana.id))
+    [row] = DatasetAsset.objects.filter(dataset_id=world.dataset, sha256=content_named(world.urls[0]))
+    for key, there in (("abc", False), (str(uuid.uuid4()), False), (str(row.id), True)):
+        address = reverse("admin:labeling_datasetasset_change", args=[key])
+        assert staff.get(address).status_code == 403
+        answer = logged_in(root).get(address)
+        assert (answer.status_code, answer["Location"] == page_of(world)) == (302, there)
+        assert logged_in(root).get(address, follow=True).status_code == 200
+
+
 def test_others_see_no_files_and_erase_none(world: World, root: Person) -> None:
     Person.objects.filter(id=world.ana.id).update(is_staff=True)
     client = logged_in(Person.objects.get(id=world.ana.id))

@@ -92,6 +92,10 @@ def test_the_command_registers_and_lists(world: World) -> None:
         (("ana/streets", "v1", "--by", "eve", "--name", "x", "--model", "y"), "The dataset was not found"),
         (("ana/streets", "v1", "--by", "ana", "--name", "x", "--model", "y", "--link", "ftp://x"), "link"),
         (("ana/streets", "v1", "--by", "ana", "--name", "x", "--model", "y", "--metric", "x"), "NAME=VALUE"),
+        *(
+            (("ana/streets", "v1", "--by", "ana", "--name", "x", "--model", "y", "--metric", f"x={value}"), "metrics.x")
+            for value in ("NaN", "Infinity", "-Infinity", "1e400", "99999999999999999999", "\udc80")
+        ),
     ],
 )
 def test_the_command_says_what_is_wrong(world: World, person: Make, arguments: tuple[str, ...], said: str) -> None:

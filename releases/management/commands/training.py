@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from labeling.commands.people import person_named
 from labeling.errors import NotFound, PalimpsestError
+from labeling.log import values
 from labeling.log.event import Intent
 from labeling.management.logs import log_named
 from labeling.management.progress import DataCommand
@@ -56,10 +57,14 @@ class Command(DataCommand):
             person = person_named(options["by"])
             found = queries.any_release(dataset, options["release"])
             made = commands.register_training(
-                intent=Intent(author=person.id, tool="manage.py training"), release=found.release, said=said
+                intent=Intent(author=person.id, tool="manage.py training"),
+                release=found.release,
+                said=values.checked(said, where="body"),
             )
         except PalimpsestError as error:
             raise CommandError(error.message) from error
+        except values.BadValue as error:
+            raise CommandError(f"{error.where}: {error.problem}") from error
         self.stdout.write(f"Registered as {made}.")
 
     def _list(self, name: str, dataset: Any, options: JSON) -> None:
@@ -86,4 +91,4 @@ def _metric(text: str) -> tuple[str, Any]:
         parsed = json.loads(value)
     except ValueError:
         return name, value
-    return name, value if isinstance(parsed, dict | list | str) or parsed != parsed else parsed
+    return name, value if isinstance(parsed, dict | list | str) else parsed
