@@ -41,7 +41,7 @@ QUIET_S = 30
 #: So many workers are called for the shards of a job, and each lets others have their turn after so long.
 MOST_WORKERS = 32
 TURN_S = 20.0
-#: New objects beyond which the collector of cycles runs in a process that builds: some megabytes.
+#: New objects beyond which the collector of cycles runs in a process that builds or imports: some megabytes.
 COLLECT_AT = 50_000
 
 PENDING, SUCCEEDED, FAILED = Build.Status.PENDING, Build.Status.SUCCEEDED, Build.Status.FAILED
@@ -79,10 +79,7 @@ def work(kind: Kind, job: uuid.UUID) -> bool:
     Raises:
         Exception: something failed that may pass (the database, the storage); call again.
     """
-    # Labels are trees of many small lists without cycles, and the collector would go through them again and again: that
-    # takes a third of a build. It still runs, but not for every few hundred of them.
-    if gc.get_threshold()[0] < COLLECT_AT:
-        gc.set_threshold(COLLECT_AT, 20, 20)
+    collect_seldom()
     with alone_at(job) as alone:
         if alone and not _prepared(kind, job):
             return True
@@ -100,6 +97,16 @@ def work(kind: Kind, job: uuid.UUID) -> bool:
         if alone and shards.is_planned(job) and not shards.unmade(job):
             _finish(kind, job, is_planned=True)
     return True
+
+
+def collect_seldom() -> None:
+    """Have the collector of cycles run less often in this process, from now on.
+
+    Labels are trees of many small lists without cycles, and it would go through them again and again: that takes a
+    third of a build. It still runs, but not for every few hundred of them.
+    """
+    if gc.get_threshold()[0] < COLLECT_AT:
+        gc.set_threshold(COLLECT_AT, 20, 20)
 
 
 def _prepared(kind: Kind, job: uuid.UUID) -> bool:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: How many are ready at the most; each is a chunk of an import.
+#: How many are ready at the most; each is a batch of pieces.
 AHEAD = 2
 _POLL_S = 0.5
 

@@ -58,8 +58,8 @@ class Origin:
 class Bringing:
     """What is known while one record becomes facts.
 
-    `categories` maps those of the file to the dataset's; those of the file that are `unmatched` are none of the dataset,
-    and are not made.
+    `categories` maps those of the file to the dataset's; those that are `unmatched` are none of the dataset, and are
+    not made.
     `number` is the record's place in the file, from 1; `first` that of the first of its objects.
     """
 

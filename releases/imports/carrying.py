@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from labeling.commands.writing import hint
 from releases.imports.appending import Appending, appending
 from releases.imports.cutting import Chunk, Line, Piece
 from releases.imports.done import Done
@@ -19,6 +21,9 @@ Tell = Callable[[Done, list[Piece], bool], None]
 #: For how many seconds a thread computes while another has to get on. By Python's default the one that stores would
 #: wait for its turn, 5 ms after each answer of the database, longer than for the database.
 TURN_S = 0.000_5
+_turns = threading.Lock()
+_carrying = 0  #: imports of this process
+_long_turn_s = 0.0  #: what turns were before the first
 
 
 def carry(steps: Steps, batches: Iterator[list[Piece]], tell: Tell) -> None:
@@ -35,8 +40,11 @@ def carry(steps: Steps, batches: Iterator[list[Piece]], tell: Tell) -> None:
         if chunk is None:
             return
         done = work.result()
-        if done.held_ms is not None:
-            pace.held(chunk.weight, done.held_ms)
+        if done.appended is not None:
+            # Not where it was appended: a broker may keep a connection for each thread, and that one ends soon.
+            hint(steps.dataset, done.appended)
+            if done.appended.held_ms is not None:
+                pace.held(chunk.weight, done.appended.held_ms)
         tell(done, chunk.pieces, False)
 
     with appending() as work, _short_turns():
@@ -60,10 +68,17 @@ def carry(steps: Steps, batches: Iterator[list[Piece]], tell: Tell) -> None:
 
 @contextmanager
 def _short_turns() -> Iterator[None]:
-    """Threads of this process take shorter turns."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, TURN_S))
+    """Threads of this process take shorter turns, until the last of its imports is through."""
+    global _carrying, _long_turn_s
+    with _turns:
+        if not _carrying:
+            _long_turn_s = sys.getswitchinterval()
+            sys.setswitchinterval(min(_long_turn_s, TURN_S))
+        _carrying += 1
     try:
         yield
     finally:
-        sys.setswitchinterval(before)
+        with _turns:
+            _carrying -= 1
+            if not _carrying:
+                sys.setswitchinterval(_long_turn_s)

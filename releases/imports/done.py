@@ -1,10 +1,11 @@
-"""What one step of an import did, as it is kept for who asks again. Pure."""
+"""What one step of an import did, as it is kept for who asks again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from labeling.log.store import Appended
 from releases.imports.counts import Counts
 
 JSON = dict[str, Any]
@@ -14,8 +15,7 @@ JSON = dict[str, Any]
 class Done:
     """What a step did, as it is kept for the next who asks. `begun`: records whose labels it began, and how.
 
-    `until` is the piece behind a chunk's last. Not kept: what the chunk weighs and, where that is known, for how many
-    milliseconds the log was held for it.
+    `until` is the piece behind a chunk's last. Not kept: what its append gave, where there was one just now.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -23,8 +23,7 @@ class Done:
     begun: dict[str, str] = field(default_factory=dict)
     categories: list[list[int]] = field(default_factory=list)
     until: int = 0
-    weight: int = 0
-    held_ms: float | None = None
+    appended: Appended | None = None
 
     def find(self, where: str, message: str, level: str) -> None:
         self.findings.append([where, message, level])

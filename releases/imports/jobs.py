@@ -7,7 +7,6 @@ begun again reads the file from its start, so its findings are found anew.
 from __future__ import annotations
 
 import datetime as dt
-import gc
 import logging
 import time
 import uuid
@@ -38,7 +37,7 @@ from releases.imports.sources import AtHome, BadMember, Unusable
 from releases.imports.steps import CategoriesRefused, Steps
 from releases.imports.undoing import undo
 from releases.imports.wish import Wish
-from releases.jobs import BEAT_S, MOST_TRIES, QUIET_S
+from releases.jobs import BEAT_S, MOST_TRIES, QUIET_S, collect_seldom
 from releases.models import ImportFinding, ImportJob
 from releases.shards import alone_at
 
@@ -174,14 +173,14 @@ def _import(row: ImportJob, counts: Counts, progress: Progress) -> None:
             with without_cycle_search():
                 at_home = AtHome(source, {settings.PUBLIC_URL})
                 imported = wish.kind.read(at_home, findings, wish.reading_options)
-            with _left_alone():
-                steps.open(at_home)
-                total = _total(imported)
-                _update(row.id, samples_total=total)
-                _add(counts, found, steps.bring_categories(imported.dataset))
-                telling = _Telling(row, counts, found, lambda done: progress(done, total))
-                with ahead(_read(imported, findings)) as read:
-                    carry(steps, _taken(read, found), telling.told)
+            collect_seldom()
+            steps.open(at_home)
+            total = _total(imported)
+            _update(row.id, samples_total=total)
+            _add(counts, found, steps.bring_categories(imported.dataset))
+            telling = _Telling(row, counts, found, lambda done: progress(done, total))
+            with ahead(_read(imported, findings)) as read:
+                carry(steps, _taken(read, found), telling.told)
     finally:
         found.write()
         ImportJob.objects.filter(id=row.id).update(errors_count=found.errors, notes_count=found.notes)
@@ -230,16 +229,6 @@ class _Telling:
             self._found.write()
             done = max(self._done, self._row.samples_done)
             _tell(self._row, self._counts, self._found, samples_done=done, **fresh)
-
-
-@contextmanager
-def _left_alone() -> Iterator[None]:
-    """What was read is not searched for cycles again and again: that would take longer than all else."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def _tell(row: ImportJob, counts: Counts, found: _Findings, **fields: Any) -> None:

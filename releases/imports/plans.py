@@ -14,7 +14,6 @@ from django.db import IntegrityError
 from labeling import events as e
 from labeling.commands import assets
 from labeling.commands.safeguards import check_review
-from labeling.commands.writing import hint
 from labeling.errors import InvalidValue, NotFound, ReasonRequired, Refused
 from labeling.log import store
 from labeling.log.event import Event, Fact, Intent
@@ -57,7 +56,7 @@ class Plan:
         self.steps, self.seen, self.label_set, self.chunk = steps, seen, label_set, chunk
         self._own = own
         self.task: TaskType = task_type(seen.dataset.task_type)
-        self.done = Done(until=chunk.until, weight=chunk.weight)
+        self.done = Done(until=chunk.until)
         self._files = assets.MaskFiles(steps.person)
         self._holds = self.task if isinstance(self.task, HoldsDocuments) else None
         self._triples: list[tuple[str, int, Fact]] = []
@@ -306,11 +305,10 @@ class Plan:
             raise NotFound("The dataset") from error
         if appended.replayed:
             raise store.Stale  # a twin of this step was faster; the next turn answers from what it did
-        hint(dataset, appended)
-        held_ms = self.done.held_ms = appended.held_ms
-        if held_ms is not None:
+        self.done.appended = appended
+        if appended.held_ms is not None:
             for observer in observers:
-                observer(len(self._events), held_ms)
+                observer(len(self._events), appended.held_ms)
 
 
 def _new_sample(dataset: uuid.UUID, stream: str, events: list[Event]) -> Rows:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connections
 
-from labeling.commands import labels
-from labeling.log import rebuild, store
+from labeling.commands import labels, writing
+from labeling.log import projector, rebuild, store
 from labeling.models import Annotation, Label, Person, Sample
 from releases.imports import cutting, jobs, pace, plans
 from releases.models import ImportJob
@@ -17,6 +22,7 @@ from tests.releases.imports.conftest import Import, coco
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
+PATIENCE_S = 60.0
 JSON = dict[str, Any]
 Make = Callable[..., Any]
 
@@ -189,3 +195,72 @@ def test_an_import_that_is_begun_again_goes_on_where_chunks_ended_that_were_of_a
     added = [event.stream for event in store.read(dataset, types=["SampleAdded"])]
     assert len(added) == len(set(added)) == 9
     assert ImportJob.objects.get(id=job.id).samples_done == 9
+
+
+def test_hints_are_sent_by_the_thread_of_the_job(
+    streets: Any, bring: Import, one_by_one: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker may keep a connection for each thread that sent something, and one that appends ends with the job."""
+    ana, dataset = streets
+    senders: list[threading.Thread] = []
+
+    def send(log: uuid.UUID) -> None:
+        senders.append(threading.current_thread())
+        projector.catch_up(log)  # or the next append finds that a hint is on its way, and sends none
+
+    monkeypatch.setattr(writing, "_send", send)
+    job = bring(dataset, ana, coco({"a.png": [("car", 1)], "b.png": [("car", 2)], "c.png": [("car", 3)]}))
+    assert job.status == "SUCCEEDED"
+    assert len(senders) >= 3 and set(senders) == {threading.current_thread()}
+
+
+@pytest.fixture
+def frozen() -> Iterator[int]:
+    """As a worker begins: what was loaded is set apart from the search for cycles; how many objects that are."""
+    gc.freeze()
+    yield gc.get_freeze_count()
+    gc.unfreeze()
+
+
+def test_two_imports_at_once_in_one_process_leave_it_as_it_was(
+    streets: Any, begin: Import, one_by_one: None, frozen: int
+) -> None:
+    """The second begins while the first is at work, and is still at work when that ends."""
+    ana, dataset = streets
+    first, second = (
+        begin(dataset, ana, coco({f"{name}{nth}.png": [("car", nth)] for nth in range(3)})) for name in "ab"
+    )
+    at_work, begun, over = (threading.Event() for _ in range(3))
+
+    def run(job: ImportJob, progress: Callable[[int, int | None], None]) -> None:
+        try:
+            jobs.run(job.id, progress=progress)
+        finally:
+            connections.close_all()
+
+    def wait_for(event: threading.Event) -> None:
+        assert event.wait(PATIENCE_S)
+
+    def told_first(done: int, total: int | None) -> None:
+        at_work.set()
+        wait_for(begun)
+
+    def told_second(done: int, total: int | None) -> None:
+        begun.set()
+        wait_for(over)
+
+    turn_s = sys.getswitchinterval()
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(run, first, told_first)
+        one.add_done_callback(lambda _: over.set())
+        wait_for(at_work)
+        two = pool.submit(run, second, told_second)
+        one.result()
+        two.result()
+    assert sys.getswitchinterval() == turn_s
+    assert gc.get_freeze_count() > frozen / 2, "but for those that are gone"
+    for job in (first, second):
+        job.refresh_from_db()
+        assert (job.status, job.counts["samples_added"]) == ("SUCCEEDED", 3)
+    assert objects(dataset) == {f"{name}{nth}.png": [nth] for name in "ab" for nth in range(3)}
+    assert rebuild.differences(dataset) == {}
