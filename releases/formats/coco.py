@@ -52,7 +52,10 @@ def write_instances(
         split = picture.split or WHOLE
         streams.add(f"{split}/images", _image_line(image_of(picture, images)))
         if picture.survey is not texts.survey:
+            if picture.frame is None:
+                losses.sample = None  # outlines of other samples are there too
             texts = _Texts(picture.survey)
+            losses.sample = picture.sample.name
         plain = [texts.of(item, picture, options) for item in picture.annotations]
         others = [item for item, said in zip(picture.annotations, plain, strict=True) if said is None]
         written = {id(item): _outline_of(said) for item, said in said_of(others, picture, options, losses)}
@@ -86,8 +89,12 @@ class _Texts:
 
     def __init__(self, survey: Survey) -> None:
         self.survey = survey
-        self._rings = rings(survey.points, survey.sizes)
-        corner, end = survey.boxes_xyxy[:, :2], survey.boxes_xyxy[:, 2:]
+        points, boxes_xyxy = survey.points, survey.boxes_xyxy
+        near = np.array(survey.is_near, dtype=bool)[:, None]
+        if not near.all():  # the others are not asked for, and may be so far that their widths are no numbers
+            points, boxes_xyxy = np.where(near[survey.owners], points, 0.0), np.where(near, boxes_xyxy, 0.0)
+        self._rings = rings(points, survey.sizes)
+        corner, end = boxes_xyxy[:, :2], boxes_xyxy[:, 2:]
         boxes = np.concatenate([corner, end - corner], axis=1).reshape(-1, 2)
         self._boxes = rings(boxes, np.full(len(survey.geometries), 2))
 

@@ -59,7 +59,9 @@ def pictures(
     known = dataset.by_id
     for some in _together(samples):
         losses.sample = None
-        survey = Survey(item.geometry for sample in some for item in sample.annotations)
+        survey = Survey(
+            (item.geometry, sample.width or 0, sample.height or 0) for sample in some for item in sample.annotations
+        )
         for sample in some:
             losses.sample = sample.name
             tell_of_sample(kind, sample, losses)
@@ -258,7 +260,11 @@ def _frames(kind: Format, known: dict[int, Any], sample: Sample, options: Option
                     losses.count("computed frames", LEFT_OUT)
     frames = iter([(n, facts) for n, facts in enumerate(sample.frames) if options.dense or n in by_frame])
     while together := list(islice(frames, PICTURES)):
-        survey = Survey(item.geometry for number, _ in together for item in by_frame.get(number, ()))
+        survey = Survey(
+            (item.geometry, facts.width or 0, facts.height or 0)
+            for number, facts in together
+            for item in by_frame.get(number, ())
+        )
         for one in together:
             found = _picture(kind, known, sample, one, by_frame.get(one[0], []), survey, options, losses)
             if found is not None:

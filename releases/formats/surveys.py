@@ -30,31 +30,36 @@ from releases.formats.outlines import Box, Geometry, Points, vertices_of
 PICTURES, OBJECTS = 64, 512
 #: Coordinates that are written as float64 in the same way, whatever kind of number they came as.
 _FAR_PX = float(1 << 20)
+#: Lines of pixels that are drawn together of outlines of which nothing says how large their pictures are.
+_UNSIZED_LINES = 1 << 20
 
 
 class Survey:
     """Plain outlines: polygons whose rings have three vertices or more, and boxes from their upper left to their lower
     right corner, all in a plane. So `outlines.sound` returns them as they are.
 
-    They are known by their place among the plain ones, in the order given, and found by identity: a geometry that was
-    changed is another one. Their rings stand one behind the other, those of a box with its two corners.
+    Each is given with the width and height of its picture, 0 where that is unknown. They are known by their place among
+    the plain ones, in the order given, and found by identity: a geometry that was changed is another one. Their rings
+    stand one behind the other, those of a box with its two corners.
     """
 
-    def __init__(self, geometries: Iterable[Geometry]) -> None:
-        self._take(geometries)
+    def __init__(self, objects: Iterable[tuple[Geometry, int, int]]) -> None:
+        self._take(objects)
         pairs = list(chain.from_iterable(self.rings))
         if set(map(len, pairs)) - {2}:  # points in space, which are in no picture
-            self._take([item for item in self.geometries if {len(point) for point in vertices_of(item)} == {2}])
+            given = zip(self.geometries, *zip(*self._sizes_wh, strict=True), strict=True)
+            self._take([item for item in given if {len(point) for point in vertices_of(item[0])} == {2}])
             pairs = list(chain.from_iterable(self.rings))
         self.points = np.fromiter(chain.from_iterable(pairs), np.float64, 2 * len(pairs)).reshape(-1, 2)
         self._place = dict(zip(map(id, self.geometries), range(len(self.geometries)), strict=True))
 
-    def _take(self, geometries: Iterable[Geometry]) -> None:
+    def _take(self, objects: Iterable[tuple[Geometry, int, int]]) -> None:
         self.geometries: list[Geometry] = []
         self.rings: list[Points] = []
+        self._sizes_wh: list[tuple[int, int]] = []
         self._parts: list[int] = []  # how many parts each geometry has, and how many rings each part
         self._part_rings: list[int] = []
-        for geometry in geometries:
+        for geometry, width, height in objects:
             if geometry["type"] == "polygon":
                 parts = geometry["parts"]
                 rings = parts[0] if len(parts) == 1 else [ring for part in parts for ring in part]
@@ -73,6 +78,7 @@ class Survey:
             else:
                 continue
             self.geometries.append(geometry)
+            self._sizes_wh.append((width, height))
 
     def place_of(self, geometry: Geometry) -> int | None:
         """The place of a geometry; None where it is not plain."""
@@ -108,6 +114,11 @@ class Survey:
         return np.stack([choose.reduceat(along, starts) for choose, along in ends], axis=1)
 
     @cached_property
+    def owners(self) -> Numbers:
+        """The place of the geometry that each vertex is of (V,)."""
+        return np.repeat(np.repeat(np.arange(len(self.geometries)), self._ring_counts), self.sizes)
+
+    @cached_property
     def boxes(self) -> list[Box]:
         """The same as lists."""
         return list(self.boxes_xyxy.tolist())
@@ -126,13 +137,12 @@ class Survey:
     def pixels(self) -> list[int]:
         """How many pixels each polygon covers in a picture that holds it whole, however large that is (G,).
 
-        -1 where no picture does, and for boxes. Source: the definition of `labeling.geometry.rasterize`.
+        -1 where its own does not, and for boxes. Source: the definition of `labeling.geometry.rasterize`.
         """
         parts = np.array(self._parts, dtype=np.int64)
         counts = np.full(parts.size, -1, dtype=np.int64)
         boxes = self.boxes_xyxy
-        drawn = np.array([item["type"] == "polygon" for item in self.geometries], dtype=bool)
-        held = drawn & (boxes[:, :2] >= 0).all(axis=1) & (boxes[:, 2:] <= MAX_SIDE).all(axis=1)
+        held = self._held()
         if not held.any():
             return list(counts.tolist())
         width, height = (max(1, math.ceil(side)) for side in boxes[held][:, 2:].max(axis=0).tolist())
@@ -147,6 +157,18 @@ class Survey:
         except BadOutline:  # too much together, maybe, for what may be drawn at once
             counts[:] = -1
         return list(counts.tolist())
+
+    def _held(self) -> NDArray[np.bool_]:
+        """Which polygons are drawn here (G,): those that are whole in their own pictures. What is beyond the border is
+        cut off before it is drawn, so work must not follow from that; without a size only so much is drawn."""
+        boxes, sizes = self.boxes_xyxy, np.array(self._sizes_wh, dtype=np.float64).reshape(-1, 2)
+        drawn = np.array([item["type"] == "polygon" for item in self.geometries], dtype=bool)
+        unsized = (sizes == 0).any(axis=1)
+        most = np.where(unsized[:, None], float(MAX_SIDE), np.minimum(sizes, MAX_SIDE))
+        held = drawn & (boxes[:, :2] >= 0).all(axis=1) & (boxes[:, 2:] <= most).all(axis=1)
+        unsized &= held
+        sides = np.where(unsized, boxes[:, 1::2].T, 0.0)
+        return held & ~(unsized & (np.cumsum(sides[1] - sides[0]) > _UNSIZED_LINES))
 
     def pixels_in(self, place: int, height: int, width: int) -> int | None:
         """How many pixels a geometry covers in a picture of that size (0 where it is unknown); None where that has to

@@ -15,6 +15,7 @@ from pycocotools import mask as masks
 from pycocotools.coco import COCO
 
 from labeling.geometry import rle
+from releases import packing
 from releases.formats import coco, coco_keypoints, coco_panoptic, coco_reading, outlines
 from releases.formats.files import Folder, Given, Source
 from releases.formats.format import Findings, UnreadableFile
@@ -45,6 +46,31 @@ def test_an_empty_dataset_is_a_file_with_its_categories(tmp_path: Path) -> None:
     found = loaded(files["annotations/instances_default.json"], tmp_path)
     assert [item["name"] for item in found.loadCats(found.getCatIds())] == ["car", "person", "sky & <clouds>"]
     assert found.getAnnIds() == [] and found.getImgIds() == []
+
+
+@pytest.mark.parametrize(("first", "found"), [(-1e308, [[0, 2, 100, 48]]), (9e307, [])])
+def test_a_box_that_is_far_too_large_is_cut_off_or_left_out(first: float, found: list[Any]) -> None:
+    sample = Sample("a.png", width=100, height=60, annotations=[Annotation(1, CAR, bbox(first, 2, 1e308, 50))])
+    files, _, _ = written(coco.INSTANCES, [sample])
+    said = json.loads(files["annotations/instances_default.json"])
+    assert [item["bbox"] for item in said["annotations"]] == found
+
+
+def test_an_error_of_texts_that_are_written_together_names_none_of_the_pictures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*given: Any) -> Any:
+        if len(given[0]):  # of nothing there are no texts
+            raise KeyError("zebra")
+        return []
+
+    monkeypatch.setattr(coco, "rings", broken)
+    with pytest.raises(KeyError) as raised:
+        written(coco.INSTANCES, [Sample("a.png"), STREET])
+    assert not hasattr(raised.value, "__notes__")
+    with pytest.raises(KeyError) as raised:
+        written(coco.INSTANCES, [Sample("a.png"), VIDEO])
+    assert raised.value.__notes__ == [f"{packing.AT_SAMPLE}{VIDEO.name}"], "its frames are written together"
 
 
 @pytest.mark.parametrize("segmentation", ["polygons", "rle"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 
 from labeling.geometry import rasterize
 from labeling.log import values
-from releases.formats import jsons, outlines
+from releases.formats import coco, jsons, outlines, surveys
+from releases.formats.records import Annotation, Sample
 from releases.formats.surveys import Survey
-from tests.support.records import bbox
+from tests.support.records import CAR, bbox, written
 
-COORDINATE = st.one_of(st.integers(-8, 90), st.floats(-8, 90, width=32), st.sampled_from([-0.0, 1e-7, 65535.5, 3e6]))
+FAR = [-0.0, 1e-7, 65535, 65535.5, 3e6, 1e308, -1e308]
+COORDINATE = st.one_of(st.integers(-8, 90), st.floats(-8, 90, width=32), st.sampled_from(FAR))
 RING = st.lists(st.lists(COORDINATE, min_size=2, max_size=2), min_size=0, max_size=6)
 POLYGON = st.builds(
     lambda parts: {"type": "polygon", "parts": parts},
@@ -23,11 +26,36 @@ POLYGON = st.builds(
 )
 BOX = st.builds(lambda points: {"type": "bbox", "points": points}, RING)
 SQUARE = [[0, 0], [10, 0], [10, 10], [0, 10]]
+UNKNOWN = (0, 0)
 
 
-@given(st.lists(st.one_of(POLYGON, BOX), max_size=6))
-def test_a_survey_says_of_each_outline_what_is_found_of_it_alone(geometries: list[dict[str, Any]]) -> None:
-    survey = Survey(geometries)
+def surveyed(geometries: list[dict[str, Any]], size_wh: tuple[int, int] = UNKNOWN) -> Survey:
+    """A survey of geometries of pictures of one size."""
+    return Survey((geometry, *size_wh) for geometry in geometries)
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many lines of pixels were drawn, one after the other."""
+    drawn: list[int] = []
+
+    def counting(real: Any) -> Any:
+        def counted(edges: rasterize.Outlines, height: int, width: int) -> Any:
+            drawn.append(int(np.abs(edges.y1 - edges.y0).sum()) // (2 * rasterize.GRID))
+            return real(edges, height, width)
+
+        return counted
+
+    for name in ("pixel_counts", "row_spans"):
+        monkeypatch.setattr(surveys, name, counting(getattr(surveys, name)))
+    return drawn
+
+
+@given(st.lists(st.one_of(POLYGON, BOX), max_size=6), st.sampled_from([UNKNOWN, (100, 60)]))
+def test_a_survey_says_of_each_outline_what_is_found_of_it_alone(
+    geometries: list[dict[str, Any]], size_wh: tuple[int, int]
+) -> None:
+    survey = surveyed(geometries, size_wh)
     rings = jsons.rings(survey.points, survey.sizes)
     assert len(rings) == len(survey.rings)
     for geometry in geometries:
@@ -48,17 +76,48 @@ def test_a_survey_says_of_each_outline_what_is_found_of_it_alone(geometries: lis
                 assert outlines.is_within(geometry, *size)
 
 
+def test_what_is_outside_of_its_picture_is_not_drawn_with_what_is_whole(lines: list[int]) -> None:
+    whole = {"type": "polygon", "parts": [[SQUARE]]}
+    outside = [
+        {"type": "polygon", "parts": [[[[0, 0], [10, 0], [10, reach]]], [[[20, 0], [30, 0], [30, 9]]]]}
+        for reach in (101, 65535, 65536, 1e308)
+    ]
+    assert surveyed([*outside, whole], (100, 100)).pixels == [-1] * 4 + [100]
+    assert sum(lines) == 10
+    turned = Survey([(outside[0], 40, 101), (outside[0], 101, 40), (whole, 10, 10), (whole, 0, 0)])
+    assert turned.pixels == [550, -1, 100, 100]
+
+
+def test_without_a_size_only_so_many_lines_are_drawn(lines: list[int]) -> None:
+    tall = [{"type": "polygon", "parts": [[[[0, 0], [2, 0], [2, 65535], [0, 65535]]]]} for _ in range(40)]
+    assert surveyed(tall).pixels == [2 * 65535] * 16 + [-1] * 24
+    assert sum(lines) == 16 * 65535
+    lines.clear()
+    assert surveyed(tall, (2, 65535)).pixels == [2 * 65535] * 40, "what its picture holds is drawn"
+
+
+@given(st.lists(st.lists(st.one_of(POLYGON, BOX), max_size=3), min_size=1, max_size=3))
+def test_nothing_is_so_far_that_it_fails_the_pictures_beside_it(pictures: list[list[dict[str, Any]]]) -> None:
+    samples = [
+        Sample(f"{nth}.png", width=100, height=60, annotations=[Annotation(1, CAR, one) for one in geometries])
+        for nth, geometries in enumerate([*pictures, [bbox(1, 2, 4, 6)]])
+    ]
+    files, _, _ = written(coco.INSTANCES, samples)
+    last = json.loads(files["annotations/instances_default.json"])["annotations"][-1]
+    assert (last["image_id"], last["bbox"], last["area"]) == (len(samples), [1, 2, 3, 4], 12)
+
+
 def test_parts_that_overlap_are_counted_once_and_holes_not() -> None:
     two = {"type": "polygon", "parts": [[SQUARE], [[[5, 0], [15, 0], [15, 10], [5, 10]]]]}
     holed = {"type": "polygon", "parts": [[SQUARE, [[2, 2], [4, 2], [4, 4], [2, 4]]]]}
-    survey = Survey([two, bbox(1, 1, 5, 5), holed, {"type": "polygon", "parts": [[SQUARE]]}])
+    survey = surveyed([two, bbox(1, 1, 5, 5), holed, {"type": "polygon", "parts": [[SQUARE]]}])
     assert survey.pixels == [150, -1, 96, 100]
 
 
 def test_points_in_space_are_left_out_and_the_others_found() -> None:
     flat = {"type": "polygon", "parts": [[SQUARE]]}
     in_space = {"type": "polygon", "parts": [[[[0, 0, 1], [1, 0, 1], [1, 1, 1]]]]}
-    survey = Survey([in_space, flat, {"type": "bbox", "points": [[0, 0, 1], [1, 1, 1]]}])
+    survey = surveyed([in_space, flat, {"type": "bbox", "points": [[0, 0, 1], [1, 1, 1]]}])
     assert survey.geometries == [flat] and survey.pixels == [100]
 
 
@@ -69,9 +128,9 @@ def test_nothing_has_no_boxes_and_no_texts() -> None:
 
 def test_outlines_that_are_too_much_together_are_left_to_be_drawn_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rasterize, "MAX_CROSSINGS", 25)
-    assert Survey([{"type": "polygon", "parts": [[SQUARE]]}]).pixels == [100]
+    assert surveyed([{"type": "polygon", "parts": [[SQUARE]]}]).pixels == [100]
     assert (
-        Survey([{"type": "polygon", "parts": [[SQUARE]]}, {"type": "polygon", "parts": [[[*SQUARE]]]}]).pixels
+        surveyed([{"type": "polygon", "parts": [[SQUARE]]}, {"type": "polygon", "parts": [[[*SQUARE]]]}]).pixels
         == [-1] * 2
     )
 
