@@ -18,7 +18,8 @@ from labeling.commands import people
 from labeling.models import Person, Sample
 from releases import actors, builds, commands, exports, files, jobs, queries, shards, snapshots
 from releases.admin.releases import status_badge
-from releases.formats import drafts, geojson
+from releases.formats import coco, drafts, geojson
+from releases.formats.records import Annotation
 from releases.formats.registry import FORMATS, WRITTEN
 from releases.models import BuildShard, ExportBuild, Release, ReleaseBuild
 from tests.conftest import MakeDataset
@@ -139,19 +140,25 @@ def test_an_export_of_sequences_is_cut_by_sequence(
     assert len(called) == 2, "two sequences make a shard, as so many pictures"
 
 
+@pytest.mark.parametrize(
+    ("codec", "function", "name"),
+    [(geojson, "_geometry", "geojson"), (coco, "_annotation_line", "coco-instances")],
+    ids=["one by one", "read ahead"],
+)
 def test_what_no_codec_foresees_fails_the_export_and_says_at_which_sample(
-    cut: Release, called: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
+    cut: Release, called: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch, codec: Any, function: str, name: str
 ) -> None:
-    real = geojson._geometry
+    real = getattr(codec, function)
 
-    def broken(geometry: Any) -> Any:
-        if geometry["points"][0][0] == 5.0:
+    def broken(item: Any, *rest: Any) -> Any:
+        geometry = item.geometry if isinstance(item, Annotation) else item
+        if geometry["points"][0][0] == 5.0:  # of 5.png, the second of its shard
             raise KeyError("zebra")
-        return real(geometry)
+        return real(item, *rest)
 
-    monkeypatch.setattr(geojson, "_geometry", broken)
+    monkeypatch.setattr(codec, function, broken)
     monkeypatch.setattr(shards, "SAMPLES", 2)
-    job = commands.export_release(release=cut, format_name="geojson")
+    job = commands.export_release(release=cut, format_name=name)
     for _ in range(jobs.MOST_TRIES - 1):
         with pytest.raises(KeyError):
             exports.build(job.id)
@@ -159,7 +166,7 @@ def test_what_no_codec_foresees_fails_the_export_and_says_at_which_sample(
     job.refresh_from_db()
     words = f"The file could not be made in {jobs.MOST_TRIES} tries; the last ended in KeyError at sample 5.png."
     assert (job.status, job.error) == ("FAILED", words)
-    monkeypatch.setattr(geojson, "_geometry", real)
+    monkeypatch.setattr(codec, function, real)
     exports.reset(job.id)
     exported(job)
 
