@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from labeling.log.values import same
 from releases.formats import outlines, pngs
 from releases.formats.drafts import Draft, put_all
 from releases.formats.files import Output, Source, spool
 from releases.formats.format import (
+    APPROXIMATED,
     FRAMES,
     LEFT_OUT,
     Findings,
@@ -90,30 +92,35 @@ def _lines(picture: Picture, words: dict[int, str], losses: Losses, *, every: bo
                 yield ""
             continue
         said = {key: column(item.attributes.get(key)) for key, column in _COLUMNS.items()}
-        for key in item.attributes:
+        columns = [text or nothing for text, nothing in zip(said.values(), ("0", "0", "-10"), strict=True)]
+        read_ = _attributes(*map(float, columns)) if item.attributes else {}
+        for key, value in item.attributes.items():
             if said.get(key) is None:
                 losses.add("attributes", LEFT_OUT, **at, said=key)
+            elif not same(read_.get(key), value):
+                losses.add("attributes", APPROXIMATED, **at, said=key)
         assert item.category_id is not None
-        columns = [text or nothing for text, nothing in zip(said.values(), ("0", "0", "-10"), strict=True)]
         yield " ".join([words[item.category_id], *columns, *map(number, box), _WORLD])
 
 
 def _share(value: Any) -> str | None:
-    """How much is cut off: a share, or a flag; None where it is neither, or 0, which is said of all others too."""
+    """How much is cut off: a share, or a flag, which is all; None where it is neither, or 0, which is said of all
+    others too."""
     if value is True:
         return "1"
-    return number(value) if type(value) in (int, float) and 0 < value < 1 else None
+    return number(value) if type(value) in (int, float) and 0 < value <= 1 else None
 
 
 def _level(value: Any) -> str | None:
-    """How much is covered: 2 or 3, or a flag, which is 1; None where it is neither."""
+    """How much is covered: 1 to 3, or a flag, which is 1; None where it is neither."""
     if value is True:
         return "1"
-    return str(value) if type(value) is int and value in (2, 3) else None
+    return str(value) if type(value) is int and 0 < value <= 3 else None
 
 
 def _angle(value: Any) -> str | None:
-    return number(value) if type(value) in (int, float) and value not in (-1, -10) else None
+    """An angle; None where it is none, or the one that says that it is not known."""
+    return number(value) if type(value) in (int, float) and value != -10 else None
 
 
 #: The attributes that have a column, in their order.
@@ -168,14 +175,19 @@ def _object(columns: list[str]) -> tuple[JSON, JSON]:
     x0, y0, x1, y1 = (int(side) if side.is_integer() else side for side in sides)
     if x0 > x1 or y0 > y1:
         raise ValueError
-    attributes: JSON = {}
+    return bbox(x0, y0, x1, y1), _attributes(truncated, occluded, alpha)
+
+
+def _attributes(truncated: float, occluded: float, alpha: float) -> JSON:
+    """The attributes that columns say; a 1 is read as a flag, which most of those are who write it."""
+    found: JSON = {}
     if truncated > 0:
-        attributes["truncated"] = True if truncated == 1 else truncated
+        found["truncated"] = True if truncated == 1 else truncated
     if occluded > 0:
-        attributes["occluded"] = True if occluded == 1 else int(occluded)
+        found["occluded"] = True if occluded == 1 else int(occluded)
     if alpha not in (-10, -1):
-        attributes["alpha"] = alpha
-    return bbox(x0, y0, x1, y1), attributes
+        found["alpha"] = alpha
+    return found
 
 
 def _still(

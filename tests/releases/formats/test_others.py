@@ -226,6 +226,29 @@ def test_boxes_of_kitti_come_back_and_are_read_by_datumaro(tmp_path: Path) -> No
     assert found == [("car", [10.5, 5, 40.25, 30]), ("car", [1, 2, 3, 4.5])]
 
 
+@pytest.mark.parametrize(
+    ("attributes", "columns", "became"),
+    [
+        ({}, "0 0 -10", []),
+        ({"truncated": True, "occluded": True}, "1 1 -10", []),
+        ({"truncated": 0.5, "occluded": 3, "alpha": 1.5}, "0.5 3 1.5", []),
+        ({"truncated": 1}, "1 0 -10", [("truncated", "approximated")]),
+        ({"truncated": 1.0, "occluded": 1}, "1 1 -10", [("truncated", "approximated"), ("occluded", "approximated")]),
+        ({"alpha": -1}, "0 0 -1", [("alpha", "approximated")]),
+        ({"truncated": 1.5, "occluded": 4}, "0 0 -10", [("truncated", "left out"), ("occluded", "left out")]),
+        ({"truncated": 0, "alpha": -10}, "0 0 -10", [("truncated", "left out"), ("alpha", "left out")]),
+        ({"colour": "red"}, "0 0 -10", [("colour", "left out")]),
+    ],
+)
+def test_the_columns_of_kitti_say_what_the_attributes_are(
+    attributes: dict[str, Any], columns: str, became: list[tuple[str, str]]
+) -> None:
+    item = Annotation(1, CAR, bbox(1, 2, 3, 4), attributes=attributes)
+    files, _, lines = written(kitti.KITTI, [Sample("a.jpg", annotations=[item])])
+    assert files["label_2/a.txt"].decode().startswith(f"car {columns} 1 2 3 4 ")
+    assert [(line["said"], line["became"]) for line in lines if line["what"] == "attributes"] == became
+
+
 def test_tracks_of_kitti_come_back() -> None:
     files, _, _ = written(
         kitti.TRACKING, [Sample("0000", is_sequence=True, frames=VIDEO.frames, tracks=VIDEO.tracks[:1])]
