@@ -16,8 +16,9 @@ from typing import Any
 
 from releases.formats.files import Output, Source, opened
 from releases.formats.format import Findings, Format, Losses, Options, UnreadableFile, carrying
+from releases.formats.names import names_of, tell_of_names
 from releases.formats.parts import InParts, Part, Streams
-from releases.formats.pictures import pictures, tell_of_names
+from releases.formats.pictures import pictures
 from releases.formats.records import Category, Dataset, Imported, Sample
 
 JSON = dict[str, Any]
@@ -112,7 +113,7 @@ def write_lists(
     dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses
 ) -> JSON:
     """A picture a line, its default category first."""
-    known = {item.id: _name(item.name) for item in dataset.categories}
+    known = names_of(dataset.categories, _name)
     for picture in pictures(LISTS, dataset, samples, options, losses):
         first = picture.sample.default_classification
         ids = sorted(picture.classifications, key=lambda number: number != first)

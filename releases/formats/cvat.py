@@ -33,13 +33,13 @@ from releases.formats.format import (
     Options,
     carrying,
 )
+from releases.formats.names import tell_of_names
 from releases.formats.parts import InParts, Part, Streams, as_written
 from releases.formats.pictures import (
     Picture,
     category_is_known,
     pictures,
     tell_of_annotation,
-    tell_of_names,
     tell_of_sample,
 )
 from releases.formats.records import Annotation, Category, Dataset, Sample, Track

@@ -7,6 +7,7 @@ from typing import Any
 
 from releases.formats import texts
 from releases.formats.format import APPROXIMATED, Losses
+from releases.formats.names import names_of
 from releases.formats.records import Annotation, Category, Dataset
 from releases.formats.texts import element
 
@@ -28,7 +29,7 @@ class Labels:
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
-        self.names = {item.id: label_name(item.name) for item in dataset.categories}
+        self.names = names_of(dataset.categories, label_name)
         self._seen: dict[int, dict[str, list[str]]] = {item.id: {} for item in dataset.categories}
         self._points: dict[int, list[str]] = {item.id: list(item.points) for item in dataset.categories}
 

@@ -34,10 +34,10 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
             category = known[item.category_id].name if item.category_id in known else None
             properties = {
                 "category": category, "category_id": item.category_id, "attributes": item.attributes,
-                "shape": item.geometry["type"], "uuid": item.uuid, "score": item.score, "track_id": item.track_id,
-                "keyframe": item.keyframe, "order": order,
+                "shape": item.geometry["type"], "uuid": item.uuid or None, "score": item.score,
+                "track_id": item.track_id, "keyframe": item.keyframe, "order": order,
             }  # fmt: skip
-            said = {key: value for key, value in properties.items() if value not in (None, "")}
+            said = {key: value for key, value in properties.items() if value is not None}
             features.append(
                 {"type": "Feature", "id": item.id, "properties": said, "geometry": _geometry(item.geometry)}
             )

@@ -26,9 +26,10 @@ from releases.formats.format import (
     UnreadableFile,
     carrying,
 )
+from releases.formats.names import names_of, tell_of_words
 from releases.formats.outlines import bbox
 from releases.formats.parts import InParts, Part, Streams
-from releases.formats.pictures import Picture, pictures, sequences, tell_of_words
+from releases.formats.pictures import Picture, pictures, sequences
 from releases.formats.records import Annotation, Category, Dataset, Frame, Imported, Sample, Track
 from releases.formats.texts import number, word
 from releases.formats.tracks import entries_of
@@ -45,7 +46,7 @@ def write_pictures(
 ) -> JSON:
     """A file of lines for every picture."""
     draft = Draft(streams)
-    words = _words(dataset)
+    words = names_of(dataset.categories, word)
     for picture in pictures(KITTI, dataset, samples, options, losses):
         lines = "".join(f"{line}\n" for line in _lines(picture, words, losses))
         draft.file(lines.encode(), picture.name, ".txt", folder="label_2")
@@ -57,7 +58,7 @@ def write_tracks(
 ) -> JSON:
     """A file of lines for every sequence."""
     draft = Draft(streams)
-    words = _words(dataset)
+    words = names_of(dataset.categories, word)
     for sample, frames in sequences(TRACKING, dataset, samples, options, losses):
         with spool() as file:
             last = -1
@@ -75,10 +76,6 @@ def write_tracks(
 def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
     """The files of all pictures or sequences."""
     put_all(parts, out)
-
-
-def _words(dataset: Dataset) -> dict[int, str]:
-    return {item.id: word(item.name) for item in dataset.categories}
 
 
 def _lines(picture: Picture, words: dict[int, str], losses: Losses, *, every: bool = False) -> Iterator[str]:

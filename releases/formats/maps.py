@@ -25,9 +25,10 @@ from releases.formats.drafts import Draft, paths_of, put_all, put_down
 from releases.formats.files import Output, put_bytes
 from releases.formats.format import APPROXIMATED, FRAMES, LEFT_OUT, Format, Losses, Options, carrying
 from releases.formats.jsons import Lists, filled, line, marked
+from releases.formats.names import names_of, tell_of_words
 from releases.formats.painting import tell_of_overlaps
 from releases.formats.parts import InParts, Part, Streams
-from releases.formats.pictures import Picture, pictures, tell_of_words
+from releases.formats.pictures import Picture, pictures
 from releases.formats.records import Annotation, Category, Dataset, Sample
 from releases.formats.texts import word
 
@@ -217,7 +218,8 @@ def write_cityscapes(
 def join_cityscapes(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
     """The maps, and `label_colors.txt`, which names the colours."""
     put_all(parts, out)
-    rows = [f"{' '.join(map(str, _colour(item)))} {word(item.name)}\n" for item in dataset.categories]
+    names = names_of(dataset.categories, word)
+    rows = [f"{' '.join(map(str, _colour(item)))} {names[item.id]}\n" for item in dataset.categories]
     put_bytes(out, "label_colors.txt", "".join(["0 0 0 void\n", *rows]).encode())
 
 

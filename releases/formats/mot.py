@@ -27,9 +27,10 @@ from releases.formats.format import (
     UnreadableFile,
     carrying,
 )
+from releases.formats.names import names_of, tell_of_names
 from releases.formats.outlines import bbox
 from releases.formats.parts import InParts, Part, Streams
-from releases.formats.pictures import Picture, sequences, tell_of_names
+from releases.formats.pictures import Picture, sequences
 from releases.formats.records import Category, Dataset, Frame, Imported, Sample, Track
 from releases.formats.texts import number, one_line, word
 from releases.formats.tracks import entries_of
@@ -48,7 +49,7 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
     """The files of MOT, a folder a sequence."""
     draft = Draft(streams)
     classes = {item.id: nth for nth, item in enumerate(dataset.categories, 1)}
-    names = "".join(f"{one_line(item.name)}\n" for item in dataset.categories).encode()
+    names = "".join(f"{name}\n" for name in names_of(dataset.categories, one_line).values()).encode()
     shift = 1.0 if options["coordinates"] == "from-1" else 0.0
     for sample, frames in sequences(MOT, dataset, samples, options, losses):
         folder = draft.name(sample.name)

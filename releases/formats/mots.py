@@ -29,10 +29,11 @@ from releases.formats.format import (
     UnreadableFile,
     carrying,
 )
+from releases.formats.names import names_of, tell_of_names
 from releases.formats.outlines import bitmap
 from releases.formats.painting import tell_of_overlaps
 from releases.formats.parts import InParts, Part, Streams
-from releases.formats.pictures import sequences, tell_of_names
+from releases.formats.pictures import sequences
 from releases.formats.records import Category, Dataset, Frame, Imported, Sample, Track
 from releases.formats.texts import one_line
 from releases.formats.tracks import entries_of
@@ -49,7 +50,7 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
     """The files of MOTS, a folder a sequence."""
     draft = Draft(streams)
     classes = {item.id: nth for nth, item in enumerate(dataset.categories, 1)}
-    names = "".join(f"{one_line(item.name)}\n" for item in dataset.categories).encode()
+    names = "".join(f"{name}\n" for name in names_of(dataset.categories, one_line).values()).encode()
     for sample, frames in sequences(MOTS, dataset, samples, options, losses):
         folder = draft.name(sample.name)
         numbers = _Numbers(classes)

@@ -6,7 +6,7 @@ codec can drop something silently. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -15,7 +15,6 @@ from releases.formats import outlines
 from releases.formats.format import APPROXIMATED, CONVERTED, KEPT, LEFT_OUT, ExportStopped, Format, Losses, Options
 from releases.formats.records import Annotation, Dataset, Frame, Sample, file_name
 from releases.formats.surveys import NOTHING, OBJECTS, PICTURES, Survey
-from releases.formats.texts import word
 
 JSON = dict[str, Any]
 
@@ -154,21 +153,6 @@ def tell_of_categories(kind: Format, dataset: Dataset, losses: Losses) -> None:
     ):
         if kind.fate(what) != KEPT:
             losses.count(what, kind.fate(what), times)
-
-
-def tell_of_names(said: Callable[[str], str]) -> Callable[[Dataset, Options, Losses], None]:
-    """What lists the categories that a format calls something else; `said` gives a name as the format has it."""
-
-    def tell(dataset: Dataset, options: Options, losses: Losses) -> None:
-        for item in dataset.categories:
-            if said(item.name) != item.name:
-                losses.add("name of a category", APPROXIMATED, sample="", said=said(item.name))
-
-    return tell
-
-
-#: Lists the categories whose names are not one word.
-tell_of_words = tell_of_names(word)
 
 
 def tell_of_annotation(kind: Format, item: Annotation, losses: Losses, sample: str, frame: int | None) -> bool:

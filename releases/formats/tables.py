@@ -34,6 +34,7 @@ from releases.formats.format import (
     UnreadableFile,
     carrying,
 )
+from releases.formats.names import names_of, tell_of_names
 from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
 from releases.formats.records import Annotation, Category, Dataset, Imported, Sample
@@ -58,14 +59,14 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 def _rows(
     kind: Format, dataset: Dataset, samples: Iterable[Sample], options: Options, losses: Losses
 ) -> Iterator[JSON]:
-    known = dataset.by_id
+    names = names_of(dataset.categories, str)  # a blank one would be none
     for picture in pictures(kind, dataset, samples, options, losses):
         losses.count("pictures without objects", LEFT_OUT, not picture.annotations)
         for item in picture.annotations:
-            yield _row(item, picture, known)
+            yield _row(item, picture, names)
 
 
-def _row(item: Annotation, picture: Picture, known: dict[int, Category]) -> JSON:
+def _row(item: Annotation, picture: Picture, names: dict[int, str]) -> JSON:
     box: list[float] | list[None] = outlines.box_of(item.geometry) or [None] * 4
     area: float | None = None
     if outlines.has_area(item.geometry) and picture.has_size:
@@ -85,7 +86,7 @@ def _row(item: Annotation, picture: Picture, known: dict[int, Category]) -> JSON
         "track_id": item.track_id,
         "keyframe": item.keyframe,
         "category_id": item.category_id,
-        "category": known[item.category_id].name if item.category_id in known else None,
+        "category": None if item.category_id is None else names.get(item.category_id),
         "shape": item.geometry["type"],
         "x0": box[0],
         "y0": box[1],
@@ -335,14 +336,20 @@ _CARRIES = carrying(
     "provenance", "uuids",
 )  # fmt: skip
 CSV = Format(
-    "csv", 2, "CSV table of annotations", _CARRIES, parts=InParts(write_csv, join_csv), read=read_csv, options=(FRAMES,)
+    "csv",
+    2,
+    "CSV table of annotations",
+    _CARRIES,
+    parts=InParts(write_csv, join_csv, before=tell_of_names(str)),
+    read=read_csv,
+    options=(FRAMES,),
 )
 PARQUET = Format(
     "parquet",
     2,
     "Parquet table of annotations",
     _CARRIES,
-    parts=InParts(write_parquet, join_parquet),
+    parts=InParts(write_parquet, join_parquet, before=tell_of_names(str)),
     read=read_parquet,
     options=(FRAMES,),
 )

@@ -21,9 +21,10 @@ from releases.formats.colours import voc_colour
 from releases.formats.drafts import Draft, put_down
 from releases.formats.files import Output, put_bytes
 from releases.formats.format import APPROXIMATED, FRAMES, LEFT_OUT, Format, Losses, Option, Options, carrying
+from releases.formats.names import names_of, tell_of_names
 from releases.formats.painting import tell_of_overlaps
 from releases.formats.parts import InParts, Part, Streams
-from releases.formats.pictures import Picture, pictures, tell_of_names
+from releases.formats.pictures import Picture, pictures
 from releases.formats.records import Annotation, Dataset, Sample
 from releases.formats.texts import content, element, one_line, plain, read_back
 
@@ -41,7 +42,7 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
     """The files of pictures, and streams of their names for each list and split."""
     draft = Draft(streams)
     places = {item.id: nth for nth, item in enumerate(dataset.categories, 1)}
-    names = {item.id: _name(item.name) for item in dataset.categories}
+    names = names_of(dataset.categories, _name)
     for picture in pictures(VOC, dataset, samples, options, losses):
         name = draft.name(picture.name, ".xml", folder="Annotations")
         split = picture.split or "default"
@@ -71,7 +72,7 @@ def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> 
             if stream.startswith(kind):
                 with file:
                     out.put(f"ImageSets/{stream}.txt", file)
-    put_bytes(out, "labelmap.txt", _labelmap(list(map(_name, (item.name for item in dataset.categories)))).encode())
+    put_bytes(out, "labelmap.txt", _labelmap(list(names_of(dataset.categories, _name).values())).encode())
 
 
 def _labelmap(names: list[str]) -> str:
