@@ -155,6 +155,11 @@ class Trip:
         """Whether the list has one of these words."""
         return any(what in words and became in (None, fate) for what, fate in self.losses.counts)
 
+    def says_of_attribute(self, key: str) -> bool:
+        """Whether the list has a line about all attributes, or about the one of that name."""
+        told = [line.get("said", "") for line in self.lines if line["what"] == "attributes"]
+        return any(said in ("", key) or said.startswith(f"{key} of ") for said in told)
+
     def called(self, name: str | None) -> str | None:
         """What the list says that a category is called; its own name where it says nothing of it."""
         told = [line["said"].partition(" → ") for line in self.lines if line["what"] == "name of a category"]
@@ -233,8 +238,10 @@ def missing_of(item: Annotation, pieces: list[Annotation], dataset: Dataset, tri
 def unlike(item: Annotation, one: Annotation, dataset: Dataset, trip: Trip) -> Iterator[tuple[str, bool]]:
     if [*map(trip.called, names_in([item.category_id], dataset))] != names_in([one.category_id], trip.dataset):
         yield "the category", trip.says("category of a keyframe")
+    for key in item.attributes.keys() | (one.attributes.keys() if item.attributes else ()):
+        if not (key in item.attributes and key in one.attributes and same(item.attributes[key], one.attributes[key])):
+            yield f"attribute {key}", trip.says_of_attribute(key)
     for what, mine, theirs in (
-        ("attributes", item.attributes, one.attributes),
         ("orientations", item.orientation, one.orientation),
         ("scores", item.score, one.score),
         ("links", item.links, one.links),
