@@ -26,7 +26,7 @@ from labeling.admin.charts import Bar
 from labeling.admin.logins import source_of
 from labeling.admin.rights import intent_of, is_superuser, may
 from labeling.admin.tabs import dataset_here, shown
-from labeling.api.audit import question_of
+from labeling.api.audit import question_of, streamed
 from labeling.audit import timeline, writing
 from labeling.audit.asking import OTHERS, Asked, ask, logs_named, parameters_of
 from labeling.audit.catalogue import reports
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 
 MOST_ROWS = 200
+FORMS = ("csv", "ndjson", "json", "md", "html")
 LONG = 60
 #: What only the files have: it would leave no room for the rest.
 QUIET = frozenset(
@@ -147,6 +148,8 @@ def installation_view(site: AdminSite, request: HttpRequest, report: str = "") -
     links = {name: reverse("admin:audited", args=[name]) for name in known}
     if report and report not in known:
         raise Http404
+    if report and request.method == "POST":
+        return _file(request, known[report])
     names: JSON = {
         **site.each_context(request),
         "title": known[report].title if report else "Audit of the installation",
@@ -201,27 +204,17 @@ def _asked(request: HttpRequest, report: Report, log: uuid.UUID, api: str) -> tu
         "files": [],
     }
     try:
-        question = question_of(query, report, log)
-        at = _number(query, "at")
-        others = {name: place for name in OTHERS if (place := _number(query, f"{name}_at")) is not None}
-        every = logs_named(query.get("logs_at", ""))
+        asked = _answer(report, log, query)
     except (InvalidValue, BadValue) as error:
         return context | {"problem": str(error)}, 400
-    asked = ask(report, log, question, at=at, others=others, every=every)
-    dataset = None if log == INSTALLATION else log
-    security.audit_read(
-        intent=intent_of(request), what=report.name, dataset=dataset, form="page", source=source_of(request)
-    )
+    _tell(request, report, log, "page")
     digest = Digest(asked.definition)
     if report.is_story:
         parts, kept = [_story(asked, digest)], dict[str, list[Cells]]()
     else:
         parts, kept = _tables(asked, digest, log)
-    pinned = query | parameters_of(asked.definition)
-    files = [
-        (form.upper(), f"{api}?{urlencode(pinned | {'format': form}, safe=':,')}")
-        for form in ("csv", "ndjson", "json", "md", "html")
-    ]
+    pinned = query | parameters_of(report, asked.definition)
+    logs_at = pinned.pop("logs_at", "")
     look = LOOKS.get(report.name)
     names = _names(kept, log)
     return context | {
@@ -230,8 +223,45 @@ def _asked(request: HttpRequest, report: Report, log: uuid.UUID, api: str) -> tu
         "digest": digest.hex,
         "count": digest.rows,
         "offsets": ", ".join(f"{name} log at offset {offset}" for name, offset in writing.named(asked.definition)),
-        "files": files,
+        "files": [(form, f"{api}?{urlencode(pinned | {'format': form})}") for form in FORMS],
+        # Of many logs it is more than an address holds, so the files come by a form.
+        "logs_at": logs_at,
+        "again": f"?{urlencode(pinned)}",
     }, 200
+
+
+def _answer(report: Report, log: uuid.UUID, query: JSON) -> Asked:
+    """The report that the fields of a page ask for.
+
+    Raises:
+        InvalidValue, BadValue: the first that does not fit.
+    """
+    question = question_of(query, report, log)
+    at = _number(query, "at")
+    others = {name: place for name in OTHERS if (place := _number(query, f"{name}_at")) is not None}
+    return ask(report, log, question, at=at, others=others, every=logs_named(query.get("logs_at", "")))
+
+
+def _tell(request: HttpRequest, report: Report, log: uuid.UUID, form: str) -> None:
+    """Tell the security log that a report is read."""
+    dataset = None if log == INSTALLATION else log
+    security.audit_read(
+        intent=intent_of(request), what=report.name, dataset=dataset, form=form, source=source_of(request)
+    )
+
+
+def _file(request: HttpRequest, report: Report) -> HttpResponseBase:
+    """The file that the form of an installation's report asks for, by the offsets of its page."""
+    form = request.POST.get("format", "")
+    if form not in FORMS:
+        raise Http404
+    query = {key: value for key, value in (request.GET.dict() | request.POST.dict()).items() if value}
+    try:
+        asked = _answer(report, INSTALLATION, query)
+    except (InvalidValue, BadValue) as error:
+        raise Http404 from error
+    _tell(request, report, INSTALLATION, form)
+    return streamed(asked, form)
 
 
 def _story(asked: Asked, digest: Digest) -> JSON:

@@ -12,13 +12,13 @@ from rest_framework.request import Request
 
 from labeling.api.answers import answer
 from labeling.api.contract import Reply, documented
-from labeling.api.requests import at_of, caller, intent_of, moment, number_of, source_of, uuid_of
+from labeling.api.requests import at_of, body_of, caller, intent_of, moment, number_of, source_of, uuid_of
 from labeling.api.restoring import person_named
 from labeling.api.schemas import audit as schemas
 from labeling.api.schemas.parameters import AT, DATASET_OFFSET
 from labeling.api.views import Answer, View
 from labeling.audit import writing
-from labeling.audit.asking import OTHERS, Asked, ask, logs_named
+from labeling.audit.asking import OTHERS, Asked, ask, logs_named, offsets_said
 from labeling.audit.catalogue import reports
 from labeling.audit.report import Question, Report
 from labeling.commands import security
@@ -67,16 +67,20 @@ class AuditView(View):
 
     def streamed(self, asked: Asked, form: str) -> Answer:
         """The answer, in pieces."""
-        names = self.request.query_params.get("names") == "1"
-        pieces = writing.pieces(asked, form, with_names=names)
-        filename = f"{asked.report.code}-{asked.report.name}-{asked.offset}.{form}"
-        headers = {"Dataset-Offset": str(asked.offset)}
-        if form != "json":
-            # A page is looked at: its links lead into this installation.
-            headers["Content-Disposition"] = f'{"inline" if form == "html" else "attachment"}; filename="{filename}"'
-        if form == "html":
-            headers["Content-Security-Policy"] = PAGE_POLICY
-        return StreamingHttpResponse(begun(pieces), content_type=writing.FORMS[form], headers=headers)
+        return streamed(asked, form, with_names=self.request.query_params.get("names") == "1")
+
+
+def streamed(asked: Asked, form: str, *, with_names: bool = False) -> Answer:
+    """An answer in the form of that name, in pieces."""
+    pieces = writing.pieces(asked, form, with_names=with_names)
+    filename = f"{asked.report.code}-{asked.report.name}-{asked.offset}.{form}"
+    headers = {"Dataset-Offset": str(asked.offset)}
+    if form != "json":
+        # A page is looked at: its links lead into this installation.
+        headers["Content-Disposition"] = f'{"inline" if form == "html" else "attachment"}; filename="{filename}"'
+    if form == "html":
+        headers["Content-Security-Policy"] = PAGE_POLICY
+    return StreamingHttpResponse(begun(pieces), content_type=writing.FORMS[form], headers=headers)
 
 
 def begun(pieces: Iterator[bytes]) -> Iterable[bytes]:
@@ -147,6 +151,8 @@ class AuditsView(AuditView):
 class InstallationAuditView(AuditView):
     """An audit report of the installation."""
 
+    writes = "read"  # what is sent is a question
+
     @documented(
         "audit",
         "superuser",
@@ -161,6 +167,29 @@ class InstallationAuditView(AuditView):
         asked = self.asked(report_named("installation", report), INSTALLATION)
         form = form_of(request)
         self.told(asked.report.name, None, form)
+        return self.streamed(asked, form)
+
+    @documented(
+        "audit_again",
+        "superuser",
+        {200: Reply(schemas.ANSWER, (DATASET_OFFSET,), media=schemas.MEDIA)},
+        path={"report": schemas.report_name("installation")},
+        parameters=schemas.PARAMETERS,
+        body=schemas.OFFSETS,
+        refusals=("busy",),
+    )
+    def post(self, request: Request, report: str) -> Answer:
+        """An audit report asked again with the `offsets` of its definition, which in a large installation are more than
+        an address holds: it has the same bytes. Nothing is changed; that it was read is told in the security log."""
+        self.for_superusers()
+        found, query, form = report_named("installation", report), request.query_params, form_of(request)
+        body = body_of(request)
+        if set(body) != {"offsets"}:
+            raise InvalidValue("body", "must have the offsets of a definition, and nothing else")
+        others, every = offsets_said(body["offsets"])
+        question = question_of(query, found, INSTALLATION)
+        asked = ask(found, INSTALLATION, question, at=others.get("installation"), others=others, every=every)
+        self.told(found.name, None, form)
         return self.streamed(asked, form)
 
 

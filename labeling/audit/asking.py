@@ -65,22 +65,24 @@ def ask(
 
 def _every(wanted: Mapping[uuid.UUID, int] | None, installation: int) -> dict[uuid.UUID, int]:
     """{log: up to where it is read} of every log, in the order of their ids; that of the installation always is."""
-    if wanted is None:
-        found = {other: store.head(other) for other in stored.logs()}
-    else:
-        found = {other: min(offset, store.head(other)) for other, offset in wanted.items()}
+    known = stored.logs() if wanted is None else list(wanted)
+    heads = dict.fromkeys(known, 0) | store.heads(known)
+    found = heads if wanted is None else {other: min(offset, heads[other]) for other, offset in wanted.items()}
     return dict(sorted((found | {INSTALLATION: installation}).items()))
 
 
-def parameters_of(asked: JSON) -> dict[str, str]:
+def parameters_of(report: Report, asked: JSON) -> dict[str, str]:
     """What to put into the address to ask for an answer with this definition again, beside its question: the offsets.
 
-    A log of no name is told by the end of its id.
+    A log of no name is told by the end of its id. Where all logs were read, that of the installation is named among
+    them, too: if it is the only one there is, those that come later are not read.
     """
     own = "installation" if asked["log"] == str(INSTALLATION) else "dataset"
     offsets = asked["offsets"]
     found = {"at" if name == own else f"{name}_at": str(offsets[name]) for name in offsets if name in {own, *OTHERS}}
     logs = [f"{name[-ENDING:]}:{offsets[name]}" for name in offsets if name not in {own, *OTHERS}]
+    if report.every_log and own == "installation":
+        logs.insert(0, f"{str(INSTALLATION)[-ENDING:]}:{offsets[own]}")
     return found | ({"logs_at": ",".join(logs)} if logs else {})
 
 
@@ -92,12 +94,33 @@ def logs_named(text: str) -> dict[uuid.UUID, int] | None:
     """
     if not text:
         return None
-    known = stored.logs()
+    known: dict[str, list[uuid.UUID]] = {}
+    for log in {*stored.logs(), INSTALLATION}:
+        known.setdefault(str(log)[-ENDING:], []).append(log)
     found: dict[uuid.UUID, int] = {}
     for item in text.split(","):
         name, _, offset = item.partition(":")
-        mine = [log for log in known if str(log).endswith(name)] if len(name) >= ENDING else []
+        mine = [log for log in known.get(name[-ENDING:], ()) if str(log).endswith(name)]
         if len(mine) != 1 or not (offset.isascii() and offset.isdigit() and len(offset) < 19):
             raise InvalidValue("logs_at", "must be ids of logs with their offsets: ID:OFFSET,ID:OFFSET")
         found[mine[0]] = int(offset)
     return found
+
+
+def offsets_said(value: Any) -> tuple[dict[str, int], dict[uuid.UUID, int]]:
+    """(the offsets of the logs that have names, those of the others), of the `offsets` of a definition.
+
+    Raises:
+        InvalidValue: it is nothing that a definition has, or there is no such log.
+    """
+    known = {str(log): log for log in stored.logs()}
+    named: dict[str, int] = {}
+    others: dict[uuid.UUID, int] = {}
+    for name, offset in value.items() if isinstance(value, dict) else [("", None)]:
+        if type(offset) is not int or offset < 0 or not (name in OTHERS or name in known):
+            raise InvalidValue("offsets", "must be those of a definition: logs by name or id, each with its offset")
+        if name in OTHERS:
+            named[name] = offset
+        else:
+            others[known[name]] = offset
+    return named, others

@@ -206,8 +206,13 @@ CONSISTENCY = component(
 LOGS_AT = query(
     "logs_at",
     "A9: which other logs are read and up to where, as ID:OFFSET,ID:OFFSET; of an id the last 12 characters do. All of"
-    " them up to their heads unless said.",
+    " them up to their heads unless said. An address holds about 400 of them: where there are more, POST the offsets.",
     TEXT,
+)
+OFFSETS = component(
+    "AuditOffsets",
+    record({"offsets": said(map_of(WHOLE | {"minimum": 0}), "Those of a definition: logs by name or id.")}),
+    example={"offsets": {"installation": 12, "security": 40}},
 )
 _date = or_empty({"anyOf": [{"type": "string", "format": "date"}, ISO_TIME]})
 _options: dict[str, str] = {}

@@ -86,6 +86,23 @@ def test_the_installations_audit_is_for_who_runs_it(world, admin):
     assert world.admin.get(reverse("admin:audited", args=["duties"])).status_code == 404
 
 
+def test_the_files_of_all_logs_come_by_a_form_because_an_address_ends(world, admin):
+    address = reverse("admin:audited", args=["integrity"])
+    page = world.admin.get(address, {"from": "2026-01-01"})
+    assert 'href="/audit/integrity/' not in page.content.decode()
+    said = {"logs_at": page.context["logs_at"], "format": "json"}
+    again = address + page.context["again"]
+    assert str(world.dataset)[-12:] in said["logs_at"] and len(again) < 200
+    datasets.change_dataset(intent=Intent(author=world.edda.id), dataset=world.dataset, changes={"description": "x"})
+    answer = world.admin.post(again, said)
+    assert f'"digest":"{page.context["digest"]}"'.encode() in b"".join(answer.streaming_content)
+    event = store.read(SECURITY, after=store.head(SECURITY) - 1)[0]
+    assert (event.data["what"], event.data["form"]) == ("integrity", "json")
+    assert world.admin.post(again, said | {"format": "pdf"}).status_code == 404
+    assert world.admin.post(again, said | {"logs_at": "x"}).status_code == 404
+    assert admin.post(again, said).status_code == 403
+
+
 def test_what_makes_no_sense_is_said(world, admin):
     page = page_of(admin, world, "duties", fast_s="soon")
     assert page.status_code == 400 and "fast_s: must be a whole number" in page.content.decode()

@@ -15,7 +15,7 @@ from labeling.audit.catalogue import reports
 from labeling.commands import people
 from labeling.commands.checkpoints import sign_checkpoint
 from labeling.commands.signing_keys import add_signing_key
-from labeling.log import store
+from labeling.log import store, stored
 from labeling.log.event import INSTALLATION, SECURITY
 
 JSON = dict[str, Any]
@@ -145,15 +145,15 @@ def test_the_integrity_of_all_logs_is_told_by_the_offsets_that_were_read(worked,
     assert rows == {str(INSTALLATION): offsets["installation"]} | {
         name: offset for name, offset in offsets.items() if name != "installation"
     }
-    pinned = "&".join(f"{name}={value}" for name, value in parameters_of(definition).items())
+    known = parameters_of(reports("installation")["integrity"], definition)
+    pinned = "&".join(f"{name}={value}" for name, value in known.items())
+    forms = {form: root.get(f"/audit/integrity/?{pinned}&format={form}") for form in ("json", "csv", "html")}
+    assert forms["json"].raw == before.raw and {answer.status for answer in forms.values()} == {200}
     assert worked.edit(BOX, by=worked.ben).status == 200
     assert worked.ana.post("/user/datasets/", {"name": "another", "task_type": "vector"}).status == 201
-    for form in ("json", "csv", "html"):
-        again = root.get(f"/audit/integrity/?{pinned}&format={form}")
-        assert again.status == 200
-        later = root.get(f"/audit/integrity/?{pinned}&format={form}")
-        assert later.raw == again.raw
-        assert form != "json" or again.raw == before.raw
+    for form, first in forms.items():
+        assert root.get(f"/audit/integrity/?{pinned}&format={form}").raw == first.raw
+        assert root.post(f"/audit/integrity/?format={form}", {"offsets": offsets}).raw == first.raw
     now = root.get("/audit/integrity/").json
     assert now["digest"] != before.json["digest"]
     assert len(now["definition"]["offsets"]) == len(offsets) + 1
@@ -163,6 +163,27 @@ def test_the_integrity_of_all_logs_is_told_by_the_offsets_that_were_read(worked,
     for wrong in ("x", f"{worked.id}", f"{worked.id}:x", f"{uuid.uuid4()}:1", f"{str(worked.id)[-4:]}:1"):
         refused = root.get(f"/audit/integrity/?logs_at={wrong}")
         assert (refused.status, refused.json["field"]) == (400, "logs_at")
+    for body, field in (
+        ({}, "body"), ({"offsets": offsets, "at": 1}, "body"), ({"offsets": []}, "offsets"),
+        ({"offsets": {"installation": -1}}, "offsets"), ({"offsets": {"installation": True}}, "offsets"),
+        ({"offsets": {str(uuid.uuid4()): 1}}, "offsets"), ({"offsets": {str(worked.id): 1 << 53}}, "offsets"),
+    ):  # fmt: skip
+        refused = root.post("/audit/integrity/", body)
+        assert (refused.status, refused.json["field"].split(".")[0]) == (400, field), body
+    assert worked.ana.post("/audit/integrity/", {"offsets": offsets}).status == 403
+
+
+def test_the_integrity_of_an_installation_without_other_logs_is_told_again(worked, root, monkeypatch):
+    """Where all logs are one, those that come later are not read."""
+    with monkeypatch.context() as fresh:
+        fresh.setattr(stored, "logs", lambda: [INSTALLATION])
+        before = root.get("/audit/integrity/?at=2")
+    definition = before.json["definition"]
+    assert definition["offsets"] == {"installation": 2}
+    known = parameters_of(reports("installation")["integrity"], definition)
+    pinned = "&".join(f"{name}={value}" for name, value in known.items())
+    assert root.get(f"/audit/integrity/?{pinned}").raw == before.raw
+    assert root.post("/audit/integrity/", {"offsets": definition["offsets"]}).raw == before.raw
 
 
 def test_proofs_lead_from_an_event_to_a_checkpoint_and_from_one_to_the_next(worked, root, tmp_path, settings):

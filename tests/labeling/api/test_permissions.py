@@ -149,6 +149,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("dataset_bundle", ""): Row(),
     ("audits", ""): Row(),
     ("audit", ""): Row(at={"report": "access"}),
+    ("audit_again", ""): Row({"offsets": {"installation": 1}}, at={"report": "access"}),
     ("checkpoints", ""): Row(),
     ("inclusion", ""): Row(query="offset=1", status=404),
     ("consistency", ""): Row(query="from=1", status=404),
