@@ -177,14 +177,14 @@ class Imported:
 def categories_of(task_attributes: JSON) -> tuple[Category, ...]:
     """The categories of a dataset's document, without those that were merged into others or are no categories."""
     found = []
-    for item in task_attributes.get("categories") or []:
+    for item in listed(task_attributes.get("categories")):
         if not isinstance(item, dict) or type(item.get("id")) is not int or item.get("merged_into") is not None:
             continue
         skeleton = item.get("skeleton") if isinstance(item.get("skeleton"), dict) else {}
-        names = tuple(name for name in (skeleton or {}).get("points") or [] if isinstance(name, str))
+        names = tuple(name for name in listed((skeleton or {}).get("points")) if isinstance(name, str))
         edges = tuple(
             (edge[0], edge[1])
-            for edge in (skeleton or {}).get("edges") or []
+            for edge in listed((skeleton or {}).get("edges"))
             if isinstance(edge, list) and len(edge) == 2 and all(type(end) is int for end in edge)
         )
         found.append(
@@ -196,10 +196,15 @@ def categories_of(task_attributes: JSON) -> tuple[Category, ...]:
                 group=str(item.get("supercategory") or item.get("group") or ""),
                 points=names,
                 edges=edges,
-                attributes=tuple(one for one in item.get("attributes") or [] if isinstance(one, dict)),
+                attributes=tuple(one for one in listed(item.get("attributes")) if isinstance(one, dict)),
             )
         )
     return tuple(found)
+
+
+def listed(value: Any) -> list[Any]:
+    """A list; nothing where there is none, because files of others say anything."""
+    return value if isinstance(value, list) else []
 
 
 def task_attributes_of(dataset: Dataset) -> JSON:

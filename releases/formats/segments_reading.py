@@ -33,7 +33,7 @@ from releases.formats.format import (
     UnreadableFile,
     carrying,
 )
-from releases.formats.records import Annotation, Dataset, Imported, Sample, categories_of
+from releases.formats.records import Annotation, Dataset, Imported, Sample, categories_of, listed
 
 JSON = dict[str, Any]
 
@@ -47,7 +47,8 @@ def read(source: Source, findings: Findings, options: Options) -> Imported:
     """The samples of the one JSON file that is a release.
 
     Raises:
-        UnreadableFile: there is none, or more than one; it is the difference to another; it has no such label set.
+        UnreadableFile: there is none, or more than one; it is the difference to another; its label sets or categories
+            are no lists; it has no such label set.
     """
     found: list[tuple[str, JSON, list[bytes] | list[Any]]] = []
     for path in source.paths():
@@ -65,19 +66,22 @@ def read(source: Source, findings: Findings, options: Options) -> Imported:
     if "difference" in head:
         raise UnreadableFile("the file is the difference to another release; import what the release's address gives")
     said = head["dataset"]
+    task_attributes = said["task_attributes"] if isinstance(said.get("task_attributes"), dict) else {}
+    for name, value in (("labelsets", said.get("labelsets")), ("categories", task_attributes.get("categories"))):
+        if not isinstance(value, list | None):
+            raise UnreadableFile(f"the {name} of the file are no list")
     wanted = options["labels_of"]
-    sets = [str(item.get("name")) for item in said.get("labelsets") or [] if isinstance(item, dict)]
+    sets = [str(item.get("name")) for item in listed(said.get("labelsets")) if isinstance(item, dict)]
     if wanted not in sets and (sets or wanted != GROUND_TRUTH):
         raise UnreadableFile(f"the file has no label set of that name; it has {len(sets)}; `labels_of` says which")
     for _ in (name for name in sets if name != wanted):
         findings.note(path, "has another label set, which is not read; `labels_of` says which is")
-    task_attributes = said.get("task_attributes") if isinstance(said.get("task_attributes"), dict) else {}
     dataset = Dataset(
         name=str(said.get("name") or ""),
-        categories=categories_of(task_attributes or {}),
+        categories=categories_of(task_attributes),
         task_type=str(said.get("task_type") or ""),
         description=str(head.get("description") or ""),
-        task_attributes=task_attributes or {},
+        task_attributes=task_attributes,
         label_set=wanted,
     )
     return Imported(dataset, _Samples(path, dataset, samples, findings).each(), len(samples))
@@ -93,7 +97,8 @@ def _ours(raw: bytes) -> tuple[JSON, list[bytes]] | None:
     except ValueError:
         return None
     lines = raw[first + 1 : last].split(b",\n") if last > first else []
-    return (head, lines) if isinstance(head, dict) and "log" in head else None
+    is_ours = isinstance(head, dict) and "log" in head and isinstance(head.get("dataset"), dict)
+    return (head, lines) if is_ours else None
 
 
 def _any(raw: bytes) -> tuple[JSON, list[Any]] | None:
