@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -79,17 +80,30 @@ def cut_release(
         facts = rules.cut(state, name=name, description=description, offset=offset, choice=choice, terms=terms)
         if exported and queries.are_withheld(dataset):
             raise Refused("formats: releases of this dataset are handed out signed; export it once somebody signed it.")
-        _append(state, facts, intent, answer={"release": str(release)})
+        # With the release its exports, or nothing: no event has them, so nobody could ask for them later.
+        with transaction.atomic() if exported else nullcontext():
+            _append(state, facts, intent, answer={"release": str(release)})
+            jobs = _asked(release, exported)
         transaction.on_commit(lambda: actors.send_build(release))
-        for kind in exported:
-            transaction.on_commit(partial(_exported, release, kind), robust=True)
+        for job in jobs:
+            transaction.on_commit(partial(actors.send_export, job))
         return release
 
     return decide(attempt)
 
 
-def _exported(release: uuid.UUID, format_name: str) -> None:
-    export_release(release=Release.objects.get(id=release), format_name=format_name)
+def _asked(release: uuid.UUID, formats: list[str]) -> list[uuid.UUID]:
+    """Put down the exports of a new release; returns their ids.
+
+    Raises:
+        InvalidValue: the release leaves out the label set that is exported.
+    """
+    rows = [(Release.objects.get(id=release), *exports.checked(name, {})) for name in formats]
+    try:
+        return [exports.asked(row, GROUND_TRUTH, kind, options)[0].id for row, kind, options in rows]
+    except InvalidValue as error:
+        words = f"are written of {GROUND_TRUTH}, which the release leaves out; export another label set when it is cut"
+        raise InvalidValue("formats", words) from error
 
 
 def withdraw_release(*, intent: Intent, dataset: uuid.UUID, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -9,15 +10,16 @@ from typing import Any
 import dramatiq
 import pytest
 from django.core.files.storage import default_storage
+from django.db.models.functions import Now
 
 from labeling.commands import datasets, people
 from labeling.errors import AlreadyExists, IdempotencyKeyReused, InvalidValue, NotFound, NotPermitted, ReasonRequired
 from labeling.log import store
 from labeling.log.event import Intent
 from labeling.models import Person
-from releases import actors, commands, jobs, queries, rules
+from releases import actors, commands, exports, jobs, queries, rules
 from releases.events import ReleaseCut, ReleaseWithdrawn
-from releases.models import Release, ReleaseBuild
+from releases.models import ExportBuild, Release, ReleaseBuild
 from releases.rules import release_stream
 from tests.conftest import MakeDataset
 from tests.releases.conftest import Built, written
@@ -40,6 +42,51 @@ def test_cutting_a_release_is_one_event(person: Make, dataset: MakeDataset, inte
     row = queries.find_release(streets, "v1").release
     assert (row.id, row.at_offset, row.cut_offset, row.created_by) == (release, head, head + 1, ana.id)
     assert row.created_at == event.recorded_at
+
+
+def test_the_exports_of_a_new_release_are_there_with_it_whoever_dies_then(
+    person: Make, dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Make
+) -> None:
+    ana = person()
+    streets = dataset(ana)
+    sent: list[uuid.UUID] = []
+    monkeypatch.setattr(actors, "send_export", sent.append)
+    wish: Any = {"intent": named(ana), "dataset": streets, "name": "v1", "formats": ["csv", "voc"]}
+    with django_capture_on_commit_callbacks() as callbacks:  # who dies calls none of them
+        release = commands.cut_release(**wish)
+    waiting = ExportBuild.objects.filter(release_id=release, status="PENDING")
+    assert sorted(waiting.values_list("format", flat=True)) == ["csv", "voc"]
+    ExportBuild.objects.update(updated_at=Now() - dt.timedelta(seconds=2 * jobs.QUIET_S))
+    assert exports.claim_waiting() == sorted(job.id for job in waiting), "the sweeper finds them"
+    for callback in callbacks:
+        callback()
+    assert sorted(sent) == sorted(job.id for job in waiting)
+    assert commands.cut_release(**wish) == release
+    assert waiting.count() == 2
+
+
+def test_nothing_is_cut_where_its_exports_cannot_be_made(
+    person: Make, dataset: MakeDataset, intent: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = person()
+    streets = dataset(ana)
+    datasets.add_label_set(intent=intent(ana), dataset=streets, name="model")
+    head = store.head(streets)
+    wish: Any = {"dataset": streets, "name": "v1", "formats": ["csv"]}
+    with pytest.raises(InvalidValue, match="ground-truth") as refused:
+        commands.cut_release(intent=intent(ana), **wish, filter={"label_sets": ["model"]})
+    assert refused.value.field == "formats"
+
+    def broken(*arguments: Any) -> Any:
+        raise KeyError("zebra")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exports, "asked", broken)
+        with pytest.raises(KeyError):
+            commands.cut_release(intent=intent(ana), **wish)
+    assert store.head(streets) == head and not Release.objects.filter(dataset_id=streets).exists()
+    release = commands.cut_release(intent=intent(ana), **wish)
+    assert ExportBuild.objects.filter(release_id=release).count() == 1
 
 
 def test_the_state_from_the_log_is_the_row(person: Make, dataset: MakeDataset, intent: Make) -> None:
