@@ -185,7 +185,6 @@ def _standing_still(log: uuid.UUID) -> Iterator[None]:
 def _lock(cursor: Any, log: uuid.UUID) -> None:
     """Keep every other writer out of a log, as an append does."""
     cursor.execute("SELECT pg_advisory_xact_lock(uuid_hash_extended(%s, 0))", [log])
-    cursor.execute("SELECT head FROM log_head WHERE log = %s FOR NO KEY UPDATE", [log])
 
 
 def _differing(

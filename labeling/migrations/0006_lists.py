@@ -13,6 +13,10 @@ UPDATE labeling_sample s SET created_offset = coalesce(
     (SELECT e."offset" FROM log_event e WHERE e.log = s.dataset_id AND e.stream = 'sample/' || s.id AND e.version = 1),
     s.last_offset)
 """
+COUNTS = """
+INSERT INTO labeling_samplecount SELECT c.* FROM labeling_dataset d, LATERAL counted_labeling_samplecount(d.id) c;
+INSERT INTO labeling_samplestatus SELECT c.* FROM labeling_dataset d, LATERAL counted_labeling_samplestatus(d.id) c;
+"""
 
 
 class Migration(migrations.Migration):
@@ -124,4 +128,5 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL((files("labeling") / "sql" / "lists.sql").read_text(), migrations.RunSQL.noop),
+        migrations.RunSQL(COUNTS, migrations.RunSQL.noop),
     ]

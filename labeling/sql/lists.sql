@@ -8,13 +8,13 @@
 -- A status of '' says that there is no label; a label may also be there and still be UNLABELED.
 
 -- The rows of each table for one dataset. Rows that count nothing may or may not be there.
-CREATE FUNCTION counted_labeling_samplecount(p_dataset uuid)
+CREATE OR REPLACE FUNCTION counted_labeling_samplecount(p_dataset uuid)
 RETURNS TABLE (dataset_id uuid, bucket bigint, count bigint) LANGUAGE sql STABLE AS $$
     SELECT s.dataset_id, s.created_offset >> 10, count(*) FROM labeling_sample s
      WHERE s.dataset_id = p_dataset AND NOT s.archived GROUP BY 1, 2
 $$;
 
-CREATE FUNCTION counted_labeling_samplestatus(p_dataset uuid)
+CREATE OR REPLACE FUNCTION counted_labeling_samplestatus(p_dataset uuid)
 RETURNS TABLE (sample_id uuid, label_set_id uuid, dataset_id uuid, status text, created_offset bigint)
 LANGUAGE sql STABLE AS $$
     SELECT s.id, l.label_set_id, s.dataset_id, l.status, s.created_offset
@@ -29,7 +29,7 @@ LANGUAGE sql STABLE AS $$
                         WHERE l.sample_id = s.id AND l.label_set_id = ls.id AND NOT l.deleted)
 $$;
 
-CREATE FUNCTION counted_labeling_statuscount(p_dataset uuid)
+CREATE OR REPLACE FUNCTION counted_labeling_statuscount(p_dataset uuid)
 RETURNS TABLE (dataset_id uuid, label_set_id uuid, status text, count bigint) LANGUAGE sql STABLE AS $$
     SELECT c.dataset_id, c.label_set_id, c.status, count(*) FROM counted_labeling_samplestatus(p_dataset) c
      GROUP BY 1, 2, 3
@@ -39,7 +39,7 @@ $$;
 -- one for a single row, and as a nested loop it would compare every row of a bulk change with every other.
 
 -- Samples come, go, and come again with a rebuild; what else changes of them is no matter here.
-CREATE FUNCTION labeling_sample_counted() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION labeling_sample_counted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
         UPDATE labeling_samplecount c SET count = c.count - g.count
@@ -94,8 +94,19 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Labels come, change their status, and go. An edit changes none of that and must pay nearly nothing.
-CREATE FUNCTION labeling_label_counted() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Labels come, change their status, and go. An edit changes none of that and must pay nearly nothing, so the condition of
+-- a trigger of the row tells the trigger of the statement, which comes behind it, that there is something to count.
+CREATE OR REPLACE FUNCTION labeling_label_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('palimpsest.label_changed', 'on', true);
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER changed_update AFTER UPDATE ON labeling_label FOR EACH ROW
+    WHEN (old.status IS DISTINCT FROM new.status OR old.deleted IS DISTINCT FROM new.deleted)
+    EXECUTE FUNCTION labeling_label_changed();
+
+CREATE OR REPLACE FUNCTION labeling_label_counted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         IF EXISTS (SELECT FROM new_rows) THEN
@@ -108,10 +119,10 @@ BEGIN
         RETURN NULL;
     END IF;
     IF TG_OP = 'UPDATE' THEN
-        IF NOT EXISTS (SELECT n.id, n.status, n.deleted FROM new_rows n
-                       EXCEPT SELECT o.id, o.status, o.deleted FROM old_rows o) THEN
+        IF current_setting('palimpsest.label_changed', true) IS DISTINCT FROM 'on' THEN
             RETURN NULL;
         END IF;
+        PERFORM set_config('palimpsest.label_changed', '', true);
         INSERT INTO labeling_samplestatus AS t (sample_id, label_set_id, dataset_id, status, created_offset)
         SELECT s.id, n.label_set_id, s.dataset_id, n.status, s.created_offset
           FROM (SELECT n.sample_id, n.label_set_id, n.status FROM new_rows n WHERE NOT n.deleted
@@ -135,7 +146,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION labeling_samplestatus_counted() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION labeling_samplestatus_counted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO labeling_statuscount AS c (dataset_id, label_set_id, status, count)
@@ -162,12 +173,12 @@ DECLARE
     v_table text;
 BEGIN
     FOREACH v_table IN ARRAY ARRAY['labeling_sample', 'labeling_label', 'labeling_samplestatus'] LOOP
-        EXECUTE format('CREATE TRIGGER counted_insert AFTER INSERT ON %1$I REFERENCING NEW TABLE AS new_rows
+        EXECUTE format('CREATE OR REPLACE TRIGGER counted_insert AFTER INSERT ON %1$I REFERENCING NEW TABLE AS new_rows
                         FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', v_table, v_table || '_counted');
-        EXECUTE format('CREATE TRIGGER counted_update AFTER UPDATE ON %1$I
+        EXECUTE format('CREATE OR REPLACE TRIGGER counted_update AFTER UPDATE ON %1$I
                         REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
                         FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', v_table, v_table || '_counted');
-        EXECUTE format('CREATE TRIGGER counted_delete AFTER DELETE ON %1$I REFERENCING OLD TABLE AS old_rows
+        EXECUTE format('CREATE OR REPLACE TRIGGER counted_delete AFTER DELETE ON %1$I REFERENCING OLD TABLE AS old_rows
                         FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', v_table, v_table || '_counted');
     END LOOP;
 END $$;
@@ -175,6 +186,3 @@ END $$;
 -- Updated with every sample that is added: room for the new version of a row on its own page.
 ALTER TABLE labeling_samplecount SET (fillfactor = 50);
 ALTER TABLE labeling_statuscount SET (fillfactor = 20, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_scale_factor = 0);
-
-INSERT INTO labeling_samplecount SELECT c.* FROM labeling_dataset d, LATERAL counted_labeling_samplecount(d.id) c;
-INSERT INTO labeling_samplestatus SELECT c.* FROM labeling_dataset d, LATERAL counted_labeling_samplestatus(d.id) c;

@@ -1,11 +1,12 @@
 -- The append: the only writer of log_event. One call, one round trip, one transaction.
 --
--- The counter row of the log is locked first (behind a lock of the log's own, by which writers queue) and until commit, so
--- offset order = commit order = visibility order, without gaps. Everything that needs the lock happens here; everything
--- else was done before in Python.
+-- The log is locked first and until commit, so offset order = commit order = visibility order, without gaps. Everything
+-- that needs the lock happens here; everything else was done before in Python. Writers of a log wait for each other's
+-- statements and for little else, so an append of one event, which nearly every edit is, has none that it can spare.
 --
 -- p_open      kind of a log to open if it does not exist yet, else null
--- p_expected  {stream: version that the caller's state was read at}; every stream that gets an event must be in it
+-- p_expected  {stream: version that the caller's state was read at}; every stream that gets an event must be in it. Null
+--             where there is one event, and its version says what was read
 -- p_intent    what all events of the append have in common, with short keys (see labeling.log.store.appending)
 -- p_events    array of [stream, version, type, schema version, data]; versions are expected + 1, + 2 …
 --             null for a bulk: then they were copied into the session's temporary table log_staged_event before (see
@@ -33,11 +34,26 @@ DECLARE
     v_item   jsonb;
     v_links  bytea[];
     v_count  bigint;
+    v_stream text;    -- of the one event, and its version
+    v_next   bigint;
+    v_void   text;
 BEGIN
-    -- Who waits for a row is woken by each change of it, only to find the next one in front; here they stand in line.
+    -- A CHECK would be read from the catalogue with each statement, which takes a tenth of the time of an append.
+    IF NOT coalesce(p_intent->>'k' IN ('person', 'model', 'import', 'service'), false) THEN
+        RAISE EXCEPTION '% is no kind of author', p_intent->>'k' USING ERRCODE = 'check_violation';
+    END IF;
+    IF p_expected IS NULL THEN
+        IF jsonb_array_length(p_events) IS DISTINCT FROM 1 THEN
+            RAISE EXCEPTION 'only the version of a single event is taken from it';
+        END IF;
+        v_stream := p_events->0->>0;
+        v_next := (p_events->0->>1)::bigint;
+    END IF;
+
+    -- Not the lock of the counter row: who waits for a row is woken by each change of it, only to find the next one in
+    -- front; here they stand in line.
     PERFORM pg_advisory_xact_lock(uuid_hash_extended(p_log, 0));
-    SELECT h.head, h.chain, h.recorded_at INTO v_head, v_chain, v_at
-      FROM log_head h WHERE h.log = p_log FOR NO KEY UPDATE;
+    SELECT h.head, h.chain, h.recorded_at INTO v_head, v_chain, v_at FROM log_head h WHERE h.log = p_log;
     IF NOT FOUND THEN
         IF p_open IS NULL THEN
             log_append.status := 'unknown_log';
@@ -48,8 +64,7 @@ BEGIN
         END IF;
         INSERT INTO log_head VALUES (p_log, p_open, 0, decode(repeat('00', 32), 'hex'), '-infinity')
             ON CONFLICT DO NOTHING;
-        SELECT h.head, h.chain, h.recorded_at INTO v_head, v_chain, v_at
-          FROM log_head h WHERE h.log = p_log FOR NO KEY UPDATE;
+        SELECT h.head, h.chain, h.recorded_at INTO v_head, v_chain, v_at FROM log_head h WHERE h.log = p_log;
     END IF;
 
     IF p_request_hash IS NOT NULL THEN
@@ -64,17 +79,19 @@ BEGIN
         END IF;
     END IF;
 
-    IF EXISTS (SELECT FROM jsonb_each_text(p_expected) AS x
-                WHERE x.value::bigint <> coalesce((SELECT e.version FROM log_event e
-                                                    WHERE e.log = p_log AND e.stream = x.key
-                                                    ORDER BY e.version DESC LIMIT 1), 0)) THEN
+    IF p_expected IS NULL THEN
+        SELECT e.version INTO v_old FROM log_event e
+         WHERE e.log = p_log AND e.stream = v_stream ORDER BY e.version DESC LIMIT 1;
+        IF coalesce(v_old, 0) <> v_next - 1 THEN
+            log_append.status := 'stale';
+            RETURN;
+        END IF;
+    ELSIF EXISTS (SELECT FROM jsonb_each_text(p_expected) AS x
+                   WHERE x.value::bigint <> coalesce((SELECT e.version FROM log_event e
+                                                       WHERE e.log = p_log AND e.stream = x.key
+                                                       ORDER BY e.version DESC LIMIT 1), 0)) THEN
         log_append.status := 'stale';
         RETURN;
-    END IF;
-
-    -- A CHECK would be read from the catalogue with each statement, which takes a tenth of the time of an append.
-    IF NOT coalesce(p_intent->>'k' IN ('person', 'model', 'import', 'service'), false) THEN
-        RAISE EXCEPTION '% is no kind of author', p_intent->>'k' USING ERRCODE = 'check_violation';
     END IF;
 
     v_old := v_head;
@@ -87,7 +104,15 @@ BEGIN
                           || substr(p_hashes, v_n * 88 - 31, 32));
         v_links[v_n] := v_chain;
     END LOOP;
-    IF p_events IS NOT NULL THEN
+    IF p_expected IS NULL THEN
+        INSERT INTO log_event VALUES
+            (p_log, v_head, v_stream, v_next, encode(substr(p_hashes, 1, 16), 'hex')::uuid,
+             p_events->0->>2, (p_events->0->>3)::smallint, p_events->0->4, (p_intent->>'a')::uuid, p_intent->>'k',
+             (p_intent->>'b')::uuid, p_intent->>'tool', (p_intent->>'ws')::uuid, p_intent->>'r', p_command,
+             (p_intent->>'ca')::uuid, (p_intent->>'co')::uuid, (p_intent->>'so')::bigint, p_intent->>'av',
+             timestamptz 'epoch' + (p_intent->>'o')::bigint * interval '1 microsecond', v_at,
+             substr(p_hashes, 17, 32), v_chain);
+    ELSIF p_events IS NOT NULL THEN
         INSERT INTO log_event
         SELECT p_log, v_old + n, x->>0, (x->>1)::bigint, encode(substr(p_hashes, n::int * 88 - 87, 16), 'hex')::uuid,
                x->>2, (x->>3)::smallint, x->4, (p_intent->>'a')::uuid, p_intent->>'k', (p_intent->>'b')::uuid,
@@ -111,8 +136,10 @@ BEGIN
         RAISE EXCEPTION '% events came with the hashes of %', v_count, v_head - v_old;
     END IF;
 
-    FOR v_item IN SELECT * FROM jsonb_array_elements(p_rows) LOOP
-        PERFORM log_project(v_item->>'t', v_item->'up', v_item->'out', v_at, v_head);
+    -- What is assigned is called as it stands; a PERFORM, or a query to loop over, is a statement.
+    FOR v_n IN 0 .. jsonb_array_length(p_rows) - 1 LOOP
+        v_item := p_rows->v_n;
+        v_void := log_project(v_item->>'t', v_item->'up', v_item->'out', v_at, v_head);
     END LOOP;
 
     IF v_head > v_old THEN

@@ -144,10 +144,11 @@ def append(
         for event in events:
             expected.setdefault(event.stream, event.version - 1)
     bulk = len(events) >= STAGED_FROM
+    is_said_by_event = not bulk and len(events) == 1 and expected == {events[0].stream: events[0].version - 1}
     parameters = [
         log,
         open_as,
-        orjson.dumps(expected).decode(),
+        None if is_said_by_event else orjson.dumps(expected).decode(),
         _of_intent(intent),
         *((None, None, None) if bulk else _packed(log, intent, events, rows)),
         intent.command,

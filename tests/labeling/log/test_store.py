@@ -214,12 +214,13 @@ def test_appending_to_a_log_that_was_never_opened_is_an_error(log):
     assert store.head(log) == 0 and store.head_and_chain(log) == (0, FIRST_CHAIN)
 
 
+@pytest.mark.parametrize("others", [0, 1])
 @pytest.mark.parametrize("version", [0, 1, 3, 50])
-def test_a_stale_version_is_refused_and_stores_nothing(log, version):
+def test_a_stale_version_is_refused_and_stores_nothing(log, version, others):
     append(log, ("person/a", 0, key()), ("person/a", 0, key()))
     before = store.head_and_chain(log)
     with pytest.raises(Stale):
-        append(log, ("person/b", 0, key()), ("person/a", version, key()))
+        append(log, *[("person/b", 0, key())] * others, ("person/a", version, key()))
     assert store.head_and_chain(log) == before
 
 
@@ -258,8 +259,8 @@ def test_an_unknown_kind_of_author_or_of_log_is_refused(log, kind, opened):
     assert log not in [each for each, *_ in store.logs()]
 
 
-@pytest.mark.parametrize("hashes", [0, 1, 3])
-def test_events_without_their_hashes_are_refused_as_are_hashes_without_events(log, hashes, monkeypatch):
+@pytest.mark.parametrize(("streams", "hashes"), [("a", 0), ("a", 2), ("ab", 0), ("ab", 1), ("ab", 3)])
+def test_events_without_their_hashes_are_refused_as_are_hashes_without_events(log, streams, hashes, monkeypatch):
     packed, staged = store.appending._packed, store.staging.stage
 
     def pack(*given: Any) -> Any:
@@ -271,7 +272,7 @@ def test_events_without_their_hashes_are_refused_as_are_hashes_without_events(lo
         store.staging, "stage", lambda *given, again: (bytes(88 * hashes), staged(*given, again=again)[1])
     )
     with pytest.raises(DatabaseError):
-        append(log, ("person/a", 0, key()), ("person/b", 0, key()))
+        append(log, *((f"person/{name}", 0, key()) for name in streams))
     assert store.read(log) == [] and store.head(log) == 0
 
 
