@@ -15,8 +15,8 @@ from releases.imports.done import Done
 from releases.imports.pace import Pace
 from releases.imports.steps import Steps
 
-#: (what a chunk did, its pieces, whether that was done before)
-Tell = Callable[[Done, list[Piece], bool], None]
+#: (what a chunk did, its pieces)
+Tell = Callable[[Done, list[Piece]], None]
 
 #: For how many seconds a thread computes while another has to get on. By Python's default the one that stores would
 #: wait for its turn, 5 ms after each answer of the database, longer than for the database.
@@ -45,7 +45,7 @@ def carry(steps: Steps, batches: Iterator[list[Piece]], tell: Tell) -> None:
             hint(steps.dataset, done.appended)
             if done.appended.held_ms is not None:
                 pace.held(chunk.weight, done.appended.held_ms)
-        tell(done, chunk.pieces, False)
+        tell(done, chunk.pieces)
 
     with appending() as work, _short_turns():
         try:
@@ -53,7 +53,7 @@ def carry(steps: Steps, batches: Iterator[list[Piece]], tell: Tell) -> None:
                 before = steps.done_before(piece.nth) if steps.again else None
                 if before is not None:
                     settle(work)
-                    tell(before, line.before(before.until), True)
+                    tell(before, line.before(before.until))
                     continue
                 chunk = line.chunk(pace.weight)
                 if stored is not None and not chunk.is_apart_from(stored):

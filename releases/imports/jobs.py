@@ -212,8 +212,9 @@ class _Telling:
     def __init__(self, row: ImportJob, counts: Counts, found: _Findings, progress: Callable[[int], None]) -> None:
         self._row, self._counts, self._found, self._progress = row, counts, found, progress
         self._done, self._beat_at = 0, time.monotonic()
+        self._reached = sum(row.counts.values())
 
-    def told(self, step: Done, some: list[Piece], replayed: bool) -> None:
+    def told(self, step: Done, some: list[Piece]) -> None:
         """Of one more.
 
         Raises:
@@ -222,18 +223,21 @@ class _Telling:
         _add(self._counts, self._found, step)
         self._done += sum(piece.is_last for piece in some)
         self._progress(self._done)
-        # Who comes further than was written down before may be killed as often again.
-        fresh: JSON = {"tries": 0} if self._done > self._row.samples_done or not replayed else {}
+        # Who comes further than was written down before may be killed as often again, also within one large record. What
+        # was done counts up the same way each time, so its sum says how far this is.
+        counts = self._counts.as_json()
+        reached = sum(counts.values())
+        fresh: JSON = {"tries": 0, "counts": counts} if reached > self._reached else {}
         if fresh or time.monotonic() - self._beat_at > BEAT_S:
-            self._beat_at = time.monotonic()
+            self._beat_at, self._reached = time.monotonic(), max(reached, self._reached)
             self._found.write()
             done = max(self._done, self._row.samples_done)
-            _tell(self._row, self._counts, self._found, samples_done=done, **fresh)
+            _tell(self._row, self._found, samples_done=done, **fresh)
 
 
-def _tell(row: ImportJob, counts: Counts, found: _Findings, **fields: Any) -> None:
+def _tell(row: ImportJob, found: _Findings, **fields: Any) -> None:
     """Write down how far the job is, and stop where it was cancelled."""
-    told = {"counts": counts.as_json(), "errors_count": found.errors, "notes_count": found.notes}
+    told = {"errors_count": found.errors, "notes_count": found.notes}
     if not _going(row.id).filter(cancel=False).update(**told, **fields, updated_at=Now()):
         raise Stopped
 

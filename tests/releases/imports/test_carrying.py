@@ -197,6 +197,55 @@ def test_an_import_that_is_begun_again_goes_on_where_chunks_ended_that_were_of_a
     assert ImportJob.objects.get(id=job.id).samples_done == 9
 
 
+def test_an_import_that_is_killed_behind_each_piece_of_a_large_label_is_not_given_up(
+    streets: Any, begin: Import, one_by_one: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cutting, "MOST_OF_LABEL", 3)
+    ana, dataset = streets
+    job = begin(dataset, ana, coco({"a.png": [("car", x) for x in range(9)]}))
+    append, kills = plans.Plan.append, 0
+
+    def killed(plan: plans.Plan) -> None:
+        nonlocal kills
+        append(plan)
+        kills += 1
+        raise RuntimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plans.Plan, "append", killed)
+        for _ in range(9):
+            with pytest.raises(RuntimeError):
+                jobs.run(job.id)
+    jobs.run(job.id)
+    job.refresh_from_db()
+    assert (kills, job.status, job.counts["annotations_added"]) == (9, "SUCCEEDED", 9)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_import_that_is_killed_at_the_same_piece_each_time_is_given_up(
+    streets: Any, begin: Import, one_by_one: None, dry_run: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "BEAT_S", -1)  # it says how far it is behind each piece, also behind those done before
+    ana, dataset = streets
+    job = begin(dataset, ana, coco({f"{nth}.png": [("car", nth)] for nth in range(4)}), dry_run=dry_run)
+    make = plans.Plan.make
+
+    def killed(plan: plans.Plan) -> None:
+        if plan.chunk.first == 3:
+            raise RuntimeError
+        make(plan)
+
+    monkeypatch.setattr(plans.Plan, "make", killed)
+    for _ in range(jobs.MOST_TRIES):
+        with pytest.raises(RuntimeError):
+            jobs.run(job.id)
+        job.refresh_from_db()
+        assert job.counts["samples_added"] == 3
+    jobs.run(job.id)
+    job.refresh_from_db()
+    assert job.status == "FAILED" and job.error.startswith("It was tried 5 times")
+
+
 def test_hints_are_sent_by_the_thread_of_the_job(
     streets: Any, bring: Import, one_by_one: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
