@@ -223,8 +223,8 @@ class _Telling:
         _add(self._counts, self._found, step)
         self._done += sum(piece.is_last for piece in some)
         self._progress(self._done)
-        # Who comes further than was written down before may be killed as often again, also within one large record. What
-        # was done counts up the same way each time, so its sum says how far this is.
+        # Who comes further than was written down before may be killed as often again, also within one large record.
+        # What was done counts up the same way each time, so its sum says how far this is.
         counts = self._counts.as_json()
         reached = sum(counts.values())
         fresh: JSON = {"tries": 0, "counts": counts} if reached > self._reached else {}

@@ -44,6 +44,7 @@ class Client:
 
     def add(self, key: str) -> Json:
         body = {"edits": [{"op": "add", "category_id": 1, "geometry": BOX}]}
+        deadline: float | None = None
         while True:
             try:
                 answer = requests.post(
@@ -56,6 +57,9 @@ class Client:
                 self.failures[str(answer.status_code)] += 1
             except requests.RequestException as error:
                 self.failures[type(error).__name__] += 1
+            if self.over.is_set():
+                deadline = deadline or time.monotonic() + PATIENCE_S
+                assert time.monotonic() < deadline, f"the server stays away: {self.failures}"
             threading.Event().wait(0.02)
 
 

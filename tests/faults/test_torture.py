@@ -28,6 +28,8 @@ pytestmark = pytest.mark.usefixtures("committed_db")
 AUTHOR = uuid.UUID("11111111-1111-4111-8111-111111111111")
 WRITERS = 8
 TURNS = 300 if is_full() else 30
+#: So often the reader finds something new before the writers end, however late it gets its turn.
+LOOKS = 20
 PAUSE_S = 0.003
 ROLLED_BACK = 0.05
 
@@ -37,33 +39,47 @@ Tail = Callable[[int], list[int]]
 
 def tortured(write: Write, tail: Tail) -> tuple[int, list[int]]:
     """(how many were committed, what a reader saw who asks again and again for what comes after the last one)."""
-    over = threading.Event()
+    over, looked = threading.Event(), threading.Event()
     start = threading.Barrier(WRITERS + 1, timeout=60)
 
     def writer(number: int) -> int:
         try:
             chance = random.Random(number)
+            connection.ensure_connection()
             start.wait()
-            return sum(write(chance, number) for _ in range(TURNS))
+            committed = turns = 0
+            while turns < TURNS or not looked.is_set():
+                committed += write(chance, number)
+                turns += 1
+            return committed
         finally:
             connections.close_all()
 
     def reader() -> list[int]:
         try:
+            connection.ensure_connection()
             start.wait()
             seen: list[int] = []
+            looks = 0
             while True:
                 is_last = over.is_set()
-                seen += tail(seen[-1] if seen else 0)
+                found = tail(seen[-1] if seen else 0)
+                seen += found
+                looks += bool(found)
+                if looks >= LOOKS:
+                    looked.set()
                 if is_last:
                     return seen
         finally:
+            looked.set()  # nobody waits for one who looks no more
             connections.close_all()
 
     with ThreadPoolExecutor(WRITERS + 1) as pool:
         reading = pool.submit(reader)
-        committed = sum(pool.map(writer, range(WRITERS)))
-        over.set()
+        try:
+            committed = sum(pool.map(writer, range(WRITERS)))
+        finally:
+            over.set()
         return committed, reading.result()
 
 

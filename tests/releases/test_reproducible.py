@@ -122,7 +122,12 @@ def workers(
 
 def finished(running: list[subprocess.Popen[str]]) -> list[int]:
     """How many shards each made."""
-    found = [process.communicate(timeout=240)[0] for process in running]
+    try:
+        found = [process.communicate(timeout=240)[0] for process in running]
+    finally:
+        for process in running:  # one that is late would go on asking the database
+            process.kill()
+            process.wait()
     assert [process.returncode for process in running] == [0] * len(running)
     return [int(text) for text in found]
 
