@@ -17,6 +17,7 @@ from labeling.commands import labels, writing
 from labeling.log import projector, rebuild, store
 from labeling.models import Annotation, Label, Person, Sample
 from releases.imports import cutting, jobs, pace, plans
+from releases.jobs import MOST_TRIES
 from releases.models import ImportJob
 from tests.releases.imports.conftest import Import, coco
 
@@ -236,7 +237,7 @@ def test_an_import_that_is_killed_at_the_same_piece_each_time_is_given_up(
         make(plan)
 
     monkeypatch.setattr(plans.Plan, "make", killed)
-    for _ in range(jobs.MOST_TRIES):
+    for _ in range(MOST_TRIES):
         with pytest.raises(RuntimeError):
             jobs.run(job.id)
         job.refresh_from_db()
