@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from rest_framework.request import Request
@@ -16,7 +17,8 @@ from labeling.api.schemas.forms import WHOLE, one_of
 from labeling.api.schemas.parameters import or_empty, query
 from labeling.api.views import Answer
 from labeling.audit.asking import OTHERS
-from labeling.errors import InvalidValue
+from labeling.errors import InvalidValue, Refused
+from labeling.log import store
 from labeling.queries import trees
 
 JSON = dict[str, Any]
@@ -65,18 +67,32 @@ class ProofView(AuditView):
     def inclusion(self, log: uuid.UUID) -> Answer:
         """The proof that the query asks for."""
         offset, number = self.required("offset"), self.number("checkpoint")
-        return answer(trees.inclusion(log, offset=offset, number=number))
+        return proved(lambda: trees.inclusion(log, offset=offset, number=number))
 
     def consistency(self, log: uuid.UUID) -> Answer:
         """The proof that the query asks for."""
         first, second = self.required("from"), self.number("to")
-        return answer(trees.consistency(log, first=first, second=second))
+        return proved(lambda: trees.consistency(log, first=first, second=second))
+
+
+def proved(proof: Callable[[], JSON]) -> Answer:
+    """The proof.
+
+    Raises:
+        Refused: events of the log are missing.
+    """
+    try:
+        return answer(proof())
+    except store.LogGap as error:
+        raise Refused("Events of this log are missing; `manage.py verify` says which.") from error
 
 
 class DatasetInclusionView(ProofView):
     """Proofs that an event is in a dataset's log."""
 
-    @documented("dataset_inclusion", "audit", {200: Reply(schemas.INCLUSION)}, parameters=OF_EVENT, refusals=("busy",))
+    @documented(
+        "dataset_inclusion", "audit", {200: Reply(schemas.INCLUSION)}, parameters=OF_EVENT, refusals=("busy", "refused")
+    )
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """The proof that an event is in the dataset's log, by a signed checkpoint and a few dozen hashes, however long
         the log is (RFC 9162). `check_proof.py` checks it without this installation and without the other events."""
@@ -89,7 +105,11 @@ class DatasetConsistencyView(ProofView):
     """Proofs that a dataset's log only ever grew."""
 
     @documented(
-        "dataset_consistency", "audit", {200: Reply(schemas.CONSISTENCY)}, parameters=OF_LOG, refusals=("busy",)
+        "dataset_consistency",
+        "audit",
+        {200: Reply(schemas.CONSISTENCY)},
+        parameters=OF_LOG,
+        refusals=("busy", "refused"),
     )
     def get(self, request: Request, owner: str, name: str) -> Answer:
         """The proof that the log of one checkpoint begins with that of another (RFC 9162): nothing in front was
@@ -107,7 +127,7 @@ class InclusionView(ProofView):
         "superuser",
         {200: Reply(schemas.INCLUSION)},
         parameters=(*OF_EVENT, WHICH),
-        refusals=("busy", "not_found"),
+        refusals=("busy", "not_found", "refused"),
     )
     def get(self, request: Request) -> Answer:
         """The proof that an event is in the log of the installation, or in the security log."""
@@ -125,7 +145,7 @@ class ConsistencyView(ProofView):
         "superuser",
         {200: Reply(schemas.CONSISTENCY)},
         parameters=(*OF_LOG, WHICH),
-        refusals=("busy", "not_found"),
+        refusals=("busy", "not_found", "refused"),
     )
     def get(self, request: Request) -> Answer:
         """The proof that one checkpoint of the log of the installation, or of the security log, begins with another."""

@@ -70,11 +70,16 @@ def inclusion(log: uuid.UUID, *, offset: int, number: int | None = None) -> JSON
     if not 1 <= offset <= over.offset:
         raise InvalidValue("offset", f"must be one that checkpoint {over.number} is over: from 1 to {over.offset}")
     path = tree.inclusion_path(offset - 1, over.offset, Subtrees(log, known))
+    try:
+        event = stored.event_at(log, offset)
+        before = FIRST_CHAIN if offset == 1 else store.chain_at(log, offset - 1)
+    except LookupError as error:  # peaks of checkpoints may have spared the look at it
+        raise store.LogGap(f"log {log}: {error}") from error
     return {
         "proof": VERSION,
         "kind": "inclusion",
-        "event": stored.event_at(log, offset),
-        "chain_before": (FIRST_CHAIN if offset == 1 else store.chain_at(log, offset - 1)).hex(),
+        "event": event,
+        "chain_before": before.hex(),
         "path": [item.hex() for item in path],
         "checkpoint": over.as_json(),
     }

@@ -9,6 +9,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from labeling.audit.asking import parameters_of
 from labeling.audit.catalogue import reports
@@ -213,6 +214,22 @@ def test_proofs_lead_from_an_event_to_a_checkpoint_and_from_one_to_the_next(work
     assert root.get("/audit/proofs/consistency/?from=1&log=security").status == 404
     assert root.get("/audit/proofs/consistency/?from=1&log=x").json["field"] == "log"
     assert worked.ana.get("/audit/proofs/inclusion/?offset=1").status == 403
+
+
+def test_of_a_log_with_missing_events_nothing_is_proved_and_it_is_said_who_says_more(worked, tmp_path, settings):
+    settings.HOME, settings.SIGNING_KEY = tmp_path, ""
+    add_signing_key(intent=people.operator("test"))
+    for _ in range(2):
+        sign_checkpoint(intent=people.operator("test"), log=worked.id)
+        assert worked.edit(BOX, by=worked.ben).status == 200
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE log_event DISABLE TRIGGER USER")
+        cursor.execute('DELETE FROM log_event WHERE log = %s AND "offset" = 2', [worked.id])
+        for query in ("inclusion/?offset=1", "inclusion/?offset=2", "inclusion/?offset=3"):
+            answer = worked.ana.get(f"{worked.path}/audit/proofs/{query}")
+            assert (answer.status, answer.json["code"]) == (409, "refused"), query
+            assert "manage.py verify" in answer.json["detail"]
+        transaction.set_rollback(True)
 
 
 def test_there_is_no_other_report(street, root):
