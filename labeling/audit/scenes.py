@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +21,11 @@ from PIL import Image
 from labeling import drawing
 from labeling.audit import sketches
 from labeling.audit.report import Cells
-from labeling.audit.sketches import Crop, Mask, Outline
+from labeling.audit.sketches import Crop, Outline
 from labeling.commands import assets
 from labeling.errors import InvalidValue, PalimpsestError
 from labeling.geometry import png
+from labeling.geometry.measures import segments_of
 from labeling.log import store
 from labeling.queries.history import Told
 from labeling.rules import sample_state
@@ -36,7 +37,8 @@ from labeling.rules.sample_state import SampleState
 logger = logging.getLogger(__name__)
 JSON = dict[str, Any]
 
-#: Pictures in one page; behind them only outlines are drawn. And how large one is opened, and of how many at once.
+#: Crops in one page, and bitmaps that are read for it, together; behind them only outlines are drawn of what has its
+#: own geometry. And how large a picture is opened, and how many are kept at once.
 MOST_PICTURES = 150
 OPENED_WH = (1600, 1600)
 MOST_OPENED = 4
@@ -63,6 +65,14 @@ class _Side:
 
 
 @dataclass(frozen=True, slots=True)
+class _Bitmap:
+    """The ids of a label's bitmap, and the box around each of them."""
+
+    ids: np.ndarray
+    boxes_xyxy: Mapping[int, list[int]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Moment:
     sample: str
     frame: int
@@ -80,8 +90,9 @@ class Scenes:
         self._task_attributes = task_attributes
         self._colour_of: Callable[[Any], Colour] | None = None
         self._pictures: dict[str, tuple[Image.Image, tuple[int, int]] | None] = {}
-        self._urls: dict[str, JSON] = {}
-        self._masks: dict[str, np.ndarray | None] = {}
+        self._samples: dict[str, JSON] = {}
+        self._bitmaps: dict[str, _Bitmap | None] = {}
+        self._read = 0
         self._crops: dict[tuple[str, int, Crop], str] = {}
 
     def note(self, told: Told) -> None:
@@ -115,7 +126,10 @@ class Scenes:
         if moment is None:
             return None
         sides = (moment.before, moment.after)
-        outlines = [sketches.outline(side.item, mask=self._mask(side)) for side in sides]
+        unread = {url for url in map(_bitmap_of, sides) if url is not None} - {*self._bitmaps}
+        if unread and self._is_full:
+            return None  # of both sides: one alone would say that the other is not there
+        outlines = [self._outline(side) for side in sides]
         there = [item for item in outlines if item is not None]
         if not there:
             return None
@@ -136,30 +150,40 @@ class Scenes:
         picture = self._picture(moment, crop)
         return sketches.svg(outline, crop, self._colour_of(category), words, picture=picture)
 
-    def _mask(self, side: _Side) -> Mask | None:
-        """The pixels of an object in the label's bitmap, where it has no geometry of its own."""
-        geometry = (side.item or {}).get("geometry") or {}
-        if side.mask is None or not side.ids or geometry.get("type", "mask") != "mask":
-            return None
-        url = side.mask.get("url")
-        if not isinstance(url, str) or not assets.tokens_in({"url": url}):
-            return None
-        if url not in self._masks:
-            if len(self._masks) >= MOST_OPENED:
-                self._masks.pop(next(iter(self._masks)))
+    @property
+    def _is_full(self) -> bool:
+        return len(self._crops) + self._read >= MOST_PICTURES
+
+    def _outline(self, side: _Side) -> Outline | None:
+        """What is drawn of one side; its pixels are looked for in the bitmap only where they are."""
+        url = _bitmap_of(side)
+        bitmap = None if url is None else self._bitmap(url)
+        boxes = [] if bitmap is None else [bitmap.boxes_xyxy[id] for id in side.ids if id in bitmap.boxes_xyxy]
+        if bitmap is None or not boxes:
+            return sketches.outline(side.item)
+        (x0, y0), (x1, y1) = np.min(boxes, axis=0)[:2].tolist(), np.max(boxes, axis=0)[2:].tolist()
+        return sketches.outline(side.item, mask=np.isin(bitmap.ids[y0:y1, x0:x1], side.ids), corner_xy=(x0, y0))
+
+    def _bitmap(self, url: str) -> _Bitmap | None:
+        if url not in self._bitmaps:
+            if len(self._bitmaps) >= MOST_OPENED:
+                self._bitmaps.pop(next(iter(self._bitmaps)))
+            self._read += 1
             try:
-                self._masks[url] = assets.read_mask(url, "url")
+                ids = assets.read_mask(url, "url")
+                found = segments_of(ids)
+                self._bitmaps[url] = _Bitmap(ids, dict(zip(found.ids.tolist(), found.boxes_xyxy.tolist(), strict=True)))
             except (InvalidValue, OSError):
-                self._masks[url] = None
-        ids = self._masks[url]
-        return None if ids is None else np.isin(ids, side.ids)
+                self._bitmaps[url] = None
+        return self._bitmaps[url]
 
     def _attributes(self, sample: str) -> JSON:
-        if sample not in self._urls:
+        if sample not in self._samples:
             stream = f"sample/{sample}"
             events = list(store.read_stream(self.log, stream, up_to=self.offset))
-            self._urls[sample] = sample_state.fold(SampleState(self.log, stream), events).attributes if events else {}
-        return self._urls[sample]
+            state = sample_state.fold(SampleState(self.log, stream), events)
+            self._samples[sample] = state.attributes if events else {}
+        return self._samples[sample]
 
     def _opened(self, sample: str, frame: int) -> tuple[Image.Image, tuple[int, int]] | None:
         """(the picture, small enough to be kept, the size (w, h) of the whole one); None where it cannot be shown."""
@@ -167,7 +191,7 @@ class Scenes:
         if url is None:
             return None
         if url not in self._pictures:
-            if len(self._crops) >= MOST_PICTURES:
+            if self._is_full:
                 return None
             if len(self._pictures) >= MOST_OPENED:
                 self._pictures.pop(next(iter(self._pictures)))
@@ -180,7 +204,7 @@ class Scenes:
         if key in self._crops:
             return f'<use href="#{self._crops[key]}"/>'
         opened = self._opened(moment.sample, moment.frame)
-        if opened is None or len(self._crops) >= MOST_PICTURES:
+        if opened is None or self._is_full:
             return ""
         found = _cropped(*opened, crop)
         if found is None:
@@ -191,6 +215,15 @@ class Scenes:
         size = f'width="{sketches.number(width)}" height="{sketches.number(height)}" preserveAspectRatio="none"'
         content = base64.b64encode(data).decode()
         return f'<image id="{name}" {place} {size} href="data:image/png;base64,{content}"/>'
+
+
+def _bitmap_of(side: _Side) -> str | None:
+    """The address of the bitmap that holds the pixels of an object; None of one with a geometry of its own."""
+    geometry = (side.item or {}).get("geometry") or {}
+    if side.mask is None or not side.ids or geometry.get("type", "mask") != "mask":
+        return None
+    url = side.mask.get("url")
+    return url if isinstance(url, str) and assets.tokens_in({"url": url}) else None
 
 
 def _opened(url: str) -> tuple[Image.Image, tuple[int, int]] | None:

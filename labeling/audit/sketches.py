@@ -61,29 +61,32 @@ class _Pen:
         self.ys.append(y)
         self.dots.append(f"M{number(x)} {number(y)}h0")
 
-    def mask(self, mask: Mask) -> None:
-        """The pixels of a mask, in cells, a rectangle a run."""
+    def mask(self, mask: Mask, corner_xy: tuple[int, int] = (0, 0)) -> None:
+        """The pixels of a mask whose first one lies at a corner, in cells, a rectangle a run."""
         box = box_of(mask)
         if box is None:
             return
-        x0, y0, x1, y1 = box
-        self.xs += [x0, x1]
-        self.ys += [y0, y1]
-        step = max(x1 - x0, y1 - y0) // CELLS + 1
-        for row, y in enumerate(range(y0, y1, step)):
-            cells = np.concatenate(([0], mask[y, x0:x1:step].astype(np.int8), [0]))
+        mask = mask[box[1] : box[3], box[0] : box[2]]
+        x0, y0 = corner_xy[0] + box[0], corner_xy[1] + box[1]
+        height, width = mask.shape
+        self.xs += [x0, x0 + width]
+        self.ys += [y0, y0 + height]
+        step = max(width, height) // CELLS + 1
+        for row, line in enumerate(mask[::step, ::step]):
+            cells = np.concatenate(([0], line.astype(np.int8), [0]))
             edges = np.flatnonzero(np.diff(cells))
             for first, after in zip(edges[::2], edges[1::2], strict=True):
-                width = int(after - first) * step
-                self.cells.append(f"M{x0 + int(first) * step} {y0 + row * step}h{width}v{step}h-{width}z")
+                long = int(after - first) * step
+                self.cells.append(f"M{x0 + int(first) * step} {y0 + row * step}h{long}v{step}h-{long}z")
 
 
-def outline(item: JSON | None, *, mask: Mask | None = None) -> Outline | None:
-    """What is drawn of an annotation; `mask` (H, W) are its pixels where they are no part of it. None for nothing."""
+def outline(item: JSON | None, *, mask: Mask | None = None, corner_xy: tuple[int, int] = (0, 0)) -> Outline | None:
+    """What is drawn of an annotation; `mask` (H, W) are its pixels where they are no part of it, the first one of which
+    lies at `corner_xy` of the picture. None for nothing."""
     pen = _Pen()
     try:
         if mask is not None:
-            pen.mask(mask)
+            pen.mask(mask, corner_xy)
         geometry = (item or {}).get("geometry")
         if isinstance(geometry, dict):
             _geometry(pen, geometry)

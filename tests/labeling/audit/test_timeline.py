@@ -102,6 +102,8 @@ def test_a_mask_is_drawn_as_its_runs():
     assert found is not None
     assert [*found.box_xyxy] == [3, 2, 9, 4]
     assert (found.cells, found.areas) == ("M3 2h3v1h-3zM3 3h3v1h-3zM8 3h1v1h-1z", "")
+    part = sketches.outline(None, mask=mask[1:8, 2:], corner_xy=(2, 1))
+    assert part == found
     shown = sketches.svg(found, sketches.crop_of([found], None), RED, "a mask")
     assert found.cells in shown and "stroke" not in shown
 
@@ -205,7 +207,9 @@ def test_other_forms_draw_nothing(drawn, monkeypatch):
     assert b"".join(writing.pieces(asked, "csv")).count(b"svg") == 0
 
 
-def test_a_bitmap_that_was_painted_is_shown_before_and_after(person, dataset, intent):
+@pytest.fixture
+def painted(person, dataset, intent) -> tuple[uuid.UUID, uuid.UUID]:
+    """A bitmap with one object, and more of it: (log, sample)."""
     ana = person(f"ana-{uuid.uuid4().hex[:6]}")
     log = dataset(ana, task_type="segmentation-bitmap")
     asset = upload(ana, picture())
@@ -228,8 +232,32 @@ def test_a_bitmap_that_was_painted_is_shown_before_and_after(person, dataset, in
             },
             create=True,
         )
+    return log, sample
+
+
+def test_a_bitmap_that_was_painted_is_shown_before_and_after(painted):
+    log, sample = painted
     text = page(log, sample=str(sample))
-    assert text.count("<svg") >= 3 and "h20v1h-20z" in text and "h30v1h-30z" in text
+    assert text.count("<svg") >= 3 and "M10 10h20v1h-20z" in text and "M10 10h30v1h-30z" in text
+
+
+def test_only_so_many_bitmaps_are_read_for_a_page(painted, monkeypatch):
+    read, count = assets.read_mask, []
+
+    def counted(*arguments: Any) -> Any:
+        count.append(arguments)
+        return read(*arguments)
+
+    log, sample = painted
+    monkeypatch.setattr(assets, "read_mask", counted)
+    whole = page(log, sample=str(sample))
+    assert len(count) == 2
+    for most, reads in ((1, 1), (0, 0)):
+        count.clear()
+        monkeypatch.setattr(scenes, "MOST_PICTURES", most)
+        text = page(log, sample=str(sample))
+        assert len(count) == reads and "h30v1h-30z" not in text, "of one side alone nothing is shown"
+        assert text.count("<li id=") == whole.count("<li id=")
 
 
 def test_a_track_is_shown_in_the_first_frame_that_changed():
