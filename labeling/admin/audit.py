@@ -268,13 +268,16 @@ def _story(asked: Asked, digest: Digest) -> JSON:
     """The events of a story, the first ones told; all of them are in the digest."""
     rows = writing.shown_rows(asked.rows, digest, with_names=True)
     told = b"".join(timeline.body(islice(rows, MOST_ROWS), asked.scenes)).decode()
-    shown_rows, asked.scenes.are_drawn = digest.rows, False
+    asked.scenes.are_drawn = False
     for _ in rows:
         pass
     (part,) = asked.report.parts.values()
-    # Whatever it shows was escaped where it was put in.
-    first = {"title": part.title, "html": SafeString(told), "rows": [None] * min(shown_rows, MOST_ROWS)}
-    return first | {"count": digest.rows, "more": max(0, digest.rows - MOST_ROWS)}
+    return {
+        "title": part.title,
+        "html": SafeString(told),  # whatever it shows was escaped where it was put in
+        "count": digest.rows,
+        "shown": min(digest.rows, MOST_ROWS),
+    }
 
 
 def _tables(asked: Asked, digest: Digest, log: uuid.UUID) -> tuple[list[JSON], dict[str, list[Cells]]]:
@@ -340,7 +343,7 @@ def _part(report: Report, part: str, rows: list[Cells], count: int, names: dict[
         "heads": [(name.replace("_", " "), report.parts[part].columns[name].replace("`", "")) for name in columns],
         "rows": [[_cell(name, row.get(name), names, plain) for name in columns] for row in rows],
         "count": count,
-        "more": max(0, count - len(rows)),
+        "shown": len(rows),
     }
 
 

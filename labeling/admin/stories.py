@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from labeling.admin import display
+from labeling.admin.rights import may
 from labeling.log import store
 from labeling.queries.history import Historian, entries, is_about
 from labeling.rules.label_state import label_stream
@@ -30,7 +31,8 @@ def story_of(label: Any, request: HttpRequest) -> JSON:
     told = [
         item for item in Historian(label.dataset_id).told(events) if objects is None or is_about(item, objects=objects)
     ]
-    lines = [_line(label, entry) for entry in entries(label.dataset_id, told[-MOST:])]
+    may_undo = may(request, "label", label.dataset_id)
+    lines = [_line(label, entry, may_undo=may_undo) for entry in entries(label.dataset_id, told[-MOST:])]
     for before, line in zip([None, *lines], lines, strict=False):
         line["goes_on"] = before is not None and before["command"] == line["command"]
     return {
@@ -41,7 +43,7 @@ def story_of(label: Any, request: HttpRequest) -> JSON:
     }
 
 
-def _line(label: Any, entry: JSON) -> JSON:
+def _line(label: Any, entry: JSON, *, may_undo: bool) -> JSON:
     keys = [change["what"].partition(":")[2] for change in entry["changes"]]
     who, _, did = entry["sentence"].partition(" ")
     return {
@@ -53,6 +55,6 @@ def _line(label: Any, entry: JSON) -> JSON:
         "when": display.when(entry["recorded_at"]),
         "command": entry["command"],
         "offset": entry["offset"],
-        "takeback_url": reverse("admin:labeling_label_takeback", args=[label.id, entry["offset"]]),
+        "takeback_url": reverse("admin:labeling_label_takeback", args=[label.id, entry["offset"]]) if may_undo else "",
         "url": reverse("admin:labeling_storedevent_change", args=[f"{label.dataset_id}@{entry['offset']}"]),
     }

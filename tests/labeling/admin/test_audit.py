@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 from django.urls import reverse
 
+from labeling.admin import audit
 from labeling.admin.audit import LOOKS
+from labeling.audit import writing
+from labeling.audit.asking import ask
 from labeling.audit.catalogue import reports
+from labeling.audit.report import Question
+from labeling.audit.scenes import Scenes
 from labeling.commands import datasets
 from labeling.log import store
 from labeling.log.event import SECURITY, Intent
@@ -52,6 +58,33 @@ def test_each_report_has_a_page_with_its_digest_and_files(world, admin, name):
     answer = admin.get(address.replace("&amp;", "&"))
     lines = b"".join(answer.streaming_content).splitlines()
     assert digest.encode() in lines[-1]  # the file is by the offsets of the page
+
+
+def test_a_story_shows_its_first_rows_and_its_digest_is_over_all(world, admin, monkeypatch):
+    monkeypatch.setattr(audit, "MOST_ROWS", 2)
+    page = page_of(admin, world, "record")
+    text = page.content.decode()
+    (address,) = re.findall(r'href="([^"]*format=ndjson[^"]*)"', text)
+    *rows, last = b"".join(admin.get(address.replace("&amp;", "&")).streaming_content).splitlines()
+    count = len(rows) - 1  # behind the definition
+    assert count > 2 and f"{count} rows, the first 2 here" in text
+    assert json.loads(last) == {"part": "digest", "count": count, "digest": page.context["digest"]}
+    assert text.count("<li id=") == len({json.loads(row)["offset"] for row in rows[1:3]})
+
+
+def test_behind_the_rows_that_a_story_shows_nothing_is_drawn(world, admin, monkeypatch):
+    drawn = list[int]()
+    monkeypatch.setattr(writing, "BATCH", 1)
+    monkeypatch.setattr(Scenes, "_of_piece", lambda self, told, kind, key: drawn.append(told.event.offset))
+    asked = ask(reports("dataset")["record"], world.dataset, Question())
+    moved = [cells["offset"] for _, cells in asked.rows if str(cells["what"]).startswith("annotation:")]
+    monkeypatch.setattr(audit, "MOST_ROWS", 10**6)
+    assert page_of(admin, world, "record").status_code == 200
+    assert drawn == moved != []
+    drawn.clear()
+    monkeypatch.setattr(audit, "MOST_ROWS", 1)
+    assert page_of(admin, world, "record").status_code == 200
+    assert drawn == []
 
 
 def test_people_are_told_by_their_names_and_ids_stay_behind(world, admin):

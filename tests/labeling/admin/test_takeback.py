@@ -90,6 +90,11 @@ def test_the_story_and_the_audit_lead_there(world: World) -> None:
     offset = edit(world, world.bodo, op="set_category", annotation=str(car(world).uuid), category_id=2)
     story = world.admin.get(reverse("admin:labeling_label_change", args=[world.label.id])).content.decode()
     assert address(world, offset) in story
+    by = Intent(author=world.edda.id)
+    datasets.add_member(intent=by, dataset=world.dataset, person=world.maja.id, role="viewer")
+    page = reverse("admin:labeling_label_change", args=[world.label.id])
+    story = world.clients["maja"].get(page).content.decode()
+    assert f"#{offset}</a>" in story and "undo…" not in story
     record = world.admin.get(
         reverse("admin:labeling_dataset_audited", args=[world.dataset, "record"]), {"sample": str(world.sample)}
     )
