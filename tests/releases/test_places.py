@@ -54,6 +54,18 @@ def test_every_read_knows_every_name(street):
             assert street.ana.get(f"{path}/?at={name}").headers["Dataset-Offset"] == str(street.at), path
 
 
+def test_a_label_is_restored_as_it_was_in_a_release(street):
+    for name in ("v1", "release:v1"):
+        assert street.edit(move(1, 50)).status == 200
+        body = {"of": {"kind": "label", "at": name}, "reason": "as it was released", "on_conflict": "force"}
+        answer = street.ana.post(f"{street.label}/restore/", body)
+        assert (answer.status, answer.json["stored"]) == (200, True), answer.raw
+        label = street.ana.get(f"{street.label}/").json
+        assert label["attributes"]["annotations"][0]["points"][0] == [1, 2]
+    refused = street.ana.post(f"{street.label}/restore/", {"of": {"kind": "label", "at": "v2"}, "reason": "x"})
+    assert (refused.status, refused.json["field"]) == (400, "of.at")
+
+
 def test_what_is_no_name_is_refused(street):
     for name in ("v2", "release:", "then", str(uuid.uuid4()), "2026-13-01T00:00:00Z"):
         for path in (street.label, street.path, f"{street.path}/labelsets", f"{street.path}/collaborators"):
