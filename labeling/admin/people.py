@@ -358,6 +358,8 @@ class KeyAdmin(RecordedAdmin):
         says = "It stays in the history."
         if is_superuser(request) and installation_asks_reason("key"):
             says += " Somebody else's key is only made with one."
+        if installation_asks_reason("own_key"):
+            says += " Your own key is only made with one."
         return super()._page(request, form, obj, form_url, {"reason_help": says, "reason_at_first": True} | extra)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> JSON:

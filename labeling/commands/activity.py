@@ -72,21 +72,24 @@ def tell_activity(*, intent: Intent, session: uuid.UUID, signals: Sequence[Signa
         raise NotPermitted("Only people spend time; this is the key of a program.", action="activity")
     now = timezone.now()
     found = find_samples({one.sample for one in signals}, person=intent.author)
-    for one in signals:
-        if one.sample not in found:
+    for sample in dict.fromkeys(one.sample for one in signals):
+        if sample not in found:
             raise NotFound("The sample")
-        place = found[one.sample]
+        place = found[sample]
         access.require("history", role=place.role, public=place.public, dataset=place.dataset)
     label_sets = _label_sets(signals, {place.dataset for place in found.values()})
     rows = []
     for one in signals:
         place = found[one.sample]
+        label_set = None if one.label_set is None else label_sets.get((place.dataset, one.label_set))
+        if one.label_set is not None and label_set is None:
+            raise NotFound("The label set")
         rows.append(
             Activity(
                 person=intent.author,
                 dataset_id=place.dataset,
                 sample_id=one.sample,
-                label_set_id=None if one.label_set is None else label_sets.get((place.dataset, one.label_set)),
+                label_set_id=label_set,
                 session=session,
                 number=one.number,
                 kind=one.kind,
@@ -94,8 +97,6 @@ def tell_activity(*, intent: Intent, session: uuid.UUID, signals: Sequence[Signa
                 received_offset=place.head,
             )
         )
-        if one.label_set is not None and rows[-1].label_set_id is None:
-            raise NotFound("The label set")
     rows.sort(key=lambda row: (row.at, row.number))
     with transaction.atomic():
         _count(intent.author, len(signals), now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 from typing import Any
 
@@ -111,6 +112,15 @@ def test_names_passwords_and_ones_own_keys_ask_for_none(root, ana, settings):
         ApiKey.objects.filter(id=key.id).update(revoked_at=None)
         with pytest.raises(ReasonRequired):
             act()
+
+
+def test_the_form_of_a_key_says_whose_asks_for_a_reason(world, settings):
+    address, own = reverse("admin:labeling_apikey_add"), "Your own key is only made with one."
+    assert own not in world.clients["edda"].get(address).content.decode()
+    settings.REASONS_REQUIRED = ["own_key", "key"]
+    for client, others in ((world.clients["edda"], False), (world.admin, True)):
+        text = client.get(address).content.decode()
+        assert own in text and ("Somebody else's key is only made with one." in html.unescape(text)) == others
 
 
 def test_nobody_is_asked_for_what_does_not_change(root, ana):
