@@ -9,6 +9,7 @@ Source: open-edge-platform/datumaro, `plugins/data_formats/datumaro`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, count
 from typing import Any
 
 import orjson
@@ -67,7 +68,7 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
 def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
     """The files of Datumaro."""
     files: dict[str, Lists] = {}
-    taken: set[str] = set()
+    taken: set[tuple[str, str]] = set()
     for part in parts:
         names = list(_named(part, taken))
         for stream in part.names():
@@ -80,14 +81,15 @@ def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> 
         file.put(f"annotations/{split}.json", head)
 
 
-def _named(part: Part, taken: set[str]) -> Iterator[str]:
-    """The names of items: without the ending of the picture, which tells apart those that would have one name."""
+def _named(part: Part, taken: set[tuple[str, str]]) -> Iterator[str]:
+    """The names of items: without the ending of the picture, which tells apart those that would have one name; where
+    that is a name already, too, a number does."""
     for row in part.lines(_NAMES):
         split, name = orjson.loads(row)
-        stem = without_ending(name)
-        key = f"{split}/{stem}"
-        yield name if key in taken else stem
-        taken.add(key)
+        tried = chain((without_ending(name), name), (f"{name}~{number}" for number in count(2)))
+        given = next(one for one in tried if (split, one) not in taken)
+        taken.add((split, given))
+        yield given
 
 
 def _categories(dataset: Dataset) -> JSON:

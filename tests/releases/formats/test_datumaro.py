@@ -13,7 +13,7 @@ from labeling.geometry import rle
 from releases.formats import datumaro, native, outlines
 from releases.formats.files import Folder, Given, Source
 from releases.formats.format import Findings, Format, UnreadableFile
-from releases.formats.records import Imported
+from releases.formats.records import Imported, Sample
 from sequences.rules.timeline import Clock
 from tests.support.peers import dummy, labels_of, put, read_by_datumaro
 from tests.support.records import DATASET, SAMPLES, STREET, VIDEO, written
@@ -35,6 +35,17 @@ def test_our_own_archive_gives_the_very_records_that_were_written() -> None:
     imported = read(native.NATIVE, Given(files), findings := Findings())
     assert list(imported.samples) == SAMPLES
     assert (imported.dataset, findings.rows, lines, losses.counts) == (DATASET, [], [], {})
+
+
+def test_pictures_whose_names_differ_by_endings_are_items_of_their_own() -> None:
+    pictures = ["a.png", "a.jpg", "a.jpg.png", "b.png.jpg", "b.png", "b", "b.jpg"]
+    splits = ["", "", "", "", "", "", ""] + ["val"] * 2
+    samples = [Sample(name, split=split) for name, split in zip([*pictures, "a.png", "a.jpg"], splits, strict=True)]
+    files, _, _ = written(datumaro.DATUMARO, samples)
+    items = json.loads(files["annotations/default.json"])["items"]
+    assert [item["image"]["path"] for item in items] == pictures
+    assert [item["id"] for item in items] == ["a", "a.jpg", "a.jpg.png", "b.png", "b", "b~2", "b.jpg"]
+    assert [item["id"] for item in json.loads(files["annotations/val.json"])["items"]] == ["a", "a.jpg"]
 
 
 def test_times_and_holding_are_part_of_our_own_archive() -> None:
