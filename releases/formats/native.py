@@ -40,6 +40,8 @@ JSON = dict[str, Any]
 FORMAT, VERSION = "palimpsest", 1
 _DATASET, _SAMPLES, _EVENTS = "dataset.json", "samples.jsonl", "events.jsonl"
 EVENTS = Option("events", ("no", "yes"), "The events that led there, too; for members, and of whole datasets only.")
+#: After so many events it is said that the export is at work.
+_BEAT_EVENTS = 1000
 #: Fields of a sample that are written as they are.
 _FIELDS = (
     "name", "uuid", "width", "height", "url", "split", "status", "score", "scene", "classifications",
@@ -76,7 +78,9 @@ def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> 
     if options["events"] == "no" or dataset.events is None:
         return
     with opened(out, _EVENTS) as file:
-        for event in dataset.events:
+        for nth, event in enumerate(dataset.events):
+            if parts and nth % _BEAT_EVENTS == 0:
+                parts[0].beat()  # they are in no part, and there may be more of them than of all else
             file.write(histories.line(event))
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -53,6 +53,21 @@ def joined(name: str, parts: list[Part], options: Options, dataset: Dataset = DA
     sink = io.BytesIO()
     packed = packing.pack_parts(FORMATS[name], dataset, parts, options, sink)
     return sink.getvalue(), packed
+
+
+def test_an_export_says_that_it_is_at_work_while_it_writes_events() -> None:
+    options = FORMATS["native"].parsed({"events": "yes"})
+    beats: list[int] = []
+    written = 0
+
+    def events() -> Iterator[dict[str, Any]]:
+        nonlocal written
+        for written in range(2500):
+            yield {"offset": written}
+
+    part = dataclasses.replace(made("native", [], options), beat=lambda: beats.append(written))
+    joined("native", [part], options, dataclasses.replace(DATASET, events=events()))
+    assert beats == [0, 1000, 2000]
 
 
 @pytest.mark.parametrize("name", sorted(WRITTEN))
