@@ -26,7 +26,7 @@ from labeling.queries import datasets
 from labeling.rules.dataset_state import DatasetState
 from labeling.rules.label_state import LabelState
 from labeling.rules.sample_state import SampleState
-from labeling.rules.task_types import task_type
+from labeling.rules.task_types import has_frames, task_type
 from labeling.storage import open_at
 from releases import snapshots
 from releases.formats import histories, pngs
@@ -150,7 +150,7 @@ def sample_of(sample: SampleState, label: LabelState, kind: str, mapped: Mapped)
         metadata=sample.metadata,
         attributes=attributes,
     )
-    if kind.endswith("-sequence"):
+    if has_frames(kind):
         return _sequence(found, label, mapped)
     if label.exists and not task_type(kind).by_annotation:
         return replace(found, document=label.document)

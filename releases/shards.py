@@ -17,6 +17,7 @@ from django.db.models import Case, Sum, When
 from django.db.models.functions import Coalesce, Now
 
 from labeling.log import store
+from labeling.rules.task_types import has_frames
 from labeling.storage import open_at
 from releases import files
 from releases.formats.parts import Damaged, Part
@@ -39,7 +40,7 @@ _TRIED = 32
 
 def samples_of(task_type: str, *, is_painted: bool = False) -> int:
     """How many samples of a dataset make a shard."""
-    times = TIMES_SEQUENCE if task_type.endswith("-sequence") else 1
+    times = TIMES_SEQUENCE if has_frames(task_type) else 1
     return max(1, SAMPLES // (times * TIMES_PAINTED if is_painted else times))
 
 

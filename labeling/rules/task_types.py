@@ -190,6 +190,11 @@ def framed(document: JSON, number: int) -> JSON:
     return next((frame for frame in frames[number : number + 1] if isinstance(frame, dict)), {})
 
 
+def has_frames(name: str) -> bool:
+    """Whether the samples of a task type, which nobody may have plugged in, have frames: the protocol names it so."""
+    return name.endswith("-sequence")
+
+
 _task_types: dict[str, TaskType] = {}
 
 

@@ -22,6 +22,7 @@ from labeling.queries.history import Historian
 from labeling.queries.history import entries as sentences_of
 from labeling.rules.colours import colours_of
 from labeling.rules.label_state import label_id
+from labeling.rules.task_types import has_frames
 from releases import reading
 from releases.admin import pictures
 from releases.comparing import gone_along, in_two, summary
@@ -191,7 +192,7 @@ def _line(dataset: Dataset, change: JSON, compared: Comparison, kind: str) -> JS
 def _pairs(request: HttpRequest, dataset: Dataset, compared: Comparison, entry: JSON) -> list[JSON]:
     """The drawings before and after, one pair or one a frame."""
     sample = compared.sample_of(entry)
-    of_frames = dataset.task_type.endswith("-sequence")
+    of_frames = has_frames(dataset.task_type)
     frames: list[int | None] = [None]
     if of_frames:
         frames = [*pictures.frames_to_show(entry["changes"])] or [0]

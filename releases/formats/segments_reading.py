@@ -21,6 +21,7 @@ from labeling.log.values import BadValue
 from labeling.references import WIDE
 from labeling.rules.dataset_state import GROUND_TRUTH
 from labeling.rules.documents import Wire, parse_objects
+from labeling.rules.task_types import has_frames
 from releases.formats import jsons
 from releases.formats.files import Source
 from releases.formats.format import (
@@ -138,7 +139,7 @@ class _Samples:
             uuid=str(said.get("uuid") or ""),
             url=str((attributes.get("image") or {}).get("url") or ""),
             split=str(said.get("split") or ""),
-            is_sequence=self._dataset.task_type.endswith("-sequence"),
+            is_sequence=has_frames(self._dataset.task_type),
             metadata=metadata,
             attributes=attributes,
         )
