@@ -20,8 +20,8 @@ def tell_of_overlaps(
     painted: Any,
     values: Sequence[int],
     losses: Losses,
-) -> list[int]:
-    """List the objects of which pixels are under others; returns how many pixels each shows.
+) -> None:
+    """List the objects of which pixels are under others.
 
     Objects of one value, as those of a class in a semantic map, share it.
     """
@@ -43,4 +43,3 @@ def tell_of_overlaps(
                 annotation=item,
                 said=f"{area - left} of {area} pixels are under others" if area else "",
             )
-    return [int(count) for count in shown]

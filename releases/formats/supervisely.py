@@ -272,6 +272,7 @@ SUPERVISELY = Format(
         "scene attributes", "splits", "order", "list of categories", "colours of categories",
         converted=("parts", "rbox", "ellipse"), approximated=("names",),
     ),
+    is_painted=True,  # bitmaps are PNG files
     parts=InParts(write, join),
     read=read,
     options=(FRAMES,),
