@@ -10,8 +10,10 @@ Source: cocodataset.org/#format-data, and pycocotools.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,17 +23,16 @@ from labeling.log.values import canonical_of_stored
 from releases.formats import coco_reading, outlines
 from releases.formats.files import Output
 from releases.formats.format import FRAMES, LEFT_OUT, Format, Losses, Option, Options, carrying
-from releases.formats.jsons import Lists, numbers, rings
+from releases.formats.jsons import Lists, filled, marked, numbers, rings
 from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
-from releases.formats.records import Annotation, Category, Dataset, Sample
+from releases.formats.records import WHOLE, Annotation, Category, Dataset, Sample
 from releases.formats.sizes import size_for
 from releases.formats.surveys import NOTHING, Survey
 
 JSON = dict[str, Any]
 
 MASKS = Option("segmentation", ("polygons", "rle"), "Outlines as polygons where COCO can say them, or all as pixels.")
-WHOLE = "default"
 #: The shapes that have an area beyond their box.
 _OUTLINED = outlines.AREAS - {"bbox"}
 _ANNOTATION = b'{"area":%b,%b"bbox":[%b],"category_id":%b,"id": %d,"image_id": %d,"iscrowd":%d,%b"segmentation":%b%b}\n'
@@ -50,7 +51,7 @@ def write_instances(
     for picture in pictures(INSTANCES, dataset, samples, options, losses):
         images += 1
         split = picture.split or WHOLE
-        streams.add(f"{split}/images", _image_line(image_of(picture, images)))
+        streams.add(f"{split}/images", marked(image_of(picture, images), "id"))
         if picture.survey is not texts.survey:
             if picture.frame is None:
                 losses.sample = None  # outlines of other samples are there too
@@ -68,11 +69,6 @@ def write_instances(
         if lines:
             streams.add(f"{split}/annotations", b"".join(lines))
     return {"images": images, "annotations": annotations}
-
-
-def _image_line(said: JSON) -> bytes:
-    # a quote inside of text is escaped, so this is no text
-    return canonical_of_stored(said).replace(b'"id":', b'"id": ', 1) + b"\n"
 
 
 class _Outline(NamedTuple):
@@ -161,19 +157,19 @@ def join_instances(dataset: Dataset, parts: list[Part], out: Output, options: Op
         lists = Lists(out, "images", "annotations")
         images = annotations = 0
         for part in parts:
-            lists.extend("images", _counted_on(part.pieces(f"{split}/images"), images, 0))
+            lists.extend("images", filled(part.pieces(f"{split}/images"), id=partial(operator.add, images)))
             lists.extend("annotations", _counted_on(part.pieces(f"{split}/annotations"), annotations, images))
             images, annotations = images + part.facts["images"], annotations + part.facts["annotations"]
         put("instances", dataset, lists, split, out, [category_of(item) for item in dataset.categories])
 
 
-_ID = re.compile(rb'"id": ([0-9]+)(?:,"image_id": ([0-9]+))?')
+_ID = re.compile(rb'"id": ([0-9]+),"image_id": ([0-9]+)')
 
 
 def _counted_on(pieces: Iterable[bytes], before: int, images_before: int) -> Iterator[bytes]:
+    """Lines of annotations with both ids counted on at once: faster than `filled` is, because there are millions."""
+
     def counted_on(match: re.Match[bytes]) -> bytes:
-        if match[2] is None:
-            return b'"id":%d' % (int(match[1]) + before)
         return b'"id":%d,"image_id":%d' % (int(match[1]) + before, int(match[2]) + images_before)
 
     for piece in pieces:

@@ -18,13 +18,13 @@ from typing import Any
 import orjson
 
 from releases.formats import coco_reading
-from releases.formats.coco import FEATURES, MASKS, WHOLE, beside_of, category_of, image_of, put, said_of
+from releases.formats.coco import FEATURES, MASKS, beside_of, category_of, image_of, put, said_of
 from releases.formats.files import Output
 from releases.formats.format import FRAMES, LEFT_OUT, Format, Losses, Options, carrying
-from releases.formats.jsons import Lists, filled, line, marked
+from releases.formats.jsons import Splits, line, marked
 from releases.formats.parts import LOSSES, InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
-from releases.formats.records import Annotation, Dataset, Sample
+from releases.formats.records import WHOLE, Annotation, Dataset, Sample
 
 JSON = dict[str, Any]
 
@@ -61,7 +61,7 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
 
 def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
     """The files of COCO keypoints."""
-    files: dict[str, Lists] = {}
+    splits = Splits(out, "images", "annotations")
     names = _PointNames(dataset)
     images = annotations = 0
     for part in parts:
@@ -72,20 +72,15 @@ def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> 
             "keypoints": partial(_member, found, "keypoints"),
             "num_keypoints": partial(_member, found, "num_keypoints"),
         }
-        for stream in part.names():
-            split, _, kind = stream.rpartition("/")
-            if kind in ("images", "annotations"):
-                file = files.get(split) or files.setdefault(split, Lists(out, "images", "annotations"))
-                marks = fill if kind == "annotations" else {"id": fill["image_id"]}
-                file.extend(kind, filled(part.pieces(stream), **marks))
+        splits.extend(part, images={"id": fill["image_id"]}, annotations=fill)
         images, annotations = images + part.facts["images"], annotations + part.facts["annotations"]
     categories = [
         category_of(item)
         | {"keypoints": names.of(item.id), "skeleton": [[one + 1, other + 1] for one, other in item.edges]}
         for item in dataset.categories
     ]
-    for split, file in files.items() or [(WHOLE, Lists(out, "images", "annotations"))]:
-        put("person_keypoints", dataset, file, split, out, categories)
+    for split, lists in splits.files():
+        put("person_keypoints", dataset, lists, split, out, categories)
 
 
 def _member(found: list[JSON], name: str, number: int) -> Any:

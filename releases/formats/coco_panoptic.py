@@ -8,7 +8,7 @@ picture. Source: cocodataset.org/#format-data, §4, and panopticapi's evaluation
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -17,20 +17,18 @@ import numpy as np
 from labeling.geometry.composition import label_map, spans_of
 from labeling.geometry.measures import segments_of
 from releases.formats import coco_reading, pngs
-from releases.formats.coco import image_of, info_of
+from releases.formats.coco import image_of, put
 from releases.formats.colours import voc_colour
 from releases.formats.drafts import Draft, paths_of, put_down
 from releases.formats.files import Output
 from releases.formats.format import CONVERTED, FRAMES, OF_CATEGORIES, Format, Losses, Options, carrying
-from releases.formats.jsons import Lists, filled, marked
+from releases.formats.jsons import Splits, marked
 from releases.formats.painting import tell_of_overlaps
 from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
-from releases.formats.records import Category, Dataset, Sample
+from releases.formats.records import WHOLE, Category, Dataset, Sample
 
 JSON = dict[str, Any]
-
-_WHOLE = "default"
 
 
 def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options: Options, losses: Losses) -> JSON:
@@ -39,7 +37,7 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
     known = dataset.by_id
     number = 0
     for number, picture in enumerate(pictures(PANOPTIC, dataset, samples, options, losses), 1):
-        split = picture.split or _WHOLE
+        split = picture.split or WHOLE
         segments, painted = _segments(picture, known, losses)
         name = draft.file(pngs.ids(painted), picture.name, ".png", folder=f"annotations/panoptic_{split}")
         streams.add(f"{split}/images", marked(image_of(picture, number), "id"))
@@ -50,20 +48,12 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
 
 def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
     """The files of COCO panoptic."""
-    files: dict[str, Lists] = {}
+    splits = Splits(out, "images", "annotations")
     before = 0
     for part, names in put_down(parts, out):
         numbers = partial(operator.add, before)
-        for stream in part.names():
-            split, _, kind = stream.rpartition("/")
-            if kind in ("images", "annotations"):
-                file = files.get(split) or files.setdefault(split, Lists(out, "images", "annotations"))
-                found = (
-                    {"id": numbers}
-                    if kind == "images"
-                    else {"image_id": numbers, "file_name": paths_of(names, "", ".png")}
-                )
-                file.extend(kind, filled(part.pieces(stream), **found))
+        found: dict[str, Callable[[int], Any]] = {"image_id": numbers, "file_name": paths_of(names, "", ".png")}
+        splits.extend(part, images={"id": numbers}, annotations=found)
         before += part.facts["images"]
     categories = [
         {
@@ -75,9 +65,8 @@ def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> 
         }
         for item in dataset.categories
     ]
-    for split, file in files.items() or [(_WHOLE, Lists(out, "images", "annotations"))]:
-        rest = {"info": info_of(dataset), "licenses": [], "categories": categories}
-        file.put(f"annotations/panoptic_{split}.json", rest)
+    for split, lists in splits.files():
+        put("panoptic", dataset, lists, split, out, categories)
 
 
 def _segments(picture: Picture, known: dict[int, Category], losses: Losses) -> tuple[list[JSON], Any]:

@@ -21,7 +21,7 @@ import numpy as np
 from labeling.geometry import rle
 from releases.formats import cvat_reading, jsons, outlines, texts
 from releases.formats.cvat_labels import Labels, is_flag, label_name
-from releases.formats.drafts import Draft, put_all
+from releases.formats.drafts import Draft, join
 from releases.formats.files import Output, opened, spool
 from releases.formats.format import (
     APPROXIMATED,
@@ -74,9 +74,7 @@ def write_images(
 
 def join_images(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
     """`annotations.xml`, in which every picture is an `<image>`."""
-    labels = Labels(dataset)
-    for part in parts:
-        labels.learn(part.facts["seen"])
+    labels = _learned(dataset, parts)
     with opened(out, "annotations.xml") as file:
         _put_line(file, _HEAD + "<meta>\n<task>")
         size = sum(part.facts["images"] for part in parts)
@@ -93,14 +91,20 @@ def join_images(dataset: Dataset, parts: list[Part], out: Output, options: Optio
 def told(dataset: Dataset, parts: list[Part], losses: Losses) -> Iterator[bytes]:
     """The lines of what parts could not carry, and the attributes whose kinds all of them together do not tell."""
     yield from as_written(dataset, parts, losses)
-    labels = Labels(dataset)
-    for part in parts:
-        labels.learn(part.facts["seen"])
+    labels = _learned(dataset, parts)
     lost: list[JSON] = []
     heard = Losses(losses.stop, lost.append, losses.counts)
     for mixed in labels.mixed():
         heard.add("attributes", APPROXIMATED, sample="", said=mixed)
     yield from (jsons.line(each) + b"\n" for each in lost)
+
+
+def _learned(dataset: Dataset, parts: list[Part]) -> Labels:
+    """What all parts together have seen."""
+    labels = Labels(dataset)
+    for part in parts:
+        labels.learn(part.facts["seen"])
+    return labels
 
 
 def _counted_on(before: int, match: re.Match[bytes]) -> bytes:
@@ -238,11 +242,6 @@ def write_video(
             _put_line(file, _END.rstrip())
             draft.put(file, draft.name(sample.name), after="/annotations.xml")
     return {}
-
-
-def join_video(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
-    """The files of all sequences."""
-    put_all(parts, out)
 
 
 def _original_size(sample: Sample) -> str:
@@ -391,7 +390,7 @@ VIDEO = Format(
     carrying(
         *_POINTED, "tracks", "keyframes", "sequences", converted=("parts",), approximated=("holes", "names", *_NEARLY)
     ),
-    parts=InParts(write_video, join_video, before=tell_of_names(label_name)),
+    parts=InParts(write_video, join, before=tell_of_names(label_name)),
     read=cvat_reading.read,
     options=(SPARSE,),
 )

@@ -17,15 +17,14 @@ import orjson
 from releases.formats import datumaro_reading, outlines
 from releases.formats.files import Output, without_ending
 from releases.formats.format import APPROXIMATED, FRAMES, LEFT_OUT, Format, Losses, Options, carrying
-from releases.formats.jsons import Lists, filled, line, marked
+from releases.formats.jsons import Splits, line, marked
 from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
-from releases.formats.records import Annotation, Dataset, Sample
+from releases.formats.records import WHOLE, Annotation, Dataset, Sample
 
 JSON = dict[str, Any]
 
-_WHOLE = "default"
-_NAMES, _ITEMS = "names", "/items"
+_NAMES = "names"
 #: Names of attributes that say what is none.
 _OURS = frozenset({"score", "uuid", "track_id", "keyframe"})
 
@@ -36,7 +35,7 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
     points = {item.id: item.points for item in dataset.categories}
     items = 0
     for picture in pictures(DATUMARO, dataset, samples, options, losses):
-        split = picture.split or _WHOLE
+        split = picture.split or WHOLE
         annotations = []
         for category in picture.classifications:
             if category in places:
@@ -60,25 +59,21 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
             attr["frame"] = picture.frame
         streams.add(_NAMES, line([split, picture.name]) + b"\n")
         said = {"id": items, "annotations": annotations, "attr": attr, "image": image}
-        streams.add(f"{split}{_ITEMS}", marked(said, "id"))
+        streams.add(f"{split}/items", marked(said, "id"))
         items += 1
     return {}
 
 
 def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
     """The files of Datumaro."""
-    files: dict[str, Lists] = {}
+    splits = Splits(out, "items")
     taken: set[tuple[str, str]] = set()
     for part in parts:
         names = list(_named(part, taken))
-        for stream in part.names():
-            if stream.endswith(_ITEMS):
-                split = stream.removesuffix(_ITEMS)
-                file = files.get(split) or files.setdefault(split, Lists(out, "items"))
-                file.extend("items", filled(part.pieces(stream), id=names.__getitem__))
-    for split, file in files.items() or [(_WHOLE, Lists(out, "items"))]:
+        splits.extend(part, items={"id": names.__getitem__})
+    for split, lists in splits.files():
         head = {"dm_format_version": "1.0", "media_type": 2, "infos": {}, "categories": _categories(dataset)}
-        file.put(f"annotations/{split}.json", head)
+        lists.put(f"annotations/{split}.json", head)
 
 
 def _named(part: Part, taken: set[tuple[str, str]]) -> Iterator[str]:

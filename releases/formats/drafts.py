@@ -13,7 +13,9 @@ from typing import IO
 import orjson
 
 from releases.formats.files import IN_MEMORY_BYTES, Output, Paths
+from releases.formats.format import Options
 from releases.formats.parts import Part, Streams
+from releases.formats.records import Dataset
 
 _NAMES, _FILES, _DATA = "names", "files", "data"
 _PIECE_BYTES = 1 << 20
@@ -84,6 +86,11 @@ def put_all(parts: list[Part], out: Output) -> None:
     """
     for _ in put_down(parts, out):
         pass
+
+
+def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
+    """The files of all parts: what a codec does that has no others."""
+    put_all(parts, out)
 
 
 def paths_of(names: list[str], before: str, after: str) -> Callable[[int], str]:

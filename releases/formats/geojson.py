@@ -13,10 +13,10 @@ from typing import Any
 
 from labeling.geometry.contours import signed_area
 from releases.formats import jsons, outlines
-from releases.formats.drafts import Draft, put_all
-from releases.formats.files import Output, Source
+from releases.formats.drafts import Draft, join
+from releases.formats.files import Source
 from releases.formats.format import FRAMES, Findings, Format, Losses, Options, UnreadableFile, carrying
-from releases.formats.parts import InParts, Part, Streams
+from releases.formats.parts import InParts, Streams
 from releases.formats.pictures import pictures
 from releases.formats.records import Annotation, Category, Dataset, Imported, Sample
 
@@ -49,11 +49,6 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
         }  # fmt: skip
         draft.file(jsons.line(document) + b"\n", picture.name, ".geojson")
     return {}
-
-
-def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
-    """The files of all pictures."""
-    put_all(parts, out)
 
 
 def _geometry(geometry: JSON) -> JSON | None:

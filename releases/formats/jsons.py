@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from labeling.log import values
 from releases.formats.files import Output
+from releases.formats.parts import Part
+from releases.formats.records import WHOLE
 
 JSON = dict[str, Any]
 
@@ -141,6 +143,27 @@ class Lists:
             file.write(b"}\n")
             file.seek(0)
             self._out.put(path, file)
+
+
+class Splits:
+    """The files of splits, each begun when its split comes up. A part has a stream `{split}/{list}` for every list."""
+
+    def __init__(self, out: Output, *names: str) -> None:
+        self._out, self._names = out, names
+        self._files: dict[str, Lists] = {}
+
+    def extend(self, part: Part, **marks: Mapping[str, Callable[[int], Any]]) -> None:
+        """Take in a part; `marks` says of each list what is found for its marked members."""
+        for stream in part.names():
+            split, _, name = stream.rpartition("/")
+            if name in marks:
+                if split not in self._files:
+                    self._files[split] = Lists(self._out, *self._names)
+                self._files[split].extend(name, filled(part.pieces(stream), **marks[name]))
+
+    def files(self) -> Iterable[tuple[str, Lists]]:
+        """The splits with their lists; of nothing there is a file too."""
+        return self._files.items() or [(WHOLE, Lists(self._out, *self._names))]
 
 
 def parsed(data: bytes) -> Any:

@@ -13,8 +13,8 @@ from typing import Any
 
 from labeling.log.values import same
 from releases.formats import outlines, pngs
-from releases.formats.drafts import Draft, put_all
-from releases.formats.files import Output, Source, spool
+from releases.formats.drafts import Draft, join
+from releases.formats.files import Source, spool
 from releases.formats.format import (
     APPROXIMATED,
     FRAMES,
@@ -28,7 +28,7 @@ from releases.formats.format import (
 )
 from releases.formats.names import names_of, tell_of_words
 from releases.formats.outlines import bbox
-from releases.formats.parts import InParts, Part, Streams
+from releases.formats.parts import InParts, Streams
 from releases.formats.pictures import Picture, pictures, sequences
 from releases.formats.records import Annotation, Category, Dataset, Frame, Imported, Sample, Track
 from releases.formats.texts import number, word
@@ -71,11 +71,6 @@ def write_tracks(
             draft.put(file, draft.name(sample.name), before="label_02/", after=".txt")
         losses.count("frames behind the last object", LEFT_OUT, len(sample.frames) - 1 - last)
     return {}
-
-
-def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
-    """The files of all pictures or sequences."""
-    put_all(parts, out)
 
 
 def _lines(picture: Picture, words: dict[int, str], losses: Losses, *, every: bool = False) -> Iterator[str]:

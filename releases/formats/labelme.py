@@ -18,8 +18,8 @@ import numpy as np
 from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
 from releases.formats import jsons, outlines, pngs
-from releases.formats.drafts import Draft, put_all
-from releases.formats.files import Output, Source
+from releases.formats.drafts import Draft, join
+from releases.formats.files import Source
 from releases.formats.format import (
     FRAMES,
     LEFT_OUT,
@@ -31,7 +31,7 @@ from releases.formats.format import (
     carrying,
 )
 from releases.formats.outlines import bbox, bitmap
-from releases.formats.parts import InParts, Part, Streams
+from releases.formats.parts import InParts, Streams
 from releases.formats.pictures import Picture, pictures
 from releases.formats.records import Annotation, Category, Dataset, Imported, Sample
 from releases.formats.xmls import Element, number_of, parsed, text_of
@@ -60,11 +60,6 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
         }
         draft.file(jsons.line(document) + b"\n", picture.name, ".json")
     return {}
-
-
-def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
-    """The files of all pictures."""
-    put_all(parts, out)
 
 
 def _head(item: Annotation, label: str) -> JSON:
@@ -297,6 +292,7 @@ LABELME = Format(
         "bbox", "polygon", "polyline", "point", "bitmap", "parts", "attributes", "classifications",
         "order", converted=("holes", "rbox", "ellipse"), approximated=("names",),
     ),
+    is_painted=True,  # bitmaps are PNG files
     parts=InParts(write, join),
     read=read,
     options=(FRAMES,),

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from releases.formats import outlines
-from releases.formats.drafts import Draft, put_all
-from releases.formats.files import Output, Source, spool
+from releases.formats.drafts import Draft, join
+from releases.formats.files import Source, spool
 from releases.formats.format import (
     LEFT_OUT,
     Findings,
@@ -29,7 +29,7 @@ from releases.formats.format import (
 )
 from releases.formats.names import names_of, tell_of_names
 from releases.formats.outlines import bbox
-from releases.formats.parts import InParts, Part, Streams
+from releases.formats.parts import InParts, Streams
 from releases.formats.pictures import Picture, sequences
 from releases.formats.records import Category, Dataset, Frame, Imported, Sample, Track
 from releases.formats.texts import number, one_line, word
@@ -61,11 +61,6 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
         draft.put(names, folder, after="/gt/labels.txt")
         draft.put(_info(sample).encode(), folder, after="/seqinfo.ini")
     return {}
-
-
-def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
-    """The folders of all sequences."""
-    put_all(parts, out)
 
 
 def _lines(picture: Picture, classes: dict[int, int], shift: float, losses: Losses) -> Iterator[str]:

@@ -17,8 +17,8 @@ from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
 from labeling.geometry.composition import label_map, spans_of
 from releases.formats import pngs
-from releases.formats.drafts import Draft, put_all
-from releases.formats.files import Output, Source, spool
+from releases.formats.drafts import Draft, join
+from releases.formats.files import Source, spool
 from releases.formats.format import (
     APPROXIMATED,
     LEFT_OUT,
@@ -32,7 +32,7 @@ from releases.formats.format import (
 from releases.formats.names import names_of, tell_of_names
 from releases.formats.outlines import bitmap
 from releases.formats.painting import tell_of_overlaps
-from releases.formats.parts import InParts, Part, Streams
+from releases.formats.parts import InParts, Streams
 from releases.formats.pictures import sequences
 from releases.formats.records import Category, Dataset, Frame, Imported, Sample, Track
 from releases.formats.texts import one_line
@@ -93,11 +93,6 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
             draft.put(text, folder, before="instances_txt/", after=".txt")
         draft.put(names, folder, after="/instances/labels.txt")
     return {}
-
-
-def join(dataset: Dataset, parts: list[Part], out: Output, options: Options) -> None:
-    """The folders of all sequences."""
-    put_all(parts, out)
 
 
 class _Numbers:

@@ -174,6 +174,10 @@ class Imported:
     total: int | None = None  #: how many samples there are, where that is known before they are read
 
 
+#: What formats call the split of samples that are in none.
+WHOLE = "default"
+
+
 def categories_of(task_attributes: JSON) -> tuple[Category, ...]:
     """The categories of a dataset's document, without those that were merged into others or are no categories."""
     found = []

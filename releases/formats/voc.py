@@ -25,7 +25,7 @@ from releases.formats.names import names_of, tell_of_names
 from releases.formats.painting import tell_of_overlaps
 from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
-from releases.formats.records import Annotation, Dataset, Sample
+from releases.formats.records import WHOLE, Annotation, Dataset, Sample
 from releases.formats.texts import content, element, one_line, plain, read_back
 
 JSON = dict[str, Any]
@@ -45,7 +45,7 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
     names = names_of(dataset.categories, _name)
     for picture in pictures(VOC, dataset, samples, options, losses):
         name = draft.name(picture.name, ".xml", folder="Annotations")
-        split = picture.split or "default"
+        split = picture.split or WHOLE
         streams.add(f"Main/{split}", b"%d\n" % name)
         solid = [item for item in picture.annotations if item.geometry["type"] != "bbox"] * (options["masks"] == "yes")
         is_painted = bool(solid) and _paint(picture, solid, name, places, draft, losses)

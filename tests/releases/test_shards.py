@@ -187,7 +187,7 @@ def test_an_export_is_cancelled_while_its_shards_are_put_together(
         raise AssertionError("it went on")
 
     with monkeypatch.context() as patch:
-        patch.setattr(geojson, "put_all", cancelled)
+        patch.setattr(drafts, "put_all", cancelled)
         exports.build(job.id)
     job.refresh_from_db()
     assert (job.status, job.error) == ("FAILED", "It was cancelled.")
