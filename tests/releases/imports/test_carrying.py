@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -15,8 +16,11 @@ from django.db import connections
 
 from labeling.commands import labels, writing
 from labeling.log import projector, rebuild, store
+from labeling.log.rows import Rows
 from labeling.models import Annotation, Label, Person, Sample
 from releases.imports import cutting, jobs, pace, plans
+from releases.imports.steps import Overtaken, Steps
+from releases.imports.wish import Wish
 from releases.jobs import MOST_TRIES
 from releases.models import ImportJob
 from tests.releases.imports.conftest import Import, coco
@@ -196,6 +200,49 @@ def test_an_import_that_is_begun_again_goes_on_where_chunks_ended_that_were_of_a
     added = [event.stream for event in store.read(dataset, types=["SampleAdded"])]
     assert len(added) == len(set(added)) == 9
     assert ImportJob.objects.get(id=job.id).samples_done == 9
+
+
+def test_who_was_overtaken_by_a_twin_that_parts_the_file_otherwise_begins_again(
+    streets: Any, begin: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, dataset = streets
+    job = begin(dataset, ana, coco({f"{nth}.png": [("car", nth)] for nth in range(3)}))
+    append, twins = plans.Plan.append, list[uuid.UUID]()
+
+    def overtaken(plan: plans.Plan) -> None:
+        if plan.chunk.first > 0:
+            raise RuntimeError  # the twin dies behind its first chunk
+        if not twins:
+            twins.append(job.id)
+            with monkeypatch.context() as patched:
+                patched.setattr(cutting, "MOST_SAMPLES", 1)
+                with pytest.raises(RuntimeError):
+                    jobs.run(job.id)
+        append(plan)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs, "alone_at", lambda job: nullcontext(True))  # as where the first lost its connection
+        patched.setattr(plans.Plan, "append", overtaken)
+        with pytest.raises(Overtaken):
+            jobs.run(job.id)
+    assert twins and objects(dataset) == {"0.png": [0]}, "what it did is what the twin did"
+    jobs.run(job.id)
+    job.refresh_from_db()
+    assert (job.status, job.counts["samples_added"], job.counts["annotations_added"]) == ("SUCCEEDED", 3, 3)
+    assert objects(dataset) == {f"{nth}.png": [nth] for nth in range(3)}
+    assert rebuild.differences(dataset) == {}
+
+
+def test_an_import_that_another_version_began_is_to_be_started_anew(streets: Any, begin: Import) -> None:
+    ana, dataset = streets
+    job = begin(dataset, ana, coco({"a.png": [("car", 1)]}))
+    steps = Steps(job.id, dataset, Wish(**job.wish), jobs.intent_of(job), job.source)
+    store.append(dataset, intent=steps.own("chunk 0"), events=[], rows=Rows(), answer={})
+    ImportJob.objects.filter(id=job.id).update(is_begun=True)
+    jobs.run(job.id)
+    job.refresh_from_db()
+    assert (job.status, objects(dataset)) == ("FAILED", {})
+    assert job.error.startswith("It was begun by another version")
 
 
 def test_an_import_that_is_killed_behind_each_piece_of_a_large_label_is_not_given_up(
