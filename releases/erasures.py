@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from labeling.commands.asset_erasure import AssetErasure, Showing
-from labeling.management.logs import names_of_logs
+from labeling.queries.logs import names_of_logs
 from releases import files, queries
 from releases.models import Release, ReleaseBuild
 

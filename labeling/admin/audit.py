@@ -37,10 +37,10 @@ from labeling.errors import InvalidValue
 from labeling.log import store
 from labeling.log.event import INSTALLATION
 from labeling.log.values import BadValue
-from labeling.management.logs import names_of_logs
 from labeling.models import LabelSet, Person, Sample
 from labeling.queries import checkpoints
 from labeling.queries.labels import names_of
+from labeling.queries.logs import names_of_logs
 from labeling.texts import decrypt_all
 
 if TYPE_CHECKING:

@@ -1,105 +1,41 @@
-"""The jobs that make a release's file or an export, as the API shows jobs: a release's has the release's uuid."""
+"""The jobs that make a release's file or an export, as the API shows jobs."""
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass
 from typing import Any
 
-from labeling.errors import NotFound, Refused
-from labeling.queries import datasets
 from labeling.queries.labels import names_of
-from labeling.rules import access
-from releases import commands
-from releases.models import Build, ExportBuild, Release, ReleaseBuild
+from releases.build_jobs import BuildJob
+from releases.models import Build
 
 JSON = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class BuildJob:
-    """A build that somebody may see, what it is of, and its dataset's full name."""
-
-    build: Build
-    release: Release
-    dataset: str
-
-    @property
-    def export(self) -> ExportBuild | None:
-        return self.build if isinstance(self.build, ExportBuild) else None
-
-    def rendered(self) -> JSON:
-        """As the API shows jobs; who made it and when are of the release, because an export is asked for by anybody."""
-        build, release, export = self.build, self.release, self.export
-        wish: JSON = {"release": release.name}
-        if export is not None:
-            wish |= {"format": export.format, "label_set": export.label_set, "options": export.options}
-        people = names_of({release.created_by})
-        return {
-            "uuid": release.id if export is None else export.id,
-            "kind": "release" if export is None else "export",
-            "undoes": None,
-            "dataset": self.dataset,
-            "status": build.status,
-            "dry_run": False,
-            "wish": wish,
-            "source": None,
-            "samples_done": build.samples_count,
-            "samples_total": build.samples_total or None,
-            "counts": {},
-            "errors_count": 0,
-            "notes_count": 0,
-            "findings": [],
-            "error": build.error or None,
-            "created_by": people.get(release.created_by, str(release.created_by)),
-            "created_at": release.created_at,
-            "updated_at": build.updated_at,
-            "ended_at": None if build.status == Build.Status.PENDING else build.updated_at,
-        }
-
-
-def build_job(key: uuid.UUID | None, *, person: uuid.UUID, action: str) -> BuildJob:
-    """The build of this id, for who may do this with releases of its dataset.
-
-    Raises:
-        NotFound, NotPermitted: there is none, or the person may not.
-    """
-    build: Build | None = None
-    if key is not None:
-        build = ExportBuild.objects.filter(id=key).first() or ReleaseBuild.objects.filter(release_id=key).first()
-    if build is None:
-        raise NotFound("The job")
-    release = Release.objects.filter(id=getattr(build, "release_id")).first()  # noqa: B009 - of either kind
-    if release is None:
-        raise NotFound("The job")
-    seen = datasets.dataset_by_id(release.dataset_id, person=person)
-    access.require(action, role=seen.role, public=seen.dataset.public, dataset=seen.id)
-    return BuildJob(build, release, seen.full_name)
-
-
-def cancel(job: BuildJob) -> None:
-    """Stop it.
-
-    Raises:
-        Refused: it is over.
-    """
-    export = job.export
-    done = commands.cancel_build(release=job.release.id) if export is None else commands.cancel_export(export=export.id)
-    if not done:
-        raise Refused("The job is over; there is nothing to cancel.")
-    job.build.refresh_from_db()
-
-
-def retry(job: BuildJob) -> None:
-    """Have it go on with what it has.
-
-    Raises:
-        Refused: it is under way, or done.
-    """
-    if job.build.status != Build.Status.FAILED:
-        raise Refused("The job did not fail and was not cancelled; there is nothing to go on with.")
-    if job.export is None:
-        commands.build_again(release=job.release.id)
-    else:
-        commands.export_again(export=job.export.id)
-    job.build.refresh_from_db()
+def rendered(job: BuildJob) -> JSON:
+    """As the API shows jobs; who made it and when are of the release, because an export is asked for by anybody."""
+    build, release, export = job.build, job.release, job.export
+    wish: JSON = {"release": release.name}
+    if export is not None:
+        wish |= {"format": export.format, "label_set": export.label_set, "options": export.options}
+    people = names_of({release.created_by})
+    return {
+        "uuid": release.id if export is None else export.id,
+        "kind": "release" if export is None else "export",
+        "undoes": None,
+        "dataset": job.dataset,
+        "status": build.status,
+        "dry_run": False,
+        "wish": wish,
+        "source": None,
+        "samples_done": build.samples_count,
+        "samples_total": build.samples_total or None,
+        "counts": {},
+        "errors_count": 0,
+        "notes_count": 0,
+        "findings": [],
+        "error": build.error or None,
+        "created_by": people.get(release.created_by, str(release.created_by)),
+        "created_at": release.created_at,
+        "updated_at": build.updated_at,
+        "ended_at": None if build.status == Build.Status.PENDING else build.updated_at,
+    }

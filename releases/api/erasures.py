@@ -14,7 +14,7 @@ from labeling.commands.asset_erasure import AssetErasure, content_named, erase_a
 from labeling.commands.writing import earlier
 from labeling.errors import InvalidValue, NotFound, NotPermitted, Refused
 from labeling.log.event import INSTALLATION
-from releases.api.erasure_schemas import ERASURE, NEW_ERASURE
+from releases.api.schemas.erasures import ERASURE, NEW_ERASURE
 from releases.erasures import Losing, losing
 
 JSON = dict[str, Any]

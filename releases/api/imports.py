@@ -25,9 +25,10 @@ from labeling.models import Asset
 from labeling.queries import datasets
 from labeling.queries.labels import names_of
 from labeling.rules import access
+from releases import build_jobs
 from releases.api import builds
-from releases.api.builds import BuildJob, build_job
 from releases.api.schemas.imports import IMPORT_FORM, JOB, NEW_IMPORT, UNDO_IMPORT
+from releases.build_jobs import BuildJob, build_job
 from releases.imports import commands
 from releases.imports.wish import checked_wish
 from releases.models import ImportFinding, ImportJob
@@ -170,8 +171,8 @@ class JobAddress(View):
     def cancelled(self, request: Request, job: str) -> Answer:
         build = self.build(job, "release")
         if build is not None:
-            builds.cancel(build)
-            return answer(build.rendered())
+            build_jobs.cancel(build)
+            return answer(builds.rendered(build))
         row, name = self.job(job, "label")
         commands.cancel_job(intent=intent_of(request), job=row)
         return self.told(row, name)
@@ -196,7 +197,7 @@ class JobView(JobAddress):
         release's uuid, that of an export the export's."""
         build = self.build(job, "history")
         if build is not None:
-            return answer(build.rendered())
+            return answer(builds.rendered(build))
         row, name = self.job(job, "history")
         after = number_of(request, "after", 0)
         limit = number_of(request, "limit", 100, least=1, most=MOST_FINDINGS)
@@ -225,8 +226,8 @@ class JobRetryView(JobAddress):
         """Go on with a job that failed or was cancelled; what it did before is not done twice."""
         build = self.build(job, "release")
         if build is not None:
-            builds.retry(build)
-            return answer(build.rendered())
+            build_jobs.retry(build)
+            return answer(builds.rendered(build))
         row, name = self.job(job, "label")
         commands.retry_job(intent=intent_of(request), job=row)
         return self.told(row, name)

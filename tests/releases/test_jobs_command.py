@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from labeling.models import Person
 from releases import commands, exports
@@ -58,6 +60,17 @@ def test_jobs_are_listed_shown_stopped_and_gone_on_with(built: Built, person: Ma
     jobs.run(brought.id)
     assert ImportJob.objects.get(id=brought.id).status == "SUCCEEDED"
     assert "SUCCEEDED" in told("show", str(brought.id))
+
+
+def test_a_long_list_asks_no_more_than_a_short_one(
+    built: Built, release: Callable[..., Built], django_assert_num_queries: Any
+) -> None:
+    with CaptureQueriesContext(connection) as few:
+        assert told("list", all=True).count("SUCCEEDED") == 1
+    for nth in range(3):
+        release(built.row.dataset_id, Person.objects.get(username="ana"), name=f"more-{nth}")
+    with django_assert_num_queries(len(few)):
+        assert told("list", all=True).count("SUCCEEDED") == 4
 
 
 def test_what_cannot_be_is_said(built: Built, person: Make) -> None:

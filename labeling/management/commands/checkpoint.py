@@ -12,11 +12,11 @@ from labeling.commands.checkpoints import sign_all, sign_checkpoint
 from labeling.commands.people import operator
 from labeling.errors import Busy, NotFound
 from labeling.log import stored
-from labeling.management.logs import log_named, names_of_logs
 from labeling.management.progress import DataCommand
 from labeling.models import SigningKey
 from labeling.queries import checkpoints
 from labeling.queries.checkpoints import Checkpoint
+from labeling.queries.logs import log_named, names_of_logs
 
 
 class Command(DataCommand):

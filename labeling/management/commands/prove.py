@@ -10,9 +10,9 @@ from django.core.management.base import CommandError, CommandParser
 from labeling.audit.asking import OTHERS
 from labeling.errors import InvalidValue, NotFound
 from labeling.log import store, values
-from labeling.management.logs import log_named
 from labeling.management.progress import DataCommand
 from labeling.queries import trees
+from labeling.queries.logs import log_named
 
 
 class Command(DataCommand):

@@ -15,8 +15,8 @@ from labeling.log import projector, rebuild, store, stored
 from labeling.log.beside import NoSchema, RebuildGoingOn
 from labeling.log.event import INSTALLATION, SECURITY
 from labeling.log.projector import CatchUp, KeepsFiles
-from labeling.management.logs import log_named, names_of_logs
 from labeling.management.progress import Bar, DataCommand
+from labeling.queries.logs import log_named, names_of_logs
 
 #: What a shell says of a command that Ctrl-C ended.
 INTERRUPTED = 130

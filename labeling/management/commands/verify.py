@@ -17,9 +17,9 @@ from labeling.log.event import INSTALLATION, SECURITY
 from labeling.log.projector import CatchUp
 from labeling.log.verify import Finding
 from labeling.management import checkpoint_checks
-from labeling.management.logs import log_named, names_of_logs
 from labeling.management.progress import Bar, DataCommand
 from labeling.management.stored_files import broken_files
+from labeling.queries.logs import log_named, names_of_logs
 
 
 class Command(DataCommand):

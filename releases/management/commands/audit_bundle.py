@@ -11,8 +11,8 @@ from labeling.commands.checkpoints import sign_checkpoint
 from labeling.commands.people import operator
 from labeling.errors import Busy, InvalidValue, NotFound
 from labeling.log import store
-from labeling.management.logs import log_named
 from labeling.management.progress import Bar, DataCommand
+from labeling.queries.logs import log_named
 from labeling.signing import SigningFailed
 from releases.audit import bundle
 from releases.audit.bundle import NothingToSeal, Range, place_named

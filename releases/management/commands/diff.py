@@ -10,9 +10,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from labeling.errors import InvalidValue, NotFound
-from labeling.management.logs import log_named
 from labeling.management.progress import Bar, DataCommand
 from labeling.models import LabelSet
+from labeling.queries.logs import log_named
 from releases.comparing import gone_along, summary
 from releases.differences import Comparison, Side, Totals, contents, first_unequal, lines, named
 from releases.differences.asking import compared_sides, wanted_of

@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from labeling.errors import InvalidValue, NotFound
-from labeling.management.logs import log_named
 from labeling.management.progress import Bar, DataCommand
 from labeling.models import Sample
+from labeling.queries.logs import log_named
 from labeling.rules.dataset_state import GROUND_TRUTH
 from releases import exports, packing, queries, reading
 from releases.formats import registry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -11,10 +12,10 @@ from django.core.management.base import CommandError, CommandParser
 from labeling.commands.people import person_named
 from labeling.errors import NotFound, PalimpsestError
 from labeling.log.event import Intent
-from labeling.management.logs import log_named, names_of_logs
 from labeling.management.progress import Bar, DataCommand
 from labeling.models import Person
-from releases.api.builds import BuildJob, build_job, cancel, retry
+from labeling.queries.logs import log_named, names_of_logs
+from releases.build_jobs import BuildJob, build_job, cancel, retry
 from releases.imports import commands as imports
 from releases.models import ExportBuild, ImportJob, Release, ReleaseBuild
 
@@ -59,7 +60,7 @@ class Command(DataCommand):
                 row = self._watched(row)
         except PalimpsestError as error:
             raise CommandError(error.message) from error
-        self._tell(row, names_of_logs())
+        self._tell([row])
 
     def _list(self, dataset: str | None, *, every: bool) -> None:
         log = log_named(dataset) if dataset else None
@@ -74,9 +75,7 @@ class Command(DataCommand):
         rows: list[Row] = [*builds.order_by("-updated_at")[:most], *exports.order_by("-updated_at")[:most]]
         rows += jobs.order_by("-updated_at")[:most]
         rows.sort(key=lambda row: row.updated_at, reverse=True)
-        names = names_of_logs()
-        for row in rows[:most]:
-            self._tell(row, names)
+        self._tell(rows[:most])
         if not rows:
             self.stdout.write("There are no jobs.")
 
@@ -95,12 +94,18 @@ class Command(DataCommand):
             bar.clear()
         return row
 
-    def _tell(self, row: Row, names: dict[uuid.UUID, str]) -> None:
+    def _tell(self, rows: Sequence[Row]) -> None:
+        names = names_of_logs()
+        releases = Release.objects.in_bulk({row.release_id for row in rows if not isinstance(row, ImportJob)})
+        for row in rows:
+            self._tell_one(row, names, releases)
+
+    def _tell_one(self, row: Row, names: dict[uuid.UUID, str], releases: dict[uuid.UUID, Release]) -> None:
         if isinstance(row, ImportJob):
             key, dataset = row.id, row.dataset_id
             kind = "undo" if row.undoes else f"import of {row.wish.get('format')}{' (dry run)' * row.dry_run}"
         else:
-            release = Release.objects.filter(id=row.release_id).first()
+            release = releases.get(row.release_id)
             dataset = release.dataset_id if release else uuid.UUID(int=0)
             key = row.id if isinstance(row, ExportBuild) else row.release_id
             name = release.name if release else "a release that is gone"

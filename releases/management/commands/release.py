@@ -17,8 +17,8 @@ from labeling.commands.people import person_named
 from labeling.errors import InvalidValue, NotFound, PalimpsestError
 from labeling.log import values
 from labeling.log.event import Intent
-from labeling.management.logs import log_named
 from labeling.management.progress import Bar, DataCommand
+from labeling.queries.logs import log_named
 from releases import builds, commands, exports, queries
 from releases.models import Build, Release, ReleaseBuild
 from releases.terms import IMAGES

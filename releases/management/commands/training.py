@@ -11,9 +11,9 @@ from labeling.commands.people import person_named
 from labeling.errors import NotFound, PalimpsestError
 from labeling.log import values
 from labeling.log.event import Intent
-from labeling.management.logs import log_named
 from labeling.management.progress import DataCommand
 from labeling.queries.labels import names_of
+from labeling.queries.logs import log_named
 from releases import commands, lineage, queries
 
 JSON = dict[str, Any]

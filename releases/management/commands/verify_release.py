@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from labeling.errors import NotFound
-from labeling.management.logs import log_named
 from labeling.management.progress import Bar, DataCommand
 from labeling.models import Sample
+from labeling.queries.logs import log_named
 from releases import checks, queries
 
 
