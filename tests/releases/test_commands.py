@@ -56,8 +56,8 @@ def test_the_exports_of_a_new_release_are_there_with_it_whoever_dies_then(
         release = commands.cut_release(**wish)
     waiting = ExportBuild.objects.filter(release_id=release, status="PENDING")
     assert sorted(waiting.values_list("format", flat=True)) == ["csv", "voc"]
-    ExportBuild.objects.update(updated_at=Now() - dt.timedelta(seconds=2 * jobs.QUIET_S))
-    assert exports.claim_waiting() == sorted(job.id for job in waiting), "the sweeper finds them"
+    waiting.update(updated_at=Now() - dt.timedelta(seconds=2 * jobs.QUIET_S))
+    assert {job.id for job in waiting} <= {*exports.claim_waiting()}, "the sweeper finds them"
     for callback in callbacks:
         callback()
     assert sorted(sent) == sorted(job.id for job in waiting)
