@@ -98,7 +98,7 @@ class Choice:
         shares: Mapping[str, int] = self.splits.get("shares", {})
         if not shares:
             return ""
-        drawn = int.from_bytes(hashlib.sha256(f"{self.splits['seed']}/{sample.id}".encode()).digest()[:8])
+        drawn = int.from_bytes(hashlib.sha256(f"{self.splits['seed']}/{sample.key}".encode()).digest()[:8])
         place = drawn * sum(shares.values()) >> 64
         for name in sorted(shares):
             place -= shares[name]

@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -122,26 +123,26 @@ def _samples(
     samples = snapshots.frozen_of(release, state, [label_set], after=after, up_to=up_to)
     for count, frozen in enumerate(samples, 1):
         sample = frozen.sample
-        with snapshots.readable(f"The label of sample {sample.id}"):
-            found = sample_of(sample, frozen.labels[label_set], dataset.task_type, mapped)
+        with snapshots.readable(f"The label of sample {sample.key}"):
             split = release.choice.split_of(sample)
-            found = replace(found, split=split) if split else found
+            found = sample_of(sample, frozen.labels[label_set], dataset.task_type, mapped, split=split)
         yield found
         progress(count)
 
 
-def sample_of(sample: SampleState, label: LabelState, kind: str, mapped: Mapped) -> Sample:
+def sample_of(sample: SampleState, label: LabelState, kind: str, mapped: Mapped, *, split: str = "") -> Sample:
     """The record of a sample and its label; `mapped` says as which category another is read, None for
-    one whose annotations are left out."""
+    one whose annotations are left out. The release's split goes before that of the metadata."""
     attributes = sample.attributes
     image = attributes.get("image") if isinstance(attributes.get("image"), dict) else {}
     url = str((image or {}).get("url") or "")
-    split = sample.metadata.get("split")
-    found = Sample(
+    said = sample.metadata.get("split")
+    make = partial(
+        Sample,
         name=sample.name,
-        uuid=str(sample.id),
+        uuid=sample.key,
         url=url,
-        split=split if isinstance(split, str) and _SPLIT.fullmatch(split) else "",
+        split=split or (said if isinstance(said, str) and _SPLIT.fullmatch(said) else ""),
         status=label.status,
         score=label.score,
         scene=label.scene,
@@ -151,22 +152,17 @@ def sample_of(sample: SampleState, label: LabelState, kind: str, mapped: Mapped)
         attributes=attributes,
     )
     if has_frames(kind):
-        return _sequence(found, label, mapped)
+        return _sequence(make(), label, mapped)
     if label.exists and not task_type(kind).by_annotation:
-        return replace(found, document=label.document)
+        return make(document=label.document)
     ids = _ids(label.mask)
-    width, height = _size(found, label, ids, url)
+    width, height = _size(sample, label, ids, url)
     pixels = {} if ids is None else bitmaps_of(ids)
-    return replace(
-        found,
-        width=width,
-        height=height,
-        annotations=[
-            _annotation(item, pixels, (height or 1, width or 1), mapped)
-            for item in label.in_order()
-            if _is_held(item["category_id"], mapped)
-        ],
-    )
+    items = label.in_order()
+    if mapped:
+        items = [item for item in items if _is_held(item["category_id"], mapped)]
+    size = (height or 1, width or 1)
+    return make(width=width, height=height, annotations=[_annotation(item, pixels, size, mapped) for item in items])
 
 
 def _annotation(item: JSON, pixels: dict[int, Geometry], size: tuple[int, int], mapped: Mapped) -> Annotation:
@@ -302,7 +298,7 @@ def _nothing(height: int, width: int) -> Geometry:
     return {"type": "bitmap", "rle": rle.encode(np.zeros((height, width), dtype=bool), compressed=True)}
 
 
-def _size(sample: Sample, label: LabelState, ids: bitmaps.Ids | None, url: str) -> tuple[int | None, int | None]:
+def _size(sample: SampleState, label: LabelState, ids: bitmaps.Ids | None, url: str) -> tuple[int | None, int | None]:
     if ids is not None:
         return ids.shape[1], ids.shape[0]
     found = size_of_file(url) or _said_size(sample.metadata)

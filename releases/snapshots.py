@@ -319,11 +319,11 @@ def line_of(
     """(the line of a sample in the Segments file, its split, how many of its labels are left out)."""
     sample, found, left_out = frozen.sample, {}, 0
     for item in label_sets:
-        with readable(f"The label of sample {sample.id} in {item.name}"):
+        with readable(f"The label of sample {sample.key} in {item.name}"):
             label = segments.label(frozen.labels[uuid.UUID(item.id)], kind, mapped)
         left_out += label is None
         found[item.name] = b"null" if label is None else label
-    with readable(f"Sample {sample.id}"):
+    with readable(f"Sample {sample.key}"):
         split = release.choice.split_of(sample)
         return segments.sample_line(sample, found, split), split, left_out
 

@@ -107,13 +107,9 @@ def _streams(
         frozen = Frozen(SampleState(dataset, stream), added)
         found.append(_Stream(frozen, None, frozen.sample))
         for label_set in label_sets:
-            state = LabelState(dataset, label_stream(frozen.sample.id, label_set))
+            state = LabelState(dataset, label_stream(frozen.sample.key, label_set))
             found.append(_Stream(frozen, label_set, state))
-    if offset < label_queries.EVERY:
-        return found
-    names = [item.state.stream for item in found if item.label_set]
-    rows = LabelSnapshot.objects.filter(stream__in=names, dataset_id=dataset, last_offset__lte=offset)
-    newest = dict(rows.order_by("stream", "-version").distinct("stream").values_list("stream", "version"))
+    newest = label_queries.newest_snapshots(dataset, [item.state.stream for item in found if item.label_set], offset)
     for item in found if newest else ():
         if item.state.stream in newest:
             item.state.version, item.is_open = newest[item.state.stream], False

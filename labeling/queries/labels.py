@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -219,6 +219,20 @@ def label_before(
         rows = rows.filter(last_offset__lte=offset)
     text = rows.order_by("-version").values_list("state", flat=True).first()
     return LabelState(dataset, stream) if text is None else unpacked(dataset, stream, text)
+
+
+def newest_snapshots(dataset: uuid.UUID, streams: Sequence[str], offset: int) -> dict[str, int]:
+    """{stream: version of its last snapshot up to an offset} of the labels that have one."""
+    if offset < EVERY:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT stream, max(version) FROM labeling_labelsnapshot"
+            " WHERE stream = ANY(ARRAY(SELECT jsonb_array_elements_text(%s::jsonb)))"
+            " AND dataset_id = %s AND last_offset <= %s GROUP BY stream",
+            [orjson.dumps(streams).decode(), dataset, offset],
+        )
+        return dict(cursor.fetchall())
 
 
 def used_before(dataset: uuid.UUID, stream: str, uuids: set[str]) -> set[str]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from labeling import events as e
 from labeling.geometry import conversions, vertices
 from labeling.log.event import Event, Fact
@@ -36,7 +38,7 @@ STATUSES = (
 )
 
 
-def label_stream(sample: uuid.UUID, label_set: uuid.UUID) -> str:
+def label_stream(sample: uuid.UUID | str, label_set: uuid.UUID) -> str:
     return f"label/{sample}/{label_set}"
 
 
@@ -240,23 +242,41 @@ def _put(state: LabelState, key: str, place: Place, changes: JSON, without: list
 
 
 def _added(state: LabelState, fact: e.AnnotationAdded, place: Place) -> None:
+    _add(state, fact.plain(), place, spelled(place.author))
+
+
+#: What an AnnotationAdded may have beside what each has, and how much that is.
+_MAY_HAVE = frozenset(field.name for field in msgspec.structs.fields(e.AnnotationAdded) if not field.required)
+_EACH_HAS = len(msgspec.structs.fields(e.AnnotationAdded)) - len(_MAY_HAVE)
+
+
+def _add(state: LabelState, said: JSON, place: Place, author: str) -> None:
+    """Add an annotation of which the fields of an AnnotationAdded are said; imports bring millions.
+
+    Raises:
+        KeyError, TypeError: a field is missing, or is none of its.
+    """
+    key, number, order = said["annotation"], said["id"], said["order"]
     item: Annotation = {
-        "uuid": fact.annotation,
-        "id": fact.id,
-        "category_id": fact.category_id,
-        "order": fact.order,
-        "geometry": fact.geometry,
+        "uuid": key,
+        "id": number,
+        "category_id": said["category_id"],
+        "order": order,
+        "geometry": said["geometry"],
         "version": place.version,
-        "by": spelled(place.author),
+        "by": author,
         "last_offset": place.offset,
     }
-    for key in ("attributes", "keypoints", "orientation", "score", "origin", "extra"):
-        value = getattr(fact, key)
-        if value is not None:
-            item[key] = value
-    state.annotations[fact.annotation] = item
-    state.last_id = max(state.last_id, fact.id)
-    state.last_order = max(state.last_order, fact.order)
+    if len(said) > _EACH_HAS:
+        beside = {name: value for name, value in said.items() if name in _MAY_HAVE}
+        if len(beside) != len(said) - _EACH_HAS:
+            raise TypeError(f"an annotation has no {', '.join(said.keys() - item.keys() - _MAY_HAVE - {'annotation'})}")
+        item |= {name: value for name, value in beside.items() if value is not None}
+    state.annotations[key] = item
+    if number > state.last_id:
+        state.last_id = number
+    if order > state.last_order:
+        state.last_order = order
 
 
 def _removed(state: LabelState, fact: e.AnnotationRemoved, place: Place) -> None:
@@ -315,8 +335,9 @@ def _order(state: LabelState, fact: e.AnnotationOrderChanged, place: Place) -> N
 
 
 def _imported(state: LabelState, fact: e.LabelImported, place: Place) -> None:
+    author = spelled(place.author)
     for item in fact.annotations:
-        _added(state, e.AnnotationAdded(**item), place)
+        _add(state, item, place, author)
     state.scene = state.scene | fact.scene
     if fact.mask is not None:
         state.mask = fact.mask

@@ -43,8 +43,13 @@ class SampleState:
     last_offset: int = 0
 
     @property
+    def key(self) -> str:
+        """Its id as text."""
+        return self.stream.removeprefix("sample/")
+
+    @property
     def id(self) -> uuid.UUID:
-        return uuid.UUID(self.stream.removeprefix("sample/"))
+        return uuid.UUID(self.key)
 
 
 def evolve(state: SampleState, fact: Fact, place: Place) -> None:

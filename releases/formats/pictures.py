@@ -6,7 +6,7 @@ codec can drop something silently. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -190,13 +190,16 @@ def _tell(kind: Format, item: Annotation, losses: Losses, sample: str, frame: in
 
 def _count(kind: Format, items: list[Annotation], losses: Losses) -> None:
     """Count what all objects have and the format does not carry."""
-    for what, times in (
-        ("provenance", sum(1 for item in items if item.author or item.origin)),
-        ("uuids", sum(1 for item in items if item.uuid)),
-        ("keyframes", sum(1 for item in items if item.keyframe is not None)),
-    ):
-        if times and kind.fate(what) != KEPT:
+    for what, has in _OF_ALL:
+        if kind.fate(what) != KEPT and (times := sum(map(has, items))):
             losses.count(what, kind.fate(what), times)
+
+
+_OF_ALL: tuple[tuple[str, Callable[[Annotation], bool]], ...] = (
+    ("provenance", lambda item: bool(item.author or item.origin)),
+    ("uuids", lambda item: bool(item.uuid)),
+    ("keyframes", lambda item: item.keyframe is not None),
+)
 
 
 def _is_plain(item: Annotation) -> bool:

@@ -234,10 +234,18 @@ def task_attributes_of(dataset: Dataset) -> JSON:
 def file_name(name: str, url: str, number: int | None = None) -> str:
     """What the file of a picture is called: its name, with the ending of its address where it has none itself."""
     name = name or ("" if number is None else f"{number:06d}")
-    if PurePosixPath(name).suffix.lower() in _PICTURES:
+    if _ending(name) in _PICTURES:
         return name
-    ending = PurePosixPath(unquote(urlsplit(url).path)).suffix.lower() if url else ""
+    ending = _ending(unquote(urlsplit(url).path)) if url else ""
     return name + ending if ending in _PICTURES else name
+
+
+def _ending(path: str) -> str:
+    """The ending of a path's last part, in lower case. Most say it plainly; PurePosixPath takes ten times as long."""
+    dot = path.rfind(".")
+    if dot > 0 and path[dot - 1] not in "./" and path.find("/", dot) < 0:
+        return path[dot:].lower()
+    return PurePosixPath(path).suffix.lower()
 
 
 _PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"})

@@ -79,7 +79,7 @@ def sample_line(sample: SampleState, labels: Mapping[str, bytes], split: str = "
         "labels": _object(labels),
         "metadata": _value(sample.metadata),
         "name": _value(sample.name),
-        "uuid": _value(str(sample.id)),
+        "uuid": _value(sample.key),
     }
     return _object(fields | {"split": _value(split)} if split else fields)
 
