@@ -8,7 +8,7 @@ import struct
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, ClassVar
 
 import msgspec
@@ -198,7 +198,6 @@ _SCHEMA = struct.Struct(">iq")
 _HASH = struct.pack(">i", 32)
 
 
-@lru_cache(maxsize=64)
 def _of_intent(intent: Intent, app_version: str) -> bytes:
     """What all events of one command have in common."""
     return _joined(

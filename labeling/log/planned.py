@@ -18,8 +18,19 @@ from django.db import connection
 
 @contextmanager
 def planned_cursor() -> Iterator[Any]:
-    """A cursor of Django's, logged and with its errors like any, that binds parameters on the server."""
-    with connection.cursor() as cursor:
-        cursor.cursor.close()
-        cursor.cursor = psycopg.Cursor(connection.connection)
-        yield cursor
+    """A cursor with Django's errors that binds parameters on the server.
+
+    It is one of Django's where somebody listens to statements (a test that counts them, a log). Else Django is left
+    out, for its own cursor costs as much as all that psycopg does.
+    """
+    if connection.queries_logged or connection.execute_wrappers:
+        with connection.cursor() as cursor:
+            cursor.cursor.close()
+            cursor.cursor = psycopg.Cursor(connection.connection)
+            yield cursor
+        return
+    connection.validate_thread_sharing()
+    connection.validate_no_broken_transaction()
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        yield psycopg.Cursor(connection.connection)

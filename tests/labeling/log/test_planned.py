@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.transaction import TransactionManagementError
 
 from labeling.log.planned import planned_cursor
 
@@ -50,3 +51,22 @@ def test_it_counts_as_a_statement_and_raises_djangos_errors(django_assert_num_qu
     with pytest.raises(IntegrityError), transaction.atomic(), planned_cursor() as cursor:
         cursor.execute("INSERT INTO log_head VALUES (%s, %s, NULL, '', now())", [uuid.uuid4(), "dataset"])
     assert ask("x") == "ax", "the connection is still of use"
+
+
+def test_who_listens_hears_of_it(threshold):
+    heard = []
+
+    def listen(execute, sql, parameters, many, context):
+        heard.append(sql)
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(listen):
+        ask("y")
+    assert heard == ["SELECT %s::text || 'y'"] and ask("y") == "ay"
+
+
+def test_a_broken_transaction_is_told_as_djangos_cursor_tells_it():
+    with transaction.atomic():
+        transaction.set_rollback(True)
+        with pytest.raises(TransactionManagementError):
+            ask("z")
