@@ -31,6 +31,7 @@ class Migration(migrations.Migration):
             model_name="label",
             index=models.Index(fields=["dataset_id", "label_set_id", "last_bucket"], name="label_by_update"),
         ),
+        migrations.RunSQL("DROP TRIGGER IF EXISTS counted_update ON labeling_label", migrations.RunSQL.noop),
         migrations.RunSQL((files("labeling") / "sql" / "lists.sql").read_text(), migrations.RunSQL.noop),
         migrations.RunSQL(CHECKED_BY_THE_APPEND, migrations.RunSQL.noop),
         migrations.RunSQL((files("labeling.log") / "sql" / "append.sql").read_text(), migrations.RunSQL.noop),

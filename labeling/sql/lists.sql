@@ -1,6 +1,6 @@
 -- What lists need to be fast: counts and statuses of live samples, kept beside the projections by triggers.
 --
--- The triggers are of the statement, with transition tables: one call counts all rows of a bulk import. They run inside
+-- Most triggers are of the statement, with transition tables: one call counts all rows of a bulk import. They run inside
 -- of the append (or the rebuild), so under the log's lock: no two of them ever touch the rows of one dataset at once.
 -- The functions counted_… say what the tables must hold. They are the definition: the migration fills by them, verify
 -- compares with them, rebuild mends by them.
@@ -94,16 +94,36 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Labels come, change their status, and go. An edit changes none of that and must pay nearly nothing, so the condition of
--- a trigger of the row tells the trigger of the statement, which comes behind it, that there is something to count.
+-- Labels come, change their status, and go. An edit changes none of that and pays nothing: a trigger of the statement,
+-- which collects the rows before it can look at them, would take a tenth of the time of an append. So a change of status is
+-- a matter of the row, by which a bulk is not counted: log_project_staged calls the first of these for all of its rows.
+CREATE OR REPLACE FUNCTION labeling_label_recounted(p_labels uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO labeling_samplestatus AS t (sample_id, label_set_id, dataset_id, status, created_offset)
+    SELECT s.id, l.label_set_id, s.dataset_id, l.status, s.created_offset
+      FROM labeling_label l JOIN labeling_sample s ON s.id = l.sample_id AND NOT s.archived
+     WHERE l.id = ANY(p_labels) AND NOT l.deleted
+        ON CONFLICT (sample_id, label_set_id) DO UPDATE SET status = excluded.status
+           WHERE t.status IS DISTINCT FROM excluded.status;
+    -- What is gone leaves its sample without a label where it was the ground truth. It is gone: a label's id is derived
+    -- from sample and label set, so no other can be there.
+    UPDATE labeling_samplestatus t SET status = ''
+      FROM labeling_label l JOIN labeling_labelset ls ON ls.id = l.label_set_id AND ls.kind = 'ground-truth'
+     WHERE l.id = ANY(p_labels) AND l.deleted AND t.sample_id = l.sample_id AND t.label_set_id = l.label_set_id;
+    DELETE FROM labeling_samplestatus t USING labeling_label l
+     WHERE l.id = ANY(p_labels) AND l.deleted AND t.sample_id = l.sample_id AND t.label_set_id = l.label_set_id
+       AND NOT EXISTS (SELECT FROM labeling_labelset ls WHERE ls.id = l.label_set_id AND ls.kind = 'ground-truth');
+END $$;
+
 CREATE OR REPLACE FUNCTION labeling_label_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM set_config('palimpsest.label_changed', 'on', true);
+    PERFORM labeling_label_recounted(ARRAY[new.id]);
     RETURN NULL;
 END $$;
 
-CREATE OR REPLACE TRIGGER changed_update AFTER UPDATE ON labeling_label FOR EACH ROW
-    WHEN (old.status IS DISTINCT FROM new.status OR old.deleted IS DISTINCT FROM new.deleted)
+CREATE OR REPLACE TRIGGER counted_change AFTER UPDATE ON labeling_label FOR EACH ROW
+    WHEN ((old.status IS DISTINCT FROM new.status OR old.deleted IS DISTINCT FROM new.deleted)
+          AND current_setting('palimpsest.bulk', true) IS DISTINCT FROM 'on')
     EXECUTE FUNCTION labeling_label_changed();
 
 CREATE OR REPLACE FUNCTION labeling_label_counted() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -118,23 +138,6 @@ BEGIN
         END IF;
         RETURN NULL;
     END IF;
-    IF TG_OP = 'UPDATE' THEN
-        IF current_setting('palimpsest.label_changed', true) IS DISTINCT FROM 'on' THEN
-            RETURN NULL;
-        END IF;
-        PERFORM set_config('palimpsest.label_changed', '', true);
-        INSERT INTO labeling_samplestatus AS t (sample_id, label_set_id, dataset_id, status, created_offset)
-        SELECT s.id, n.label_set_id, s.dataset_id, n.status, s.created_offset
-          FROM (SELECT n.sample_id, n.label_set_id, n.status FROM new_rows n WHERE NOT n.deleted
-                EXCEPT SELECT o.sample_id, o.label_set_id, o.status FROM old_rows o WHERE NOT o.deleted) n
-          JOIN labeling_sample s ON s.id = n.sample_id AND NOT s.archived
-            ON CONFLICT (sample_id, label_set_id) DO UPDATE SET status = excluded.status;
-        IF NOT EXISTS (SELECT FROM new_rows n WHERE n.deleted) THEN
-            RETURN NULL;
-        END IF;
-    END IF;
-    -- What is gone leaves its sample without a label where it was the ground truth. It is gone: a label's id is derived from
-    -- sample and label set, so no other can be there.
     UPDATE labeling_samplestatus t SET status = ''
       FROM old_rows o JOIN labeling_labelset ls ON ls.id = o.label_set_id AND ls.kind = 'ground-truth'
      WHERE t.sample_id = o.sample_id AND t.label_set_id = o.label_set_id AND NOT o.deleted
@@ -175,9 +178,11 @@ BEGIN
     FOREACH v_table IN ARRAY ARRAY['labeling_sample', 'labeling_label', 'labeling_samplestatus'] LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER counted_insert AFTER INSERT ON %1$I REFERENCING NEW TABLE AS new_rows
                         FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', v_table, v_table || '_counted');
-        EXECUTE format('CREATE OR REPLACE TRIGGER counted_update AFTER UPDATE ON %1$I
-                        REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-                        FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', v_table, v_table || '_counted');
+        IF v_table <> 'labeling_label' THEN
+            EXECUTE format('CREATE OR REPLACE TRIGGER counted_update AFTER UPDATE ON %1$I
+                            REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+                            FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', v_table, v_table || '_counted');
+        END IF;
         EXECUTE format('CREATE OR REPLACE TRIGGER counted_delete AFTER DELETE ON %1$I REFERENCING OLD TABLE AS old_rows
                         FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', v_table, v_table || '_counted');
     END LOOP;

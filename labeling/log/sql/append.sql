@@ -171,7 +171,9 @@ END $$;
 -- columns are taken out one by one: jsonb_populate_record looks each type up again in each statement.
 --
 -- So it is with the rows of a bulk, which log_project_staged writes. Its plans are kept while the projected tables grow
--- from nothing to millions, so they are told to find each row by its key, whatever the tables are when they are made.
+-- from nothing to millions, so they are told to find each row by its key, whatever the tables are when they are made. What
+-- is counted of a table's rows is counted once and for all of a bulk, where there is a function <table>_recounted for it;
+-- triggers of the row leave it to that while palimpsest.bulk is on.
 CREATE OR REPLACE FUNCTION log_define_projections(p_tables text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_table    text;
@@ -224,6 +226,7 @@ BEGIN
         WHEN %1$L THEN
             UPDATE %1$I t SET %5$s FROM %6$I AS r WHERE t.%2$I = r.%2$I;
             GET DIAGNOSTICS v_changed = ROW_COUNT;
+            %7$s
             SELECT count(*) INTO v_staged FROM %6$I;
             IF v_changed < v_staged THEN
                 INSERT INTO %1$I (%3$s) SELECT %4$s FROM %6$I AS r
@@ -233,7 +236,11 @@ BEGIN
                     RAISE EXCEPTION ''a row of %1$s comes twice in one append'' USING ERRCODE = ''unique_violation'';
                 END IF;
             END IF;',
-            v_table, v_key, v_columns, v_values, v_sets, 'log_staged_' || v_table);
+            v_table, v_key, v_columns, v_values, v_sets, 'log_staged_' || v_table,
+            CASE WHEN to_regprocedure(format('%I(uuid[])', v_table || '_recounted')) IS NOT NULL THEN
+                format('IF v_changed > 0 THEN
+                PERFORM %I(ARRAY(SELECT r.%I FROM %I AS r));
+            END IF;', v_table || '_recounted', v_key, 'log_staged_' || v_table) END);
     END LOOP;
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION log_project(p_table text, p_up jsonb, p_out jsonb, p_at timestamptz, p_offset bigint)
@@ -246,7 +253,8 @@ BEGIN
          END $f$', v_branches);
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION log_project_staged(p_table text, p_at timestamptz, p_offset bigint)
-         RETURNS void LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $f$
+         RETURNS void LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off
+         SET palimpsest.bulk = ''on'' AS $f$
          DECLARE
             v_changed bigint;
             v_staged  bigint;

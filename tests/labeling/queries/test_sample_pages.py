@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from config.bench.million import fill
 from labeling.commands import datasets, labels, samples
 from labeling.errors import InvalidValue
+from labeling.log import store
 from labeling.models import Label, LabelSet, Sample
 from labeling.queries import sample_pages
 from labeling.queries.sample_pages import KEYS, LABEL_UPDATED_AT, Wanted, page_of_samples, statuses_stored
@@ -272,6 +273,27 @@ def test_bulk_changes_of_labels_and_samples_are_counted(many):
             cursor.execute(change, [many])
             assert cursor.rowcount > 100, change
         counted_again(many)
+
+
+def test_labels_whose_rows_are_copied_before_the_append_are_counted_too(rows, person, intent, monkeypatch):
+    monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
+    monkeypatch.setattr(store.staging, "ROWS_FROM", 1)
+    ana = person("ana")
+    labeled = [*Label.objects.filter(dataset_id=rows, deleted=False).order_by("id")]
+    names = dict(LabelSet.objects.values_list("id", "name"))
+    live = {item.id for item in Sample.objects.filter(dataset_id=rows, archived=False)}
+    some = [label for label in labeled if label.sample_id in live][:9]
+    assert {names[label.label_set_id] for label in some} == {"ground-truth", "model"}
+    for label in some:
+        where = {"sample": label.sample_id, "label_set": names[label.label_set_id]}
+        labels.save_label(intent=intent(ana), document={"annotations": []}, status="REJECTED", create=True, **where)
+        counted_again(rows)
+        labels.delete_label(intent=intent(ana), **where)
+        counted_again(rows)
+    first = some[0]
+    where = {"sample": first.sample_id, "label_set": names[first.label_set_id]}
+    labels.save_label(intent=intent(ana), document={"annotations": []}, status="SKIPPED", create=True, **where)
+    counted_again(rows)
 
 
 def nodes(plan: JSON) -> Iterator[JSON]:
