@@ -174,7 +174,7 @@ class InstallationAuditView(AuditView):
         "superuser",
         {200: Reply(schemas.ANSWER, (DATASET_OFFSET,), media=schemas.MEDIA)},
         path={"report": schemas.report_name("installation")},
-        parameters=schemas.PARAMETERS,
+        parameters=schemas.QUESTION,
         body=schemas.OFFSETS,
         refusals=("busy",),
     )

@@ -21,6 +21,8 @@ Box = list[float]
 
 AREAS = frozenset({"bbox", "rbox", "polygon", "ellipse", "bitmap"})
 _GRID = 1024
+#: Points beyond are cut off as if they were there: the square of a longer length is no number.
+_FARTHEST_PX = 1e150
 
 
 def has_area(geometry: Geometry) -> bool:
@@ -237,6 +239,7 @@ def _clipped_ring(ring: Points, height: int, width: int) -> Points:
     Its pixels are those of the ring within, but for centres that a side passes nearer than a step of the rasterizer's
     grid: where that side is cut, its new corner is a rounded number.
     """
+    ring = _reachable(ring)
     for axis, limit, sign in ((0, 0.0, 1), (0, float(width), -1), (1, 0.0, 1), (1, float(height), -1)):
         found: Points = []
         for before, point in zip([ring[-1], *ring[:-1]], ring, strict=True) if ring else ():
@@ -254,6 +257,13 @@ def _clipped_ring(ring: Points, height: int, width: int) -> Points:
     return ring
 
 
+def _reachable(points: Points) -> Points:
+    """The same points, and none so far that a length between two is no number any more."""
+    if all(-_FARTHEST_PX <= value <= _FARTHEST_PX for point in points for value in point):
+        return points
+    return [[min(max(value, -_FARTHEST_PX), _FARTHEST_PX) for value in point] for point in points]
+
+
 def _crossing(one: list[float], other: list[float], axis: int, limit: float) -> list[float]:
     share = (limit - one[axis]) / (other[axis] - one[axis])
     cut = one[1 - axis] + share * (other[1 - axis] - one[1 - axis])
@@ -263,7 +273,7 @@ def _crossing(one: list[float], other: list[float], axis: int, limit: float) -> 
 def _clipped_line(line: Points, height: int, width: int) -> list[Points]:
     """Liang and Barsky, segment by segment; pieces that meet are one line."""
     found: list[Points] = []
-    for one, other in pairwise(line):
+    for one, other in pairwise(_reachable(line)):
         first, last = 0.0, 1.0
         for axis, limit in ((0, width), (1, height)):
             step = other[axis] - one[axis]

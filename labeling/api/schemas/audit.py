@@ -219,11 +219,15 @@ _options: dict[str, str] = {}
 for _report in (*catalogue.reports("dataset").values(), *catalogue.reports("installation").values()):
     for _name, _option in _report.options.items():
         _options[_name] = f"{_report.code}: {_option.says}"
-PARAMETERS = (
+QUESTION = (
     query("from", "Only what was recorded at this time or later; a date is its beginning in UTC.", _date, "2026-11-01"),
     query("to", "Only what was recorded before this time; a date is its beginning in UTC.", _date, "2026-12-01"),
     query("format", "`json` unless said; `html` is a page of its own.", or_empty(one_of(*FORMS)), "json"),
     query("names", "`1` adds the names of today of the people in the rows.", TEXT, "1"),
+    *(query(name, words, TEXT) for name, words in sorted(_options.items())),
+)
+PARAMETERS = (
+    *QUESTION,
     query(
         "installation_at",
         "Up to which offset the log of the installation is read.",
@@ -231,5 +235,4 @@ PARAMETERS = (
         7,
     ),
     query("security_at", "Up to which offset the security log is read.", or_empty(WHOLE | {"minimum": 0}), 12),
-    *(query(name, words, TEXT) for name, words in sorted(_options.items())),
 )
