@@ -166,22 +166,22 @@ def sample_of(sample: SampleState, label: LabelState, kind: str, mapped: Mapped,
 
 
 def _annotation(item: JSON, pixels: dict[int, Geometry], size: tuple[int, int], mapped: Mapped) -> Annotation:
-    geometry = item["geometry"]
+    geometry, get = item["geometry"], item.get
     if geometry["type"] == "mask":
         geometry = pixels.get(item["id"]) or _nothing(*size)
     return Annotation(
         id=item["id"],
-        category_id=_read_as(item["category_id"], mapped),
+        category_id=_read_as(item["category_id"], mapped) if mapped else item["category_id"],
         geometry=geometry,
         uuid=item["uuid"],
-        attributes=item.get("attributes") or {},
-        keypoints=item.get("keypoints"),
-        orientation=item.get("orientation"),
-        score=item.get("score"),
-        links=item.get("links") or [],
-        origin=item.get("origin"),
-        author=item.get("by", ""),
-        extra=item.get("extra") or {},
+        attributes=get("attributes") or {},
+        keypoints=get("keypoints"),
+        orientation=get("orientation"),
+        score=get("score"),
+        links=get("links") or [],
+        origin=get("origin"),
+        author=get("by", ""),
+        extra=get("extra") or {},
     )
 
 

@@ -56,16 +56,9 @@ def evolve(state: SampleState, fact: Fact, place: Place) -> None:
     """Change `state` by one fact."""
     match fact:
         case e.SampleAdded():
-            for key in (
-                "name",
-                "attributes",
-                "metadata",
-                "priority",
-                "readme",
-                "assigned_labeler",
-                "assigned_reviewer",
-            ):
-                setattr(state, key, getattr(fact, key))
+            state.name, state.attributes, state.metadata = fact.name, fact.attributes, fact.metadata
+            state.priority, state.readme = fact.priority, fact.readme
+            state.assigned_labeler, state.assigned_reviewer = fact.assigned_labeler, fact.assigned_reviewer
             state.exists, state.created_by = True, place.author
             state.created_at, state.created_offset = place.at, place.offset
         case e.SampleChanged():

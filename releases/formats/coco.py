@@ -59,7 +59,8 @@ def write_instances(
             losses.sample = picture.sample.name
         plain = [texts.of(item, picture, options) for item in picture.annotations]
         others = [item for item, said in zip(picture.annotations, plain, strict=True) if said is None]
-        written = {id(item): _outline_of(said) for item, said in said_of(others, picture, options, losses)}
+        drawn = said_of(others, picture, options, losses) if others else ()
+        written = {id(item): _outline_of(said) for item, said in drawn}
         lines = []
         for item, said in zip(picture.annotations, plain, strict=True):
             outline = said or written.get(id(item))

@@ -119,6 +119,7 @@ def tell_of_sample(kind: Format, sample: Sample, losses: Losses) -> None:
     timed = sample.is_sequence and (
         sample.time.times is not None or any(frame.timestamp is not None for frame in sample.frames)
     )
+    carries = kind.carries  # looked up here, because there are millions of samples
     for what, has in (
         ("statuses", True),
         ("metadata", bool(sample.metadata)),
@@ -127,15 +128,16 @@ def tell_of_sample(kind: Format, sample: Sample, losses: Losses) -> None:
         ("names", True),
         ("times of frames", timed),
     ):
-        if has and kind.fate(what) != KEPT:
+        if has and carries.get(what) != KEPT:
             losses.count(what, kind.fate(what))
-    if kind.fate("sequences") != KEPT and sample.is_sequence:
-        losses.count("sequences", CONVERTED)  # each frame is a picture
-    if kind.fate("names") == KEPT and not sample.is_sequence and file_name(sample.name, sample.url) != sample.name:
+    if sample.is_sequence:
+        if carries.get("sequences") != KEPT:
+            losses.count("sequences", CONVERTED)  # each frame is a picture
+    elif carries.get("names") == KEPT and file_name(sample.name, sample.url) != sample.name:
         losses.count("names", CONVERTED)  # that of the file
     many = len(sample.annotations) + len(sample.tracks)
     for what, times in (("ids", len(sample.annotations)), ("order", many if many > 1 else 0)):
-        if kind.fate(what) != KEPT:
+        if carries.get(what) != KEPT:
             losses.count(what, kind.fate(what), times)
 
 
