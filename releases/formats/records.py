@@ -3,6 +3,9 @@
 Coordinates are pixels of the stored picture, from its upper left corner. Geometries have the forms of
 `labeling.geometry.shapes` (and cuboids those of `sequences`), but never `mask`: pixels that are in a label's bitmap
 come as a `bitmap` of each object. Frames count from 0. A size, where it is unknown, is None.
+
+Nobody changes a record. Those of which there are millions are not frozen all the same: that would take three times as
+long to make one.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ class Category:
     attributes: tuple[JSON, ...] = ()  #: definitions, as task attributes have them
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Annotation:
     """One object in one picture. `track_id` and `keyframe` are set where it is a track's at one frame."""
 
@@ -110,7 +113,7 @@ class Frame:
     timestamp: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sample:
     """One thing to label with its label in one label set: an image with annotations, or frames with tracks."""
 
