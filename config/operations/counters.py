@@ -12,7 +12,7 @@ requests = Counter("palimpsest_requests_total", "Requests answered.", ["method",
 request_seconds = Histogram("palimpsest_request_seconds", "How long a request took.", ["route"], buckets=SECONDS)
 append_seconds = Histogram(
     "palimpsest_append_seconds",
-    "How long a call of log_append took, waiting for the log's counter row included, by what came of it.",
+    "How long a call of log_append took, waiting for the log's lock included, by what came of it.",
     ["outcome"],
     buckets=SECONDS,
 )

@@ -19,7 +19,7 @@ class StoredJSON(models.JSONField):
 
 
 class LogHead(models.Model):
-    """The counter row of one log: the only lock of an append."""
+    """The counter row of one log: where it ends, and its chain there."""
 
     log = models.UUIDField(primary_key=True)
     kind = models.TextField()

@@ -178,13 +178,8 @@ def _standing_still(log: uuid.UUID) -> Iterator[None]:
         if outermost:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         else:
-            _lock(cursor, log)
+            store.lock(log)
         yield
-
-
-def _lock(cursor: Any, log: uuid.UUID) -> None:
-    """Keep every other writer out of a log, as an append does."""
-    cursor.execute("SELECT pg_advisory_xact_lock(uuid_hash_extended(%s, 0))", [log])
 
 
 def _differing(
@@ -413,7 +408,7 @@ class _Rebuild:
     def _swap_most(self, miscounted: bool, most: int | None) -> bool:
         differing = self.place.sql("differing")
         with connection.cursor() as cursor:
-            _lock(cursor, self.log)
+            store.lock(self.log)
             while self._follow(note=True):
                 pass
             cursor.execute(

@@ -270,7 +270,9 @@ def _add(state: LabelState, said: JSON, place: Place, author: str) -> None:
     if len(said) > _EACH_HAS:
         beside = {name: value for name, value in said.items() if name in _MAY_HAVE}
         if len(beside) != len(said) - _EACH_HAS:
-            raise TypeError(f"an annotation has no {', '.join(said.keys() - item.keys() - _MAY_HAVE - {'annotation'})}")
+            raise TypeError(
+                f"an annotation has no {', '.join(sorted(said.keys() - item.keys() - _MAY_HAVE - {'annotation'}))}"
+            )
         item |= {name: value for name, value in beside.items() if value is not None}
     state.annotations[key] = item
     if number > state.last_id:

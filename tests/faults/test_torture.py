@@ -1,6 +1,6 @@
 """Eight writers with random pauses and roll-backs, and a reader who follows: nothing is missed, nothing out of order.
 
-The control does the same without the counter row's lock, in the way that tables with an identity column are commonly
+The control does the same without the log's lock, in the way that tables with an identity column are commonly
 read; it has to miss events, or the test above proves nothing.
 """
 

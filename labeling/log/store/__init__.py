@@ -1,7 +1,7 @@
 """The log in the database: the only code that touches the event table. `appending` writes it, `reading` reads it.
 
 The whole append, with its projected rows, is one call of the SQL function `log_append` (log/sql/append.sql), in one
-round trip and one transaction. The counter row of a log is its only lock, so offset order = commit order = visibility
+round trip and one transaction. A log has one lock, so offset order = commit order = visibility
 order, without a gap (measured alternatives: an identity column without a lock lost 75 % of the events to a tailing
 reader; an xid horizon stalls every reader behind any open transaction of the cluster). No Python runs under the lock.
 
@@ -13,6 +13,7 @@ from labeling.log.store import appending, reading, staging
 from labeling.log.store.appending import (
     APP_VERSION,
     ATTEMPTS,
+    LOCK,
     LOCK_NOT_AVAILABLE,
     Appended,
     CommandReused,
@@ -22,6 +23,7 @@ from labeling.log.store.appending import (
     decide,
     earlier_answer,
     forget_answers,
+    lock,
     new_events,
     observers,
 )
@@ -59,6 +61,7 @@ __all__ = [
     "APP_VERSION",
     "ATTEMPTS",
     "COLUMNS",
+    "LOCK",
     "LOCK_NOT_AVAILABLE",
     "Appended",
     "CommandReused",
@@ -78,6 +81,7 @@ __all__ = [
     "head",
     "head_and_chain",
     "heads",
+    "lock",
     "logs",
     "milestones",
     "naming",

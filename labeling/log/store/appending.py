@@ -133,7 +133,7 @@ def append(
     Raises:
         Stale: a stream is past its expected version; decide again on fresh state.
         CommandReused: the intent's command id came before with another request.
-        LogBusy: the counter row was locked for too long; nothing was stored.
+        LogBusy: others held the log for too long; nothing was stored.
         ValueError: an event was made for another intent.
         django.db.IntegrityError: a projected row breaks a constraint; nothing was stored.
     """
@@ -271,6 +271,16 @@ def _packed(log: uuid.UUID, intent: Intent, events: Sequence[Event], rows: Rows)
         items.append(b"%b,%b]" % (own[:-1], data))
         hashes += (event.event_id.bytes, data_hash, event.version.to_bytes(8, "big"), digest)
     return (b"[%b]" % b",".join(items)).decode(), b"".join(hashes), orjson.dumps(rows.as_json()).decode()
+
+
+#: What log_append locks first: the lock of a log, until the transaction ends.
+LOCK = "SELECT pg_advisory_xact_lock(uuid_hash_extended(%s, 0))"
+
+
+def lock(log: uuid.UUID) -> None:
+    """Keep every other writer out of a log until the transaction ends, as an append does."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, [log])
 
 
 def decide(attempt: Callable[[], T]) -> T:

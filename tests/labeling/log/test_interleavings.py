@@ -61,9 +61,9 @@ def append(log: uuid.UUID, stream: str, version: int, *, by: Intent | None = Non
 
 @contextmanager
 def holding(log: uuid.UUID) -> Iterator[None]:
-    """The log's counter row, locked by this thread's open transaction."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT head FROM log_head WHERE log = %s FOR NO KEY UPDATE", [log])
+    """The log, locked by this thread's open transaction."""
+    with transaction.atomic():
+        store.lock(log)
         yield
 
 

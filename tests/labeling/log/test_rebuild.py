@@ -148,6 +148,7 @@ def test_comparing_stops_no_writer(committed_db, dataset, person, monkeypatch):
         yield from read_streams(*arguments, **keywords)
         with other.cursor() as cursor:
             cursor.execute("SET lock_timeout = '1s'")
+            cursor.execute(store.LOCK, [log])
             cursor.execute("UPDATE log_head SET head = head WHERE log = %s", [log])
             assert cursor.rowcount == 1
 

@@ -164,7 +164,8 @@ def test_the_log_is_locked_only_while_a_handful_of_rows_is_swapped(
 def appendable(log: uuid.UUID) -> None:
     """Lock the log as an append does, without waiting."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM log_head WHERE log = %s FOR NO KEY UPDATE NOWAIT", [log])
+        cursor.execute(store.LOCK.replace("pg_", "pg_try_"), [log])
+        assert cursor.fetchone() == (True,), "the log is held"
 
 
 def noted(run: Any) -> int:
