@@ -24,7 +24,7 @@ from typing import Any
 
 from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
-from labeling.log.values import BadValue, below, same
+from labeling.log.values import BadValue, below, fragment, same
 
 Geometry = dict[str, Any]
 Points = list[list[float]]
@@ -111,6 +111,11 @@ def checked_orientation(value: Any, where: str) -> dict[str, float]:
     for name in _ANGLES:
         _check_number(value[name], below(where, name))
     return dict(value)
+
+
+def written_out(geometry: Geometry) -> Geometry:
+    """The same with its numbers as `values.fragment`, for an event and its rows; nothing else can read it."""
+    return {name: value if type(value) is str else fragment(value) for name, value in geometry.items()}
 
 
 def from_wire(type: str, points: Points) -> Geometry:

@@ -16,14 +16,18 @@ _EXPONENT = re.compile(rb"e[+-]?[0-9]++")
 
 def respelled(written: bytes) -> bytes:
     """orjson's output (an object, a list or a scalar that is no number) with its floats spelled as ECMAScript does."""
-    pieces = _STRING.split(written)
+    # Pieces that are no text stand at even places; without a backslash no quote is part of a text.
+    simple = b"\\" not in written
+    pieces = written.split(b'"') if simple else _STRING.split(written)
     bare = b'"'.join(pieces[::2])
-    for end in (b",", b"]", b"}"):
-        bare = bare.replace(b"-0.0" + end, b"0" + end).replace(b".0" + end, end)
+    if b"-0.0" in bare:
+        for end in (b",", b"]", b"}"):
+            bare = bare.replace(b"-0.0" + end, b"0" + end)
+    bare = bare.replace(b".0,", b",").replace(b".0]", b"]").replace(b".0}", b"}")
     if _EXPONENT.search(bare):
         bare = _without_foreign_exponents(bare)
     pieces[::2] = bare.split(b'"')
-    return b"".join(pieces)
+    return (b'"' if simple else b"").join(pieces)
 
 
 def _without_foreign_exponents(bare: bytes) -> bytes:

@@ -161,7 +161,8 @@ def digest(value: Any) -> bytes:
 
 
 def written(value: dict[str, Any]) -> tuple[bytes, bytes]:
-    """(JSON text to store, `digest`) of an object that is plain JSON by how it was made, as facts are.
+    """(JSON text to store, `digest`) of an object that is plain JSON by how it was made, as facts are, and may hold
+    fragments.
 
     Mostly the text is its own canonical form, and then it is written once, for both.
 
@@ -171,11 +172,27 @@ def written(value: dict[str, Any]) -> tuple[bytes, bytes]:
     try:
         text = orjson.dumps(value, option=_SORTED_AND_STRICT)
     except orjson.JSONEncodeError:
-        hashed = digest(value)
+        hashed = digest(_without_fragments(value))
         return orjson.dumps(value), hashed
     if not text.isascii() or b"null" in text:  # another order of names, maybe; NaN, maybe
-        return text, digest(value)
+        return text, digest(_without_fragments(value))
     return text, sha256(respelled(text) if _WHOLE.search(text) or _EXPONENT.search(text) else text).digest()
+
+
+def fragment(value: Any) -> Any:
+    """A value written out, for `written` and for rows: what is stored in two places, and is large, is written while it
+    is at hand, because by then it would have to be fetched from memory again, for many times as long.
+
+    Itself where it cannot be written as `written` writes.
+    """
+    try:
+        return orjson.Fragment(orjson.dumps(value, option=_SORTED_AND_STRICT))
+    except orjson.JSONEncodeError:
+        return value
+
+
+def _without_fragments(value: Any) -> Any:
+    return _rebuilt(value, lambda item: orjson.loads(orjson.dumps(item)) if type(item) is orjson.Fragment else item)
 
 
 def same(a: Any, b: Any) -> bool:

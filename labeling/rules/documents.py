@@ -236,9 +236,12 @@ def first_import(
     return imported(objects, scene=document.scene, mask=mask, status=status, score=score)
 
 
-def imported(objects: list[JSON], **head: Any) -> list[Fact]:
-    """One LabelImported with the objects (as AnnotationAdded) and `head`, in several parts where it is huge."""
-    parts: list[list[JSON]] = [objects] if len(orjson.dumps(objects)) <= PART_BYTES else [[]]
+def imported(objects: list[JSON], *, is_small: bool = False, **head: Any) -> list[Fact]:
+    """One LabelImported with the objects (as AnnotationAdded) and `head`, in several parts where it is huge.
+
+    Who knows that the objects fit into one says that they are small, so that they are not written out to be measured.
+    """
+    parts: list[list[JSON]] = [objects] if is_small or len(orjson.dumps(objects)) <= PART_BYTES else [[]]
     size = 0
     for item in objects if not parts[0] else ():
         weight = len(orjson.dumps(item))

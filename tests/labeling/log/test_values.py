@@ -457,3 +457,15 @@ def test_the_digest_is_the_sha256_of_the_canonical_bytes() -> None:
     assert (
         values.digest({"b": 1.0, "a": []}).hex() == "1c8f8816506a8ccbc55140d8a7bb70214a8942c7030fc0fc2914cec675cd1c15"
     )
+
+
+@given(inner=jsons.map(without_negative_zero), beside=jsons.map(without_negative_zero))
+def test_what_was_written_out_before_is_stored_and_hashed_as_if_it_were_not(inner, beside):
+    plain = {"b": [inner, {"inner": inner}], "a": beside}
+    fragments = {"b": [values.fragment(inner), {"inner": values.fragment(inner)}], "a": beside}
+    text, digest = values.written(fragments)
+    assert digest == values.digest(plain) and orjson.loads(text) == plain
+
+
+def test_what_cannot_be_written_out_before_stays_as_it_is():
+    assert values.fragment([2**60]) == [2**60]
