@@ -4,6 +4,9 @@
 -- that needs the lock happens here; everything else was done before in Python. Writers of a log wait for each other's
 -- statements and for little else, so an append of one event, which nearly every edit is, has none that it can spare.
 --
+-- The version of a stream is the last entry of its index. A plan that was made while the log was short would rather sort
+-- what a smaller index has of the whole log, and is kept while the log grows; so nothing is sorted here.
+--
 -- p_open      kind of a log to open if it does not exist yet, else null
 -- p_expected  {stream: version that the caller's state was read at}; every stream that gets an event must be in it. Null
 --             where there is one event, and its version says what was read
@@ -22,7 +25,7 @@ CREATE OR REPLACE FUNCTION log_append(
     p_command uuid, p_request_hash bytea, p_answer jsonb,
     OUT status text, OUT first_offset bigint, OUT last_offset bigint, OUT recorded_at timestamptz,
     OUT chain bytea, OUT hint boolean, OUT answer jsonb
-) LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
+) LANGUAGE plpgsql SET lock_timeout = '2s' SET enable_sort = off AS $$
 #variable_conflict use_column
 DECLARE
     v_head   bigint;
@@ -226,6 +229,10 @@ BEGIN
         WHEN %1$L THEN
             UPDATE %1$I t SET %5$s FROM %6$I AS r WHERE t.%2$I = r.%2$I;
             GET DIAGNOSTICS v_changed = ROW_COUNT;
+            IF v_changed = 0 THEN  -- nobody else writes rows of this log meanwhile, so all of them are new
+                INSERT INTO %1$I (%3$s) SELECT %4$s FROM %6$I AS r;
+                RETURN;
+            END IF;
             %7$s
             SELECT count(*) INTO v_staged FROM %6$I;
             IF v_changed < v_staged THEN
@@ -238,9 +245,8 @@ BEGIN
             END IF;',
             v_table, v_key, v_columns, v_values, v_sets, 'log_staged_' || v_table,
             CASE WHEN to_regprocedure(format('%I(uuid[])', v_table || '_recounted')) IS NOT NULL THEN
-                format('IF v_changed > 0 THEN
-                PERFORM %I(ARRAY(SELECT r.%I FROM %I AS r));
-            END IF;', v_table || '_recounted', v_key, 'log_staged_' || v_table) END);
+                format('PERFORM %I(ARRAY(SELECT r.%I FROM %I AS r));',
+                       v_table || '_recounted', v_key, 'log_staged_' || v_table) END);
     END LOOP;
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION log_project(p_table text, p_up jsonb, p_out jsonb, p_at timestamptz, p_offset bigint)

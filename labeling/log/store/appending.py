@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from django.conf import settings
@@ -32,9 +32,9 @@ except PackageNotFoundError:
 
 #: How often a command is decided again because somebody else was faster, before the client is told to come back.
 ATTEMPTS = 12
-#: From how many events on an append copies them into temporary tables first (see `staging`), so that the lock is not
-#: held while they are taken apart. Below that, the tables cost more.
-STAGED_FROM = 500
+#: From how many events and rows on an append copies them into temporary tables first (see `staging`), so that the lock
+#: is not held while they are taken apart. Below that, the tables cost more.
+STAGED_FROM = 1000
 
 LOCK_NOT_AVAILABLE = "55P03"
 
@@ -56,6 +56,16 @@ class CommandReused(Exception):
 
 class Stale(Exception):
     """The state that a rule decided on is no longer the newest. Raised and handled in `decide`."""
+
+
+class Turns(Protocol):
+    """What an append tells, and waits for, where another is under way in another thread."""
+
+    def written(self) -> None:
+        """All that Python has to do for it is done; from now on it waits for the server."""
+
+    def wait(self) -> None:
+        """Wait until it may lock the log; a bulk is copied by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +135,12 @@ def append(
     expected: Mapping[str, int] | None = None,
     open_as: str | None = None,
     answer: Any = None,
+    turns: Turns | None = None,
 ) -> Appended:
     """Store `events` with their projected `rows`, all or nothing.
 
     `expected` maps streams to the version that the caller's state was read at; it defaults to what the events say.
+    `turns` is for who appends more than one thing at a time.
 
     Raises:
         Stale: a stream is past its expected version; decide again on fresh state.
@@ -143,7 +155,7 @@ def append(
         expected = {}
         for event in events:
             expected.setdefault(event.stream, event.version - 1)
-    bulk = len(events) >= STAGED_FROM
+    bulk = len(events) + sum(map(len, rows.put.values())) >= STAGED_FROM
     is_said_by_event = not bulk and len(events) == 1 and expected == {events[0].stream: events[0].version - 1}
     parameters = [
         log,
@@ -157,6 +169,9 @@ def append(
     ]
     if intent.replayable and answer is None:
         parameters[-1] = "null"
+    if turns is not None and not bulk:
+        turns.written()
+        turns.wait()
     began_s = time.perf_counter()
     status = "failed"
     try:
@@ -167,7 +182,11 @@ def append(
             with transaction.atomic():
                 if bulk:
                     digests = hashed(log, intent, APP_VERSION, events)
-                    parameters[4:7] = None, *staging.stage(events, digests, rows, again=inside)
+                    written = None if turns is None else turns.written
+                    parameters[4:7] = None, *staging.stage(events, digests, rows, again=inside, written=written)
+                    if turns is not None:
+                        turns.wait()
+                        began_s = time.perf_counter()
                 called = _call(CALL, parameters) if inside else _call_and_commit(parameters)
                 status, first, last, recorded_at, hint, kept, ended_at = called
         elif settings.COMMIT_BARRIER:

@@ -5,7 +5,7 @@ The server takes them apart while the next ones are still being written here, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -20,31 +20,54 @@ ROWS_FROM = 100
 #: Lines that are sent at a time.
 _TOGETHER = 100
 
+#: {table: (column, whether it holds JSON) in the order of the table}
+Columns = dict[str, list[tuple[str, bool]]]
+#: Those that were met last, by which rows may be written before the server is asked.
+_columns: Columns = {}
+
 #: What `labeling.log.event.hashed` gives of an event: data, its hash, the event's digest.
 Digests = tuple[bytes, bytes, bytes]
 
 
-def stage(events: Sequence[Event], digests: Iterable[Digests], rows: Rows, *, again: bool) -> tuple[bytes, str]:
+def stage(
+    events: Sequence[Event],
+    digests: Iterable[Digests],
+    rows: Rows,
+    *,
+    again: bool,
+    written: Callable[[], None] | None = None,
+) -> tuple[bytes, str]:
     """Copy them, inside of a transaction; returns (hashes, rows), as log_append takes them.
 
-    `again` says that this transaction may have had a bulk before.
+    `again` says that this transaction may have had a bulk before. They are written while they are sent; where `written`
+    is given, they are written first, before the server is asked for anything, and it is called then.
     """
     copied = [table for table, put in rows.put.items() if len(put) >= ROWS_FROM]
+    hashes: list[bytes] = []
+    lines = _event_lines(events, digests, hashes)
+    pieces: dict[str, Iterable[bytes]] = {"event": iter(lambda: b"".join(islice(lines, _TOGETHER)), b"")}
+    before = [_columns.get(table) for table in copied]
+    if written is not None:
+        pieces["event"] = [*pieces["event"]]
+        for table, known in zip(copied, before, strict=True):
+            pieces[table] = [b"".join(_row_lines(rows.put[table], known))] if known else []
+        written()
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM log_stage(%s, %s)", [copied, again])
-        columns: dict[str, list[tuple[str, bool]]] = {}
+        columns: Columns = {}
         for table, name, is_json in cursor.fetchall():
             columns.setdefault(table, []).append((name, is_json))
-        hashes: list[bytes] = []
-        lines = _event_lines(events, digests, hashes)
-        _copy(cursor, "log_staged_event", iter(lambda: b"".join(islice(lines, _TOGETHER)), b""))
-        for table in copied:
-            _copy(cursor, f"log_staged_{table}", _row_lines(rows.put[table], columns[table]))
+        _columns.update(columns)
+        for table, known in zip(copied, before, strict=True):
+            if written is None or known != columns[table]:
+                pieces[table] = _row_lines(rows.put[table], columns[table])
+        for table, those in pieces.items():
+            _copy(cursor, f"log_staged_{table}", those)
     told = [{**item, "up": True} if item["t"] in columns else item for item in rows.as_json()]
     return b"".join(hashes), orjson.dumps(told).decode()
 
 
-def _copy(cursor: Any, table: str, pieces: Iterator[bytes]) -> None:
+def _copy(cursor: Any, table: str, pieces: Iterable[bytes]) -> None:
     with connection.wrap_database_errors, cursor.copy(f"COPY pg_temp.{table} FROM STDIN") as copy:
         for piece in pieces:
             copy.write(piece)
@@ -78,32 +101,31 @@ def _row_lines(rows: list[dict[str, Any]], columns: list[tuple[str, bool]]) -> I
     for start in range(0, len(rows), _TOGETHER):
         part = rows[start : start + _TOGETHER]
         cells = [_spelled([row.get(name) for row in part], holds_json) for name, holds_json in columns]
-        lines = "\n".join(map("\t".join, zip(*cells, strict=True)))
-        if (
-            "\\" in lines
-            or "None" in lines
-            or "\r" in lines
-            or lines.count("\t") != (len(columns) - 1) * len(part)
-            or lines.count("\n") != len(part) - 1
-        ):
-            nulls = [[row.get(name) is None for row in part] for name, _ in columns]
-            lines = "\n".join(map("\t".join, zip(*map(_guarded, cells, nulls), strict=True)))
-        yield lines.encode() + b"\n"
+        yield "\n".join(map("\t".join, zip(*cells, strict=True))).encode() + b"\n"
 
 
 def _spelled(cells: list[Any], holds_json: bool) -> list[str]:
-    """The text of each cell of a column; null is "None"."""
-    if holds_json:
-        return ["None" if cell is None else orjson.dumps(cell).decode() for cell in cells]
+    """A column as COPY takes it; what it would take for its own is written out."""
     first = cells[0]
-    if all(cell is first for cell in cells):
-        return [str(first)] * len(cells)
-    return [*map(str, cells)]
+    if len(set(map(id, cells))) == 1:
+        return [_cell(first, holds_json)] * len(cells)
+    found = [orjson.dumps(cell).decode() for cell in cells] if holds_json else [*map(str, cells)]
+    text = "\t".join(found)
+    if (
+        "\\" in text
+        or ("null" if holds_json else "None") in text
+        or "\n" in text
+        or "\r" in text
+        or text.count("\t") != len(cells) - 1
+    ):
+        return [_cell(cell, holds_json) for cell in cells]
+    return found
 
 
-def _guarded(cells: list[str], nulls: list[bool]) -> list[str]:
-    """The cells of a column with what COPY would take for its own written out."""
-    return ["\\N" if null else _text(cell.encode()).decode() for cell, null in zip(cells, nulls, strict=True)]
+def _cell(cell: Any, holds_json: bool) -> str:
+    if cell is None:
+        return "\\N"
+    return _text(orjson.dumps(cell) if holds_json else str(cell).encode()).decode()
 
 
 def _json(text: bytes) -> bytes:

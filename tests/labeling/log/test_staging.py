@@ -39,10 +39,12 @@ def row(number: int, **changed: Any) -> dict[str, Any]:
     } | changed
 
 
-def append(*rows: dict[str, Any], table: str = "labeling_annotation") -> None:
+def append(*rows: dict[str, Any], table: str = "labeling_annotation", turns: store.Turns | None = None) -> None:
     intent, log = Intent(author=AUTHOR), uuid.uuid4()
     events = store.new_events(log, intent, [("person/a", 0, e.KeyCreated(key="k"))])
-    store.append(log, intent=intent, events=events, rows=Rows(put={table: list(rows)}), open_as="installation")
+    store.append(
+        log, intent=intent, events=events, rows=Rows(put={table: list(rows)}), open_as="installation", turns=turns
+    )
 
 
 def stored(table: str = "labeling_annotation") -> list[tuple[Any, ...]]:
@@ -150,3 +152,74 @@ def test_a_session_older_than_a_migration_copies_the_new_column_too(monkeypatch)
         define_projections()
         append(row(1, added="new"), row(2))
     assert [one[-1] for one in stored()] == ["new", None]
+
+
+def test_a_single_event_with_many_rows_is_a_bulk(monkeypatch):
+    staged = []
+    stage = store.staging.stage
+
+    def told(*given: Any, **named: Any) -> Any:
+        staged.append(1)
+        return stage(*given, **named)
+
+    monkeypatch.setattr(store.staging, "stage", told)
+    append(*(row(number) for number in range(1, store.appending.STAGED_FROM - 1)))
+    assert staged == []
+    append(*(row(number) for number in range(1, store.appending.STAGED_FROM)))
+    assert staged == [1] and len(stored()) == store.appending.STAGED_FROM - 1
+
+
+class Turns:
+    """Tells what happens to it."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def written(self) -> None:
+        self.told.append("written")
+
+    def wait(self) -> None:
+        self.told.append("wait")
+
+
+@pytest.mark.parametrize("known", ["not at all", "as they are", "as they were"])
+@pytest.mark.parametrize("least", [1, 1_000_000], ids=["copied", "with the call"])
+def test_rows_that_are_written_before_the_server_is_asked_are_the_same(monkeypatch, known, least):
+    monkeypatch.setattr(store.appending, "STAGED_FROM", least)
+    monkeypatch.setattr(store.staging, "ROWS_FROM", least)
+    point = transaction.savepoint()
+    append(row(1), row(2, category_id=7))
+    expected = stored()
+    transaction.savepoint_rollback(point)
+    columns = {} if known == "not at all" else dict(store.staging._columns)
+    if known == "as they were" and columns:
+        columns["labeling_annotation"] = columns["labeling_annotation"][:-1]
+    monkeypatch.setattr(store.staging, "_columns", columns)
+    turns = Turns()
+    append(row(1), row(2, category_id=7), turns=turns)
+    assert stored() == expected and turns.told == ["written", "wait"]
+
+
+def test_the_version_of_a_stream_is_looked_up_however_old_the_plan_is(monkeypatch):
+    """Also by one that was made where logs had one event each, so that the smallest index that has the log will do."""
+    intent, log = Intent(author=AUTHOR), uuid.uuid4()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO log_event SELECT gen_random_uuid(), 1, repeat('x', 200) || n, 1, gen_random_uuid(), 'KeyCreated',"
+            " 1, '{}', %s, 'person', null, null, null, null, gen_random_uuid(), null, null, null, '', null, now(), '', ''"
+            " FROM generate_series(1, 100) AS n",
+            [AUTHOR],
+        )
+        cursor.execute("ANALYZE log_event")
+
+    def fetched() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'log_event'")
+            return int(cursor.fetchone()[0])
+
+    for turn in range(12):  # a plan is kept from the sixth on
+        streams = [f"person/{turn}-{nth}" for nth in range(200)]
+        events = store.new_events(log, intent, [(stream, 0, e.KeyCreated(key="k")) for stream in streams])
+        before = fetched()
+        store.append(log, intent=intent, events=events, rows=Rows(), open_as="installation")
+        assert fetched() - before <= 200

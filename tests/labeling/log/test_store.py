@@ -269,7 +269,7 @@ def test_events_without_their_hashes_are_refused_as_are_hashes_without_events(lo
 
     monkeypatch.setattr(store.appending, "_packed", pack)
     monkeypatch.setattr(
-        store.staging, "stage", lambda *given, again: (bytes(88 * hashes), staged(*given, again=again)[1])
+        store.staging, "stage", lambda *given, **named: (bytes(88 * hashes), staged(*given, **named)[1])
     )
     with pytest.raises(DatabaseError):
         append(log, *((f"person/{name}", 0, key()) for name in streams))
