@@ -161,23 +161,26 @@ def bucket_of(offset: int) -> int:
     return offset if offset < 1 else (offset >> 10) + 1
 
 
-def annotation_key(label: uuid.UUID, annotation: str) -> str:
-    """The key of an annotation's row; both ids are in it, so no label can name another label's row.
+def annotation_key(label: bytes, annotation: str) -> str:
+    """The key of an annotation's row; both ids are in it (the label's as its 16 bytes), so no label can name another
+    label's row.
 
     It is `uuid.uuid5(label, annotation)`, written out because that takes ten times as long and a label has hundreds.
     """
-    digest = hashlib.sha1(label.bytes + annotation.encode(), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(digest[16], 16) & 3]
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+    digest = hashlib.sha1(label + annotation.encode(), usedforsecurity=False).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
 
 
-def annotation_row(state: LabelState, label: uuid.UUID, item: Annotation) -> JSON:
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}  #: RFC 9562, 4.1
+
+
+def annotation_row(state: LabelState, label: bytes, spelled_label: str, item: Annotation) -> JSON:
     return {
         "key": annotation_key(label, item["uuid"]),
         "uuid": item["uuid"],
         "dataset_id": state.dataset,
         "last_offset": item["last_offset"],
-        "label_id": label,
+        "label_id": spelled_label,
         "id": item["id"],
         "category_id": item["category_id"],
         "type": item["geometry"]["type"],
@@ -190,12 +193,13 @@ def annotation_row(state: LabelState, label: uuid.UUID, item: Annotation) -> JSO
 def difference(before: LabelState, after: LabelState) -> Rows:
     """The rows to write so that the tables go from `before` to `after`."""
     label = after.id
+    prefix, spelled_label = label.bytes, str(label)
     changed = [
-        annotation_row(after, label, item)
+        annotation_row(after, prefix, spelled_label, item)
         for key, item in after.annotations.items()
         if before.annotations.get(key) is not item
     ]
-    gone = [annotation_key(label, key) for key in before.annotations if key not in after.annotations]
+    gone = [annotation_key(prefix, key) for key in before.annotations if key not in after.annotations]
     found = Rows(put={"labeling_label": [rows(after)]})
     if changed:
         found.put["labeling_annotation"] = changed
@@ -205,7 +209,7 @@ def difference(before: LabelState, after: LabelState) -> Rows:
         had, has = before.parts.get(table, {}), after.parts.get(table, {})
         row = parts.of_table(table).row
         put = [row(after, label, item) for key, item in has.items() if had.get(key) is not item]
-        out = [annotation_key(label, key) for key in had if key not in has]
+        out = [annotation_key(prefix, key) for key in had if key not in has]
         if put:
             found.put[table] = put
         if out:
@@ -267,13 +271,17 @@ def _add(state: LabelState, said: JSON, place: Place, author: str) -> None:
         "by": author,
         "last_offset": place.offset,
     }
-    if len(said) > _EACH_HAS:
-        beside = {name: value for name, value in said.items() if name in _MAY_HAVE}
-        if len(beside) != len(said) - _EACH_HAS:
+    left = len(said) - _EACH_HAS
+    if left:
+        for name, value in said.items():
+            if name in _MAY_HAVE:
+                left -= 1
+                if value is not None:
+                    item[name] = value
+        if left:
             raise TypeError(
                 f"an annotation has no {', '.join(sorted(said.keys() - item.keys() - _MAY_HAVE - {'annotation'}))}"
             )
-        item |= {name: value for name, value in beside.items() if value is not None}
     state.annotations[key] = item
     if number > state.last_id:
         state.last_id = number

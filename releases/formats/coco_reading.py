@@ -17,6 +17,7 @@ import numpy as np
 
 from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
+from labeling.geometry.shapes import written_out
 from releases.formats import jsons, pngs
 from releases.formats.files import Source
 from releases.formats.format import Findings, Options, UnreadableFile
@@ -187,7 +188,7 @@ class _File:
                 picture.said.append((self, nth, item))
         if captions:
             self._findings.note(self._path, f"{captions} captions are not read; there is no place for them")
-        self._document = {}
+        self._document, self._found = {}, {}  # a picture goes when it was read, and does not wait for its file
 
     def take(self, item: JSON, picture: _Picture, nth: int) -> None:
         """Read one annotation."""
@@ -239,11 +240,14 @@ class _File:
             self._findings.add(self._where(nth), "has a segmentation, a bbox or keypoints that cannot be read")
             return
         found = picture.annotations
+        written = written_out(geometry) if geometry["type"] == "polygon" else None
         row = f"{self._path} annotations[{nth}]"
         crowd = item.get("iscrowd") == 1
         if not rest:
             attributes: JSON = {"is_crowd": True} if crowd else {}
-            found.append(Annotation(len(found) + 1, category, geometry, attributes=attributes, row=row))
+            found.append(
+                Annotation(len(found) + 1, category, geometry, attributes=attributes, row=row, written=written)
+            )
             return
         said = item.get("attributes")
         attributes = dict(said) if isinstance(said, dict) else {}
@@ -262,6 +266,7 @@ class _File:
                 track_id=track if type(track) is int else None,
                 extra={key: item[key] for key in sorted(rest - _KNOWN)},
                 row=row,
+                written=written,
             )
         )
 
@@ -344,6 +349,11 @@ def _is_key(item: JSON) -> bool:
 
 
 def _geometry(item: JSON, picture: _Picture, points: list[JSON]) -> JSON:
+    """What an annotation says of its shape; a polygon is checked as it is made.
+
+    Raises:
+        ValueError, TypeError, KeyError, BadBitmap: it is none.
+    """
     segmentation = item.get("segmentation")
     if isinstance(segmentation, dict):
         size = [int(side) for side in segmentation["size"]]

@@ -56,6 +56,8 @@ class Annotation:
     author: str = ""
     extra: JSON = field(default_factory=dict)
     row: str = field(default="", compare=False)  #: where in the file it was read
+    #: The geometry as `shapes.written_out` has it, of a codec that has checked it while it read it, and has millions.
+    written: Geometry | None = field(default=None, compare=False)
 
     @property
     def points(self) -> list[JSON]:

@@ -41,6 +41,11 @@ class Origin:
     format: str
 
     @cached_property
+    def key(self) -> bytes:
+        """What keys of objects are made with."""
+        return self.import_id.bytes
+
+    @cached_property
     def _common(self) -> JSON:
         return {"kind": KIND, "import": str(self.import_id), "sha256": self.sha256, "format": self.format}
 
@@ -75,11 +80,13 @@ class Bringing:
     find: Callable[[str, str, str], None]  #: (where, message, level)
     name: str = ""
     first: int = 1
+    is_small: bool = False  #: its objects surely fit into one event
     demands: Demands | None = None
     sample: Callable[[], JSON] = dict  #: the sample's attributes
     read: Callable[[JSON], np.ndarray] | None = None  #: the pixels of a label's bitmap
     keep: Callable[[np.ndarray], JSON] | None = None
     urls: list[str] = field(default_factory=list)  #: of bitmaps that were written
+    written: dict[str, JSON] = field(default_factory=dict)  #: {object: its geometry, written out} of the codec
 
     @property
     def where(self) -> str:
@@ -87,7 +94,7 @@ class Bringing:
 
     def key(self, row: str) -> str:
         """The uuid of an object: the same however often the file is read."""
-        return annotation_key(self.origin.import_id, row)
+        return annotation_key(self.origin.key, row)
 
     def wrong(self, message: str, *, nth: int | None = None, level: str = "error") -> None:
         """Tell of something that could not be used, of the record or of its object `nth`."""
@@ -116,7 +123,11 @@ def _object(bringing: Bringing, item: Annotation, nth: int) -> JSON | None:
     place = f"{bringing.number}.{nth}"
     found: JSON = {"annotation": bringing.key(place), "category_id": category}
     try:
-        found["geometry"] = shapes.checked_geometry(item.geometry, where="geometry", lenient=True)
+        found["geometry"] = item.geometry
+        if item.written is not None:
+            bringing.written[found["annotation"]] = item.written
+        else:
+            shapes.checked_geometry(item.geometry, where="geometry", lenient=True)
         if item.attributes:
             found["attributes"] = values.checked(item.attributes, where="attributes")
         if item.keypoints:
@@ -181,6 +192,8 @@ def status_of(bringing: Bringing, record: Sample) -> str:
 
 def scene_of(bringing: Bringing, record: Sample) -> JSON:
     """What the file says of the whole picture, as far as it can be stored."""
+    if not record.scene:
+        return {}
     try:
         found: JSON = values.checked(record.scene, where="scene")
     except BadValue as error:

@@ -1,15 +1,17 @@
-"""The pieces of a file carried into a dataset: one chunk is decided on while the one before it is being stored."""
+"""The pieces of a file carried into a dataset: a chunk is decided on while those before it are copied and stored."""
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from labeling.commands.writing import hint
-from releases.imports.appending import Appending, appending
+from releases.imports.appending import appending
 from releases.imports.cutting import Chunk, Line, Piece
 from releases.imports.done import Done
 from releases.imports.pace import Pace
@@ -18,6 +20,10 @@ from releases.imports.steps import Steps
 #: (what a chunk did, its pieces)
 Tell = Callable[[Done, list[Piece]], None]
 
+
+#: Chunks between two searches for cycles among what came since the last. By itself Python would search through what is
+#: under way, which has none, again and again, for a sixth of the time.
+SEARCH_EVERY = 16
 #: For how many seconds a thread computes while another has to get on. By Python's default the one that stores would
 #: wait for its turn, 5 ms after each answer of the database, longer than for the database.
 TURN_S = 0.000_5
@@ -29,41 +35,55 @@ _long_turn_s = 0.0  #: what turns were before the first
 def carry(steps: Steps, batches: Iterator[list[Piece]], tell: Tell) -> None:
     """Bring in all pieces; of each chunk is told in the order of the file, before the next is stored.
 
-    What is raised, also by `tell`, ends it behind the chunk that is being stored, and that one is told of, too.
+    What is raised ends it behind the chunks that were decided on, and those are told of, too; what `tell` raises, or an
+    append, ends it behind the chunk that is being stored.
     """
     line, pace = Line(batches), Pace()
-    stored: Chunk | None = None
-
-    def settle(work: Appending) -> None:
-        nonlocal stored
-        chunk, stored = stored, None
-        if chunk is None:
-            return
-        done = work.result()
-        if done.appended is not None:
-            # Not where it was appended: a broker may keep a connection for each thread, and that one ends soon.
-            hint(steps.dataset, done.appended)
-            if done.appended.held_ms is not None:
-                pace.held(chunk.weight, done.appended.held_ms)
-        tell(done, chunk.pieces)
-
+    number = 0
+    under_way: deque[Chunk] = deque()  #: the first is being stored; one behind it is copied
     with appending() as work, _short_turns():
+
+        def settle(most: int) -> None:
+            """Wait until no more than `most` are under way, and have the next stored."""
+            while len(under_way) > most:
+                chunk = under_way.popleft()
+                try:
+                    done = work.result()
+                    if done.appended is not None:
+                        # Not where it was appended: a broker may keep a connection for each thread, and that one ends.
+                        hint(steps.dataset, done.appended)
+                        steps.know(done.appended)
+                        if done.appended.held_ms is not None:
+                            pace.held(chunk.weight, done.appended.held_ms)
+                    tell(done, chunk.pieces)
+                except BaseException:
+                    under_way.clear()
+                    work.abandon()
+                    raise
+                if under_way:
+                    work.go_on()
+
         try:
             while (piece := line.first()) is not None:
                 before = steps.done_before(piece.nth) if steps.again else None
                 if before is not None:
-                    settle(work)
+                    settle(0)
                     tell(before, line.before(before.until))
                     continue
                 chunk = line.chunk(pace.weight)
-                if stored is not None and not chunk.is_apart_from(stored):
-                    settle(work)
+                number += 1
+                if number % SEARCH_EVERY == 0:
+                    gc.collect(0)
+                if not all(map(chunk.is_apart_from, under_way)):
+                    settle(0)
                 plan = steps.decided(chunk)
-                settle(work)
-                stored = chunk
+                settle(1)
                 work.begin(partial(steps.bring, plan))
+                under_way.append(chunk)
+                if len(under_way) == 1:
+                    work.go_on()
         finally:
-            settle(work)
+            settle(0)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ JSON = dict[str, Any]
 MOST_SAMPLES = 500
 #: What the objects of one label may weigh, to come at once.
 MOST_OF_LABEL = 2_500
+SMALL = MOST_OF_LABEL // 12
 #: So many bytes weigh as much as one object. A number of a shape counts as eight.
 PER_OBJECT = 512
 NUMBER, OF_FRAME = 8, 100
@@ -46,6 +47,11 @@ class Piece:
     weight: int
     first: int = 1
     is_last: bool = True
+
+    @property
+    def is_small(self) -> bool:
+        """Whether all of it fits into one event for sure: written out it may be some times what its weight says."""
+        return self.first == 1 and self.is_last and self.weight <= SMALL
 
 
 @dataclass

@@ -27,7 +27,6 @@ from releases.events import ImportFinished
 from releases.formats.format import Findings, UnreadableFile
 from releases.formats.records import Imported, Sample
 from releases.imports import sources
-from releases.imports.ahead import ahead
 from releases.imports.carrying import carry
 from releases.imports.counts import Counts
 from releases.imports.cutting import Piece, pieces
@@ -37,7 +36,7 @@ from releases.imports.sources import AtHome, BadMember, Unusable
 from releases.imports.steps import CategoriesRefused, Steps
 from releases.imports.undoing import undo
 from releases.imports.wish import Wish
-from releases.jobs import BEAT_S, MOST_TRIES, QUIET_S, collect_seldom
+from releases.jobs import BEAT_S, MOST_TRIES, QUIET_S
 from releases.models import ImportFinding, ImportJob
 from releases.shards import alone_at
 
@@ -166,21 +165,23 @@ def _import(row: ImportJob, counts: Counts, progress: Progress) -> None:
         )
     findings = Findings()
     try:
-        with _file(row) as file, sources.opened(file, row.source["filename"]) as source:
+        with (
+            _file(row) as file,
+            sources.opened(file, row.source["filename"]) as source,
+            without_cycle_search(),  # but for what `carry` has looked through
+        ):
             for where, why in source.problems:
                 findings.add(where, why)
             assert wish.kind.read is not None
-            with without_cycle_search():
-                at_home = AtHome(source, {settings.PUBLIC_URL})
-                imported = wish.kind.read(at_home, findings, wish.reading_options)
-            collect_seldom()
+            at_home = AtHome(source, {settings.PUBLIC_URL})
+            imported = wish.kind.read(at_home, findings, wish.reading_options)
             steps.open(at_home)
             total = _total(imported)
             _update(row.id, samples_total=total)
             _add(counts, found, steps.bring_categories(imported.dataset))
+            steps.look_around()
             telling = _Telling(row, counts, found, lambda done: progress(done, total))
-            with ahead(_read(imported, findings)) as read:
-                carry(steps, _taken(read, found), telling.told)
+            carry(steps, _taken(_read(imported, findings), found), telling.told)
     finally:
         found.write()
         ImportJob.objects.filter(id=row.id).update(errors_count=found.errors, notes_count=found.notes)

@@ -134,7 +134,12 @@ def _first(bringing: Bringing, record: Sample, state: LabelState, brought: list[
     bringing.counts.labels_added += 1
     bringing.counts.annotations_added += len(objects)
     facts = imported(
-        objects, scene=scene_of(bringing, record), mask=mask, status=status_of(bringing, record), score=record.score
+        objects,
+        is_small=bringing.is_small,
+        scene=scene_of(bringing, record),
+        mask=mask,
+        status=status_of(bringing, record),
+        score=record.score,
     )
     return facts + links_of(record, brought) + classes_of(bringing, record, state)
 

@@ -15,6 +15,7 @@ from labeling import events as e
 from labeling.commands import assets
 from labeling.commands.safeguards import check_review
 from labeling.errors import InvalidValue, NotFound, ReasonRequired, Refused
+from labeling.geometry import shapes
 from labeling.log import store
 from labeling.log.event import Event, Fact, Intent
 from labeling.log.rows import Rows
@@ -72,7 +73,11 @@ class Plan:
         """Decide upon the facts, and make the events and rows of them."""
         needs_all = self.task.by_frame or self.task.has_mask or self._inside
         pieces = [(piece.number, piece.record) for piece in self.chunk.pieces]
-        there = samples.found_in(self.seen.id, pieces, full=needs_all)
+        alone = self.steps.alone
+        is_new = alone is not None and alone.has_none_of(self.chunk.stems)
+        there = {} if is_new else samples.found_in(self.seen.id, pieces, full=needs_all)
+        if alone is not None:
+            alone.brought(self.chunk.stems)
         states = self._loaded(there)
         for piece in self.chunk.pieces:
             self._take(piece, there.get(piece.number), states)
@@ -154,6 +159,8 @@ class Plan:
         facts = more_of(bringing, record, state) if begun else facts_of(bringing, record, state)
         facts = self._accepted(bringing, state, self._held(bringing, state, facts, there))
         if facts:
+            if not (state.exists or self.task.has_mask):
+                _write_out(facts, bringing.written)
             self._states[state.stream] = state
             self._triples += [(state.stream, state.version, fact) for fact in facts]
             self._tokens |= assets.tokens_in([bringing.urls, record.document])
@@ -171,6 +178,7 @@ class Plan:
             number=piece.number,
             name=piece.record.name if len(piece.record.name) <= 100 else "",
             first=piece.first,
+            is_small=piece.is_small,
             counts=self.done.counts,
             find=self.done.find,
             read=self._files.read if self.task.has_mask else None,
@@ -196,7 +204,7 @@ class Plan:
         if fields is None:
             self.done.counts.samples_missing += 1
             return None
-        key = uuid.UUID(annotation_key(self.steps.id, f"sample {piece.number}"))
+        key = uuid.UUID(annotation_key(self.steps.id.bytes, f"sample {piece.number}"))
         self._triples.append((sample_stream(key), 0, e.SampleAdded(sample=str(key), **fields)))
         self._tokens |= assets.tokens_in(fields["attributes"])
         self.done.counts.samples_added += 1
@@ -290,12 +298,20 @@ class Plan:
 
     # --- the append --------------------------------------------------------------------------------------------
 
-    def append(self) -> None:
-        """Store the facts with the rows that they change; also none, so that the chunk is known to be done."""
+    def append(self, turns: store.Turns) -> None:
+        """Store the facts with the rows that they change; also none, so that the chunk is known to be done.
+
+        `turns` are as store.append has them.
+        """
         dataset = self.seen.id
         try:
             appended = store.append(
-                dataset, intent=self._own, events=self._events, rows=self._rows, answer=self.done.as_json()
+                dataset,
+                intent=self._own,
+                events=self._events,
+                rows=self._rows,
+                answer=self.done.as_json(),
+                turns=turns,
             )
         except IntegrityError as error:
             if "sample_name_taken" not in str(error):
@@ -309,6 +325,14 @@ class Plan:
         if appended.held_ms is not None:
             for observer in observers:
                 observer(len(self._events), appended.held_ms)
+
+
+def _write_out(facts: list[Fact], written: dict[str, JSON]) -> None:
+    """Have what the facts of a new label hold most of written out; nobody else has them yet."""
+    for fact in facts:
+        if isinstance(fact, e.LabelImported):
+            for item in fact.annotations:
+                item["geometry"] = written.get(item["annotation"]) or shapes.written_out(item["geometry"])
 
 
 def _new_sample(dataset: uuid.UUID, stream: str, events: list[Event]) -> Rows:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
 from django.db import connection
 
 from labeling.commands import assets
@@ -50,36 +51,44 @@ def found_in(dataset: uuid.UUID, records: Iterable[tuple[int, Sample]], *, full:
             uuids[number] = key
         if "\x00" not in record.name:
             names[number] = record.name
-    rows = _rows(dataset, list(uuids.values()), list(names.values()), full=full)
-    by_id = {there.id: there for _, there in rows}
-    by_name = dict(rows)
+    by_id = {there.id: there for _, there in _rows(_BY_ID, dataset, [*uuids.values()], full=full)} if uuids else {}
     found = {number: by_id[key] for number, key in uuids.items() if key in by_id}
-    found |= {number: by_name[name] for number, name in names.items() if number not in found and name in by_name}
-    others = {
-        number: [stem := without_ending(name), *(stem + ending for ending in ENDINGS)]
-        for number, name in names.items()
-        if number not in found
-    }
-    more = dict(_rows(dataset, [], [name for each in others.values() for name in each], full=full)) if others else {}
-    for number, tried in others.items():
-        fitting = {more[name].id: more[name] for name in tried if name in more}
-        if len(fitting) == 1:
-            found[number] = next(iter(fitting.values()))
+    left = {number: name for number, name in names.items() if number not in found}
+    by_name = dict(_named(dataset, [(name, name) for name in left.values()], full=full))
+    found |= {number: by_name[name] for number, name in left.items() if name in by_name}
+    stems = {number: without_ending(name) for number, name in left.items() if number not in found}
+    pairs = [(stem, stem + ending) for stem in stems.values() for ending in ("", *ENDINGS)]
+    alike: dict[str, dict[uuid.UUID, There]] = {}
+    for stem, there in _named(dataset, pairs, full=full):
+        alike.setdefault(stem, {})[there.id] = there
+    for number, stem in stems.items():
+        if len(alike.get(stem, ())) == 1:
+            (found[number],) = alike[stem].values()
     return found
 
 
-def _rows(dataset: uuid.UUID, ids: list[uuid.UUID], names: list[str], *, full: bool) -> list[tuple[str, There]]:
-    """(name, sample) of those that are there; lists as one parameter each, because thousands take long to be put in."""
-    columns = "attributes::text, metadata::text" if full else "'{}', '{}'"
+_BY_ID = "name, id{} FROM labeling_sample WHERE dataset_id = %s AND NOT archived AND id = ANY(%s)"
+#: A name is the first from there on, in the one index that has them in order. Asked for otherwise, all samples of the
+#: dataset are walked through for each name: what the planner knows of the table is old while a file comes in.
+_BY_NAME = """asked.pair ->> 0, id{} FROM jsonb_array_elements(%s::jsonb) AS asked (pair), LATERAL (
+    SELECT * FROM labeling_sample WHERE NOT archived AND (dataset_id, name) >= (%s, asked.pair ->> 1)
+     ORDER BY dataset_id, name LIMIT 1) AS found
+ WHERE found.dataset_id = %s AND found.name = asked.pair ->> 1"""
+
+
+def _named(dataset: uuid.UUID, pairs: list[tuple[str, str]], *, full: bool) -> list[tuple[str, There]]:
+    """(what for, sample) of those of these (what for, name) that are there."""
+    return _rows(_BY_NAME, orjson.dumps(pairs).decode(), dataset, dataset, full=full) if pairs else []
+
+
+def _rows(query: str, *parameters: Any, full: bool) -> list[tuple[str, There]]:
+    """(its name, or what it was asked for; sample)."""
+    columns = ", attributes::text, metadata::text" if full else ", '{}', '{}'"
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT name, id, {columns} FROM labeling_sample"
-            " WHERE dataset_id = %s AND NOT archived AND (name = ANY(%s) OR id = ANY(%s))",
-            [dataset, names, ids],
-        )
+        cursor.execute(f"SELECT {query.replace('{}', columns)}", parameters)
         return [
-            (name, There(key, values.load_stored(attributes), values.load_stored(metadata)))
-            for name, key, attributes, metadata in cursor.fetchall()
+            (said, There(key, values.load_stored(attributes), values.load_stored(metadata)))
+            for said, key, attributes, metadata in cursor.fetchall()
         ]
 
 

@@ -11,6 +11,7 @@ versions: where somebody, or that chunk, has changed a label since, or made a sa
 from __future__ import annotations
 
 import hashlib
+import time
 import uuid
 from dataclasses import replace
 from functools import partial
@@ -22,7 +23,7 @@ from labeling.errors import NotFound
 from labeling.log import store
 from labeling.log.event import Fact, Intent
 from labeling.log.rows import Rows
-from labeling.models import LabelSet
+from labeling.models import LabelSet, SampleCount
 from labeling.queries import datasets
 from labeling.queries.datasets import Seen
 from labeling.rules import access, dataset_state
@@ -30,6 +31,7 @@ from labeling.rules.dataset_state import STREAM
 from releases.formats.files import Source
 from releases.formats.records import Dataset
 from releases.imports import categories
+from releases.imports.alone import Alone
 from releases.imports.bringing import Origin
 from releases.imports.cutting import Chunk
 from releases.imports.done import Done, done_of
@@ -38,6 +40,10 @@ from releases.imports.samples import Pictures
 from releases.imports.wish import Wish
 
 JSON = dict[str, Any]
+
+
+#: How often is looked what the person may do, and what the dataset asks for, in seconds.
+LOOK_EVERY_S = 0.25
 
 
 class CategoriesRefused(Exception):
@@ -61,6 +67,9 @@ class Steps:
         self.unmatched: frozenset[int] = frozenset()
         self.begun: dict[str, str] = {}
         self.pictures: Pictures | None = None
+        self.alone: Alone | None = None
+        self._seen: tuple[Seen, LabelSet] | None = None
+        self._looked_at_s = 0.0
 
     @property
     def person(self) -> uuid.UUID:
@@ -83,7 +92,14 @@ class Steps:
         label_set = LabelSet.objects.filter(dataset_id=self.dataset, name=self.wish.label_set, archived=False).first()
         if label_set is None:
             raise NotFound("The label set")
+        self._seen, self._looked_at_s = (seen, label_set), time.monotonic()
         return seen, label_set
+
+    def _seen_lately(self) -> tuple[Seen, LabelSet]:
+        """As `seen`, or as they were a moment ago; what a chunk is decided on is as old until it is stored."""
+        if self._seen is not None and time.monotonic() - self._looked_at_s < LOOK_EVERY_S:
+            return self._seen
+        return self.seen()
 
     def open(self, source: Source) -> None:
         """Where the pictures of new samples are."""
@@ -136,6 +152,19 @@ class Steps:
         hint(self.dataset, appended)
         return done
 
+    def look_around(self) -> None:
+        """Learn whether there are samples that a record could be about."""
+        if self.again or self.wish.dry_run:
+            return
+        head = self.seen()[0].head  # asked for first: whoever brings a sample now is found out by it
+        if not SampleCount.objects.filter(dataset_id=self.dataset, count__gt=0).exists():
+            self.alone = Alone(head)
+
+    def know(self, appended: store.Appended) -> None:
+        """Learn where in the log a chunk is."""
+        if self.alone is not None and appended.first_offset is not None:
+            self.alone.appended(appended.first_offset, appended.last_offset)
+
     # --- chunks ------------------------------------------------------------------------------------------------
 
     def was_begun_by_another_version(self) -> bool:
@@ -151,19 +180,19 @@ class Steps:
         self.begun |= done.begun
         return done
 
-    def decided(self, chunk: Chunk) -> Plan:
-        """What the chunk does to the dataset as it is now.
+    def decided(self, chunk: Chunk, *, again: bool = False) -> Plan:
+        """What the chunk does to the dataset as it is now; `again` where what was decided is out of date.
 
         Raises:
             NotFound, NotPermitted: as `seen`.
         """
-        plan = Plan(self, self._own_of(chunk.first), *self.seen(), chunk)
+        plan = Plan(self, self._own_of(chunk.first), *(self.seen() if again else self._seen_lately()), chunk)
         plan.make()
         self.begun |= plan.done.begun
         return plan
 
-    def bring(self, plan: Plan) -> Done:
-        """Do what was decided on, or what has to be done in its place by now.
+    def bring(self, plan: Plan, turns: store.Turns) -> Done:
+        """Do what was decided on, or what has to be done in its place by now; `turns` as store.append has them.
 
         Raises:
             Overtaken: somebody else is at this import, and has parted it otherwise.
@@ -177,10 +206,10 @@ class Steps:
                     if done.until != plan.chunk.until:
                         raise Overtaken
                     return done
-                waiting.append(self.decided(plan.chunk))
+                waiting.append(self.decided(plan.chunk, again=True))
             found = waiting.pop()
             if not self.wish.dry_run:
-                found.append()
+                found.append(turns)
             return found.done
 
         return decide(attempt)

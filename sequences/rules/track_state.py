@@ -41,7 +41,7 @@ def in_order(state: LabelState) -> list[Track]:
 
 def track_row(state: LabelState, label: uuid.UUID, track: Track) -> JSON:
     return {
-        "key": annotation_key(label, track["uuid"]),
+        "key": annotation_key(label.bytes, track["uuid"]),
         "uuid": track["uuid"],
         "dataset_id": state.dataset,
         "last_offset": track["last_offset"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import io
 import json
@@ -312,6 +313,28 @@ def test_an_annotation_that_cannot_be_read_is_a_finding_and_the_others_are_read(
     [sample] = read(Given({"a.json": json.dumps(document).encode()}), findings).samples
     assert [item.geometry for item in sample.annotations] == [bbox(1, 2, 4, 6)]
     assert [row["where"] for row in findings.errors] == ["a.json annotations[0]"]
+
+
+def test_a_picture_that_was_read_is_not_kept_until_the_last_is(tmp_path: Path) -> None:
+    """A file has millions of objects, and nobody goes through them to find out which are gone."""
+    images = [{"id": nth, "file_name": f"{nth}.png", "width": 9, "height": 9} for nth in range(50)]
+    items = [
+        {"id": nth, "image_id": nth, "category_id": 1, "segmentation": [[0, 0, 5, 0, 5, 5.0]]} for nth in range(50)
+    ]
+    document = {"images": images, "annotations": items, "categories": [{"id": 1, "name": "car"}]}
+    (tmp_path / "instances.json").write_text(json.dumps(document))
+
+    def alive() -> int:
+        return sum(type(each) is Annotation for each in gc.get_objects())
+
+    gc.collect()
+    before = alive()
+    gc.disable()
+    try:
+        for record in read(Folder(tmp_path), Findings()).samples:
+            assert len(record.annotations) == 1 and alive() - before <= 2
+    finally:
+        gc.enable()
 
 
 def test_what_is_no_coco_is_said_to_be_none() -> None:

@@ -179,10 +179,10 @@ def test_an_import_that_is_begun_again_goes_on_where_chunks_ended_that_were_of_a
     job = begin(dataset, ana, coco({f"{nth}.png": [("car", nth)] for nth in range(9)}))
     append, done = plans.Plan.append, list[int]()
 
-    def killed(plan: plans.Plan) -> None:
-        if len(done) == 2:
+    def killed(plan: plans.Plan, turns: store.Turns) -> None:
+        if plan.chunk.first == 4:
             raise RuntimeError
-        append(plan)
+        append(plan, turns)
         done.append(plan.chunk.until)
 
     monkeypatch.setattr(pace, "LEAST", 1)
@@ -209,7 +209,7 @@ def test_who_was_overtaken_by_a_twin_that_parts_the_file_otherwise_begins_again(
     job = begin(dataset, ana, coco({f"{nth}.png": [("car", nth)] for nth in range(3)}))
     append, twins = plans.Plan.append, list[uuid.UUID]()
 
-    def overtaken(plan: plans.Plan) -> None:
+    def overtaken(plan: plans.Plan, turns: store.Turns) -> None:
         if plan.chunk.first > 0:
             raise RuntimeError  # the twin dies behind its first chunk
         if not twins:
@@ -218,7 +218,7 @@ def test_who_was_overtaken_by_a_twin_that_parts_the_file_otherwise_begins_again(
                 patched.setattr(cutting, "MOST_SAMPLES", 1)
                 with pytest.raises(RuntimeError):
                     jobs.run(job.id)
-        append(plan)
+        append(plan, turns)
 
     with monkeypatch.context() as patched:
         patched.setattr(jobs, "alone_at", lambda job: nullcontext(True))  # as where the first lost its connection
@@ -253,9 +253,9 @@ def test_an_import_that_is_killed_behind_each_piece_of_a_large_label_is_not_give
     job = begin(dataset, ana, coco({"a.png": [("car", x) for x in range(9)]}))
     append, kills = plans.Plan.append, 0
 
-    def killed(plan: plans.Plan) -> None:
+    def killed(plan: plans.Plan, turns: store.Turns) -> None:
         nonlocal kills
-        append(plan)
+        append(plan, turns)
         kills += 1
         raise RuntimeError
 
