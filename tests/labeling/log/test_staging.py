@@ -205,16 +205,18 @@ def test_the_version_of_a_stream_is_looked_up_however_old_the_plan_is(monkeypatc
     intent, log = Intent(author=AUTHOR), uuid.uuid4()
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO log_event SELECT gen_random_uuid(), 1, repeat('x', 200) || n, 1, gen_random_uuid(), 'KeyCreated',"
-            " 1, '{}', %s, 'person', null, null, null, null, gen_random_uuid(), null, null, null, '', null, now(), '', ''"
-            " FROM generate_series(1, 100) AS n",
+            "INSERT INTO log_event SELECT gen_random_uuid(), 1, repeat('x', 200) || n, 1, gen_random_uuid(),"
+            " 'KeyCreated', 1, '{}', %s, 'person', null, null, null, null, gen_random_uuid(), null, null, null, '', null,"
+            " now(), '', '' FROM generate_series(1, 100) AS n",
             [AUTHOR],
         )
         cursor.execute("ANALYZE log_event")
 
     def fetched() -> int:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'log_event'")
+            cursor.execute(
+                "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'log_event'"
+            )
             return int(cursor.fetchone()[0])
 
     for turn in range(12):  # a plan is kept from the sixth on
