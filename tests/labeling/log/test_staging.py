@@ -206,8 +206,8 @@ def test_the_version_of_a_stream_is_looked_up_however_old_the_plan_is(monkeypatc
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO log_event SELECT gen_random_uuid(), 1, repeat('x', 200) || n, 1, gen_random_uuid(),"
-            " 'KeyCreated', 1, '{}', %s, 'person', null, null, null, null, gen_random_uuid(), null, null, null, '', null,"
-            " now(), '', '' FROM generate_series(1, 100) AS n",
+            " 'KeyCreated', 1, '{}', %s, 'person', null, null, null, null, gen_random_uuid(), null, null, null, '',"
+            " null, now(), '', '' FROM generate_series(1, 100) AS n",
             [AUTHOR],
         )
         cursor.execute("ANALYZE log_event")
