@@ -1,10 +1,11 @@
-"""An import at work in two threads: what it decided on ahead is decided on again where that was overtaken."""
+"""An import with chunks under way: what it decided on ahead is decided on again where that was overtaken."""
 
 from __future__ import annotations
 
 import gc
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -170,6 +171,36 @@ def test_what_goes_wrong_while_a_chunk_is_stored_does_not_lose_count_of_it(
     job.refresh_from_db()
     assert (job.status, job.counts["samples_added"], job.samples_done) == ("SUCCEEDED", 3, 3)
     assert objects(dataset) == {"a.png": [1], "b.png": [2], "c.png": [3]}
+
+
+def test_what_was_copied_is_not_stored_where_the_chunk_before_it_ended_the_job(
+    streets: Any, begin: Import, one_by_one: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, dataset = streets
+    job = begin(dataset, ana, coco({f"{nth}.png": [("car", nth)] for nth in range(4)}))
+    copied, stage = list[int](), store.staging.stage
+
+    def told(*given: Any, **named: Any) -> Any:
+        found = stage(*given, **named)
+        if named["written"] is not None:  # not the categories
+            copied.append(len(given[0]))
+        return found
+
+    def broken(telling: Any, done: Any, some: Any) -> None:
+        while len(copied) < 2:
+            time.sleep(0.01)
+        raise RuntimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.appending, "STAGED_FROM", 1)
+        patched.setattr(store.staging, "stage", told)
+        patched.setattr(jobs._Telling, "told", broken)
+        with pytest.raises(RuntimeError):
+            jobs.run(job.id)
+    assert len(copied) == 2 and objects(dataset) == {"0.png": [0]}
+    jobs.run(job.id)
+    assert objects(dataset) == {f"{nth}.png": [nth] for nth in range(4)}
+    assert rebuild.differences(dataset) == {}
 
 
 def test_an_import_that_is_begun_again_goes_on_where_chunks_ended_that_were_of_another_size(
