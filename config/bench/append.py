@@ -7,7 +7,7 @@ versions, its chain and its projected rows (one an annotation, one for the label
 library's own whole way (`Application.save`: events, the aggregate's new state, JSON, its table lock, INSERT, NOTIFY,
 commit; it keeps no projection and no chain), which the targets are about; the library's recorder alone, given bytes
 that were made before; and one bare INSERT or COPY. All writers write to one log, which is our worst case, each to a
-label of its own. From 500 events on, ours goes by COPY.
+label of its own. From 1,000 events and rows on, ours goes by COPY.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ A new label comes with one append, so that nobody reads half of it, unless its o
 (a megabyte, 2,500 boxes): then it grows before its readers' eyes, because all of them at once would keep everybody from
 the log. What is compared with a label that is there is one append however much it is.
 
-Three threads share the work: one reads ahead, one decides on a chunk, one has the chunk before it stored.
+One thread reads and decides; two others, by turns, copy a chunk to the server and have the one before that stored.
 
 The facts ImportStarted and ImportFinished (stream `import/…`) say that there was one, of which file, and how it ended.
 The row of its job (`ImportJob`) says how far it is and what was found, and is no projection.
