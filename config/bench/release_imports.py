@@ -197,9 +197,9 @@ def _of_others() -> list[Row]:
         if kind == "coco-instances":
             coco_reading, coco_whole = reading, whole
         else:
-            most = None if kind in HEAVIER else MOST_OF_COCO * coco_whole
-            rows.append(Row(f"{kind}, reading alone, beside COCO", "us CPU", reading, coco_reading, None))
-            rows.append(Row(f"{kind}, imported, beside COCO", "us CPU", whole, coco_whole, most))
+            most = None if kind in HEAVIER else MOST_OF_COCO
+            for case, ours, coco_us in (("reading alone", reading, coco_reading), ("imported", whole, coco_whole)):
+                rows.append(Row(f"{kind}, {case}, beside COCO", "us CPU", ours, coco_us, most and most * coco_us))
         few = costs[FEW][1]
         rows.append(Row(f"{kind} of {MANY:,} beside {FEW:,}", "us CPU", whole, few, MOST_OF_FEW * few))
     return rows
