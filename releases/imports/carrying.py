@@ -32,13 +32,13 @@ _carrying = 0  #: imports of this process
 _long_turn_s = 0.0  #: what turns were before the first
 
 
-def carry(steps: Steps, batches: Iterator[list[Piece]], tell: Tell) -> None:
+def carry(steps: Steps, pieces: Iterator[Piece], tell: Tell) -> None:
     """Bring in all pieces; of each chunk is told in the order of the file, before the next is stored.
 
     What is raised ends it behind the chunks that were decided on, and those are told of, too; what `tell` raises, or an
     append, ends it behind the chunk that is being stored.
     """
-    line, pace = Line(batches), Pace()
+    line, pace = Line(pieces), Pace()
     number = 0
     under_way: deque[Chunk] = deque()  #: the first is being stored; one behind it is copied
     with appending() as work, _short_turns():

@@ -10,7 +10,6 @@ chunks are named by their first piece; which one comes next is kept with what th
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,6 +24,7 @@ JSON = dict[str, Any]
 MOST_SAMPLES = 500
 #: What the objects of one label may weigh, to come at once.
 MOST_OF_LABEL = 2_500
+#: And to fit into one event for sure.
 SMALL = MOST_OF_LABEL // 12
 #: So many bytes weigh as much as one object. A number of a shape counts as eight.
 PER_OBJECT = 512
@@ -85,20 +85,17 @@ class Chunk:
 
 
 class Line:
-    """Pieces in their order, of which some at a time become a chunk. `batches` are taken as they are needed."""
+    """Pieces in their order, of which some at a time become a chunk. They are taken as they are needed."""
 
-    def __init__(self, batches: Iterator[list[Piece]]) -> None:
-        self._batches = batches
-        self._waiting: deque[Piece] = deque()
+    def __init__(self, pieces: Iterator[Piece]) -> None:
+        self._pieces = pieces
+        self._first: Piece | None = None
 
     def first(self) -> Piece | None:
         """The piece that comes next; None at the end."""
-        while not self._waiting:
-            batch = next(self._batches, None)
-            if batch is None:
-                return None
-            self._waiting += batch
-        return self._waiting[0]
+        if self._first is None:
+            self._first = next(self._pieces, None)
+        return self._first
 
     def before(self, nth: int) -> list[Piece]:
         """Take the pieces before one."""
@@ -118,7 +115,8 @@ class Line:
 
     def _taken(self, wanted: Callable[[Piece], bool]) -> Iterator[Piece]:
         while (piece := self.first()) is not None and wanted(piece):
-            yield self._waiting.popleft()
+            self._first = None
+            yield piece
 
 
 def pieces(records: Iterable[Sample]) -> Iterator[Piece]:

@@ -43,14 +43,11 @@ from releases.shards import alone_at
 logger = logging.getLogger(__name__)
 
 JSON = dict[str, Any]
-Rows = list[JSON]
 
 PENDING, SUCCEEDED = ImportJob.Status.PENDING, ImportJob.Status.SUCCEEDED
 FAILED, CANCELED = ImportJob.Status.FAILED, ImportJob.Status.CANCELED
 #: Findings that are kept of one job; those behind them are counted.
 MOST_FINDINGS = 10_000
-#: What pieces weigh that are handed over together while a file is read.
-TOGETHER = 500
 ENDS = {SUCCEEDED: "succeeded", FAILED: "failed", CANCELED: "canceled"}
 
 Progress = Callable[[int, int | None], None]
@@ -181,30 +178,18 @@ def _import(row: ImportJob, counts: Counts, progress: Progress) -> None:
             _add(counts, found, steps.bring_categories(imported.dataset))
             steps.look_around()
             telling = _Telling(row, counts, found, lambda done: progress(done, total))
-            carry(steps, _taken(_read(imported, findings), found), telling.told)
+            carry(steps, _read(imported, findings, found), telling.told)
     finally:
         found.write()
         ImportJob.objects.filter(id=row.id).update(errors_count=found.errors, notes_count=found.notes)
 
 
-def _read(imported: Imported, findings: Findings) -> Iterator[tuple[list[Piece], Rows]]:
-    """The pieces of a file, some at a time, with what was found while they were read."""
-    some: list[Piece] = []
-    weight = 0
+def _read(imported: Imported, findings: Findings, found: _Findings) -> Iterator[Piece]:
+    """The pieces of a file; what was found while one was read is taken before it."""
     for piece in pieces(_once(imported.samples, findings)):
-        some.append(piece)
-        weight += piece.weight
-        if weight >= TOGETHER:
-            rows, findings.rows = findings.rows, []
-            yield some, rows
-            some, weight = [], 0
-    yield some, findings.rows
-
-
-def _taken(read: Iterator[tuple[list[Piece], Rows]], found: _Findings) -> Iterator[list[Piece]]:
-    for some, rows in read:
-        found.take(rows)
-        yield some
+        found.take(findings)
+        yield piece
+    found.take(findings)
 
 
 class _Telling:
@@ -291,8 +276,9 @@ class _Findings:
                 ImportFinding(job_id=self._job, number=number, where=shown[0], message=shown[1], level=level)
             )
 
-    def take(self, rows: Rows) -> None:
-        """Those of the codec."""
+    def take(self, findings: Findings) -> None:
+        """Those of the codec, which has them no longer."""
+        rows, findings.rows = findings.rows, []
         for item in rows:
             self.add(item["where"], item["message"], item["level"])
 

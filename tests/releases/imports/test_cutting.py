@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from releases.formats.records import Annotation, Sample
 from releases.imports import cutting
-from releases.imports.cutting import Chunk, Line, Piece, pieces
+from releases.imports.cutting import Chunk, Line, pieces
 
 JSON = dict[str, Any]
 BOX: JSON = {"type": "bbox", "points": [[0, 0], [1, 1]]}
@@ -23,14 +23,9 @@ def polygon(vertices: int) -> JSON:
     return {"type": "polygon", "parts": [[[[n, n] for n in range(vertices)]]]}
 
 
-def batched(found: list[Piece], size: int) -> Any:
-    return iter([found[start : start + size] for start in range(0, len(found), size)])
-
-
 def test_no_records_are_no_pieces_and_no_chunks() -> None:
     assert list(pieces([])) == []
     assert Line(iter([])).first() is None
-    assert Line(iter([[], []])).first() is None
 
 
 def test_a_label_comes_whole_up_to_what_one_event_may_hold() -> None:
@@ -55,15 +50,13 @@ def test_what_is_long_weighs_more() -> None:
     assert next(pieces([Sample(name="a", document={"text": "a" * 51_200})])).weight > 100
 
 
-@given(
-    st.lists(st.integers(0, 40), max_size=20), st.lists(st.integers(1, 30), min_size=1), st.integers(1, 7), st.data()
-)
+@given(st.lists(st.integers(0, 40), max_size=20), st.lists(st.integers(1, 30), min_size=1), st.data())
 def test_every_object_is_in_one_chunk_however_large_chunks_are(
-    sizes: list[int], weights: list[int], size: int, data: st.DataObject
+    sizes: list[int], weights: list[int], data: st.DataObject
 ) -> None:
     records = [record(f"{nth}.png", count) for nth, count in enumerate(sizes)]
     found = list(pieces(records))
-    line, chunks = Line(batched(found, size)), list[Chunk]()
+    line, chunks = Line(iter(found)), list[Chunk]()
     while line.first() is not None:
         weight = weights[len(chunks) % len(weights)]
         chunk = line.chunk(weight)
@@ -77,14 +70,14 @@ def test_every_object_is_in_one_chunk_however_large_chunks_are(
     # Who comes later and is told where a chunk ended goes on there.
     if chunks:
         nth = data.draw(st.integers(0, len(chunks) - 1))
-        again = Line(batched(found, size))
+        again = Line(iter(found))
         assert again.before(chunks[nth].until) == [piece for chunk in chunks[: nth + 1] for piece in chunk.pieces]
         after = again.first()
         assert (after.nth if after else len(found)) == chunks[nth].until
 
 
 def test_a_chunk_has_no_more_samples_than_one_query_looks_for() -> None:
-    line = Line(iter([list(pieces([record(f"{nth}.png", 0) for nth in range(1_200)]))]))
+    line = Line(pieces([record(f"{nth}.png", 0) for nth in range(1_200)]))
     counts = []
     while line.first() is not None:
         counts.append(len(line.chunk(10_000).pieces))
