@@ -20,6 +20,12 @@ class LabelImported(Fact, frozen=True):
     score: float | None = None
     part: int = 1
     parts: int = 1
+    origin: JSON = {}  #: what the origins of all annotations have in common; each says the rest of its own
+
+    def origin_of(self, item: JSON) -> JSON | None:
+        """Where one of the annotations comes from."""
+        said: JSON | None = item.get("origin")
+        return {**self.origin, **(said or {})} if self.origin else said
 
 
 class LabelDocumentSet(Fact, frozen=True):

@@ -24,7 +24,7 @@ from typing import Any
 
 from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
-from labeling.log.values import BadValue, below, fragment, same
+from labeling.log.values import BadValue, Written, below, same, write_out, write_out_numbers
 
 Geometry = dict[str, Any]
 Points = list[list[float]]
@@ -113,9 +113,16 @@ def checked_orientation(value: Any, where: str) -> dict[str, float]:
     return dict(value)
 
 
-def written_out(geometry: Geometry) -> Geometry:
-    """The same with its numbers as `values.fragment`, for an event and its rows; nothing else can read it."""
-    return {name: value if type(value) is str else fragment(value) for name, value in geometry.items()}
+def written_out(geometry: Geometry) -> Written:
+    """`values.write_out` of a geometry."""
+    if geometry["type"] != "polygon" or len(geometry) != 2:
+        return write_out(geometry)
+    parts = write_out_numbers(geometry["parts"])
+    text = _POLYGON % parts.text
+    return Written(text, text if parts.canonical is parts.text else _POLYGON % parts.canonical)
+
+
+_POLYGON = b'{"parts":%b,"type":"polygon"}'
 
 
 def from_wire(type: str, points: Points) -> Geometry:

@@ -62,11 +62,13 @@ def by_origin(log: uuid.UUID, up_to: int) -> list[OriginTally]:
         cursor.execute(
             f"SELECT jsonb_strip_nulls(jsonb_build_object({kept}))::text, count(*), min(at), max(at) FROM ("
             " SELECT data -> 'origin' AS origin, \"offset\" AS at FROM log_event"
-            " WHERE log = %s AND \"offset\" <= %s AND jsonb_typeof(data -> 'origin') = 'object'"
-            " UNION ALL SELECT object -> 'origin', \"offset\" FROM log_event, jsonb_array_elements("
+            " WHERE log = %s AND \"offset\" <= %s AND type <> 'LabelImported'"
+            " AND jsonb_typeof(data -> 'origin') = 'object'"
+            " UNION ALL SELECT coalesce(data -> 'origin', '{}') || coalesce(object -> 'origin', '{}'), \"offset\""
+            " FROM log_event, jsonb_array_elements("
             " CASE WHEN jsonb_typeof(data -> 'annotations') = 'array' THEN data -> 'annotations' ELSE '[]' END)"
             " AS object WHERE log = %s AND \"offset\" <= %s AND type = 'LabelImported'"
-            " AND jsonb_typeof(object -> 'origin') = 'object'"
+            " AND 'object' IN (jsonb_typeof(data -> 'origin'), jsonb_typeof(object -> 'origin'))"
             ") AS added GROUP BY 1 ORDER BY min(at) LIMIT %s",
             [log, up_to, log, up_to, MOST_ORIGINS],
         )

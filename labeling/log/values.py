@@ -16,6 +16,7 @@ from hashlib import sha256
 from itertools import chain
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
 from labeling.log.ecmascript import POSSESSIVE, respelled, spelled_number
@@ -160,11 +161,22 @@ def digest(value: Any) -> bytes:
     return sha256(canonical(value)).digest()
 
 
-def written(value: dict[str, Any]) -> tuple[bytes, bytes]:
-    """(JSON text to store, `digest`) of an object that is plain JSON by how it was made, as facts are, and may hold
-    fragments.
+class Written(msgspec.Struct, frozen=True, gc=False):
+    """A value that was written out: the text to store, and the canonical one, which is hashed; mostly they are one."""
 
-    Mostly the text is its own canonical form, and then it is written once, for both.
+    text: bytes
+    canonical: bytes
+
+
+class WrittenList(list[Any]):
+    """A list of plain JSON that was written out while it was at hand; nobody changes it any more."""
+
+    __slots__ = ("written",)
+    written: Written
+
+
+def write_out(value: Any) -> Written:
+    """Write a value that is plain JSON by how it was made, as facts are; mostly that is done once, for both texts.
 
     Raises:
         ValueError: as `canonical`.
@@ -172,27 +184,53 @@ def written(value: dict[str, Any]) -> tuple[bytes, bytes]:
     try:
         text = orjson.dumps(value, option=_SORTED_AND_STRICT)
     except orjson.JSONEncodeError:
-        hashed = digest(_without_fragments(value))
-        return orjson.dumps(value), hashed
+        hashed = canonical(value)
+        return Written(orjson.dumps(value), hashed)
     if not text.isascii() or b"null" in text:  # another order of names, maybe; NaN, maybe
-        return text, digest(_without_fragments(value))
-    return text, sha256(respelled(text) if _WHOLE.search(text) or _EXPONENT.search(text) else text).digest()
+        return Written(text, canonical(value))
+    return Written(text, respelled(text) if _WHOLE.search(text) or _EXPONENT.search(text) else text)
 
 
-def fragment(value: Any) -> Any:
-    """A value written out, for `written` and for rows: what is stored in two places, and is large, is written while it
-    is at hand, because by then it would have to be fetched from memory again, for many times as long.
+def write_out_numbers(value: list[Any]) -> Written:
+    """`write_out` of finite numbers in lists, of which there are millions.
 
-    Itself where it cannot be written as `written` writes.
+    Raises:
+        ValueError: as `canonical`.
     """
     try:
-        return orjson.Fragment(orjson.dumps(value, option=_SORTED_AND_STRICT))
+        text = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER)
     except orjson.JSONEncodeError:
-        return value
+        return Written(orjson.dumps(value), canonical(value))
+    if b"e" in text or b"-0.0" in text or b"null" in text:
+        return Written(text, canonical(value))
+    if b".0," in text or b".0]" in text:
+        return Written(text, text.replace(b".0,", b",").replace(b".0]", b"]"))
+    return Written(text, text)
 
 
-def _without_fragments(value: Any) -> Any:
-    return _rebuilt(value, lambda item: orjson.loads(orjson.dumps(item)) if type(item) is orjson.Fragment else item)
+def written(value: dict[str, Any]) -> tuple[bytes, bytes]:
+    """(JSON text to store, `digest`) of an object as `write_out` takes it, of which members may be a `WrittenList`.
+
+    Raises:
+        ValueError: as `canonical`.
+    """
+    lists = [name for name, item in value.items() if isinstance(item, WrittenList)]
+    if not lists:
+        found = write_out(value)
+        return found.text, sha256(found.canonical).digest()
+    rest = write_out(value | dict.fromkeys(lists, 0))
+    text = orjson.dumps(value, default=_text_of, option=_SORTED_AND_STRICT)
+    if rest.text != rest.canonical:
+        return text, digest(value | {name: list(value[name]) for name in lists})
+    return text, sha256(orjson.dumps(value, default=_canonical_of, option=_SORTED_AND_STRICT)).digest()
+
+
+def _text_of(item: WrittenList) -> orjson.Fragment:
+    return orjson.Fragment(item.written.text)
+
+
+def _canonical_of(item: WrittenList) -> orjson.Fragment:
+    return orjson.Fragment(item.written.canonical)
 
 
 def same(a: Any, b: Any) -> bool:

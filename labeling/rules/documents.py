@@ -236,10 +236,11 @@ def first_import(
     return imported(objects, scene=document.scene, mask=mask, status=status, score=score)
 
 
-def imported(objects: list[JSON], *, is_small: bool = False, **head: Any) -> list[Fact]:
+def imported(objects: list[JSON], *, origin: JSON | None = None, is_small: bool = False, **head: Any) -> list[Fact]:
     """One LabelImported with the objects (as AnnotationAdded) and `head`, in several parts where it is huge.
 
-    Who knows that the objects fit into one says that they are small, so that they are not written out to be measured.
+    `origin` is what their origins have in common. Who knows that the objects fit into one says that they are small, so
+    that they are not written out to be measured.
     """
     parts: list[list[JSON]] = [objects] if is_small or len(orjson.dumps(objects)) <= PART_BYTES else [[]]
     size = 0
@@ -253,7 +254,8 @@ def imported(objects: list[JSON], *, is_small: bool = False, **head: Any) -> lis
     facts: list[Fact] = []
     for number, part in enumerate(parts, 1):
         first = head if number == 1 else {}
-        facts.append(e.LabelImported(annotations=part, part=number, parts=len(parts), **first))
+        shared = origin if origin and part else {}
+        facts.append(e.LabelImported(annotations=part, part=number, parts=len(parts), origin=shared, **first))
     return facts
 
 

@@ -45,7 +45,7 @@ def label_stream(sample: uuid.UUID | str, label_set: uuid.UUID) -> str:
 @lru_cache(maxsize=4096)
 def label_id(stream: str) -> uuid.UUID:
     """The id of a label's row, derived from its stream, so that a rebuild gives the same."""
-    return uuid.uuid5(LABEL_NAMESPACE, stream)
+    return uuid.UUID(annotation_key(LABEL_NAMESPACE.bytes, stream))
 
 
 @dataclass(slots=True)
@@ -348,6 +348,8 @@ def _imported(state: LabelState, fact: e.LabelImported, place: Place) -> None:
     author = spelled(place.author)
     for item in fact.annotations:
         _add(state, item, place, author)
+        if fact.origin:
+            state.annotations[item["annotation"]]["origin"] = fact.origin_of(item)
     state.scene = state.scene | fact.scene
     if fact.mask is not None:
         state.mask = fact.mask

@@ -72,7 +72,8 @@ def _makers(event: Event) -> Iterator[Maker]:
     """Who made each object that an event brought, where its origin says so."""
     fact: Any = event.fact
     items = getattr(fact, "annotations", None) or getattr(fact, "tracks", None) or []
-    origins = [item.get("origin") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    said = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    origins = [fact.origin_of(item) if isinstance(fact, e.LabelImported) else item.get("origin") for item in said]
     if deeds(fact) and deeds(fact)[0].did == ADDED and not items:
         origins.append(getattr(fact, "origin", None))
     yield from (maker_of(origin, event) for origin in origins if isinstance(origin, dict))

@@ -11,14 +11,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
+import orjson
 
 from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
 from labeling.geometry.shapes import written_out
-from releases.formats import jsons, pngs
+from releases.formats import pngs
 from releases.formats.files import Source
 from releases.formats.format import Findings, Options, UnreadableFile
 from releases.formats.outlines import bbox, bitmap
@@ -40,6 +42,26 @@ _KNOWN = frozenset(
 _PLAIN = frozenset({"id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd"})
 
 
+class _Document(NamedTuple):
+    """A file, its annotations as text: they are millions, and each is read when its picture is asked for."""
+
+    images: list[Any]
+    categories: Any
+    annotations: list[msgspec.Raw]
+
+
+class _Head(msgspec.Struct, gc=False):
+    """What is asked of an annotation before it is read: the image, and whether it is a caption."""
+
+    image_id: int | str
+    caption: Any = msgspec.UNSET
+
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_elements = msgspec.json.Decoder(list[msgspec.Raw])
+_head = msgspec.json.Decoder(_Head)
+
+
 @dataclass(slots=True)
 class _Picture:
     """What is known of a picture while files are read."""
@@ -51,7 +73,7 @@ class _Picture:
     uuid: str = ""
     url: str = ""
     #: What is said of it, as it stands in the files, until it is read: (file, place there, annotation).
-    said: list[tuple[_File, int, JSON]] = field(default_factory=list)
+    said: list[tuple[_File, int, msgspec.Raw]] = field(default_factory=list)
     annotations: list[Annotation] = field(default_factory=list)
     classifications: list[int] = field(default_factory=list)
 
@@ -70,18 +92,38 @@ def read(source: Source, findings: Findings, options: Options) -> Imported:
         if not path.endswith(".json"):
             continue
         try:
-            document = jsons.parsed(source.read(path))
+            document = _document(source.read(path))
         except ValueError:
             findings.add(path, "is no JSON")
             continue
-        if not isinstance(document, dict) or not isinstance(document.get("images"), list):
+        if document is None:
             continue
         names.append(path)
-        _File(source, paths, path, document, categories, found, findings).read()
+        _File(source, paths, path, document.categories, categories, found, findings).read(document)
     if not names:
         raise UnreadableFile("there is no JSON file with the images and annotations of COCO")
     dataset = Dataset(name="coco", categories=categories.all())
     return Imported(dataset, _samples(list(found.values())), len(found))
+
+
+def _document(data: bytes) -> _Document | None:
+    """None where it is no file of COCO.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        members = _members.decode(data.removeprefix(b"\xef\xbb\xbf"))
+    except msgspec.ValidationError:
+        return None
+    images, categories = (orjson.loads(bytes(members.get(name, b"null"))) for name in ("images", "categories"))
+    if not isinstance(images, list):
+        return None
+    try:
+        annotations = _elements.decode(members.get("annotations", b"[]"))
+    except msgspec.ValidationError:
+        annotations = []
+    return _Document(images, categories, annotations)
 
 
 def _samples(found: list[_Picture]) -> Iterator[Sample]:
@@ -89,8 +131,8 @@ def _samples(found: list[_Picture]) -> Iterator[Sample]:
     found.reverse()
     while found:
         picture = found.pop()
-        for file, nth, item in picture.said:
-            file.take(item, picture, nth)
+        for file, nth, text in picture.said:
+            file.take(text, picture, nth)
         yield Sample(
             name=picture.name,
             uuid=picture.uuid,
@@ -158,40 +200,47 @@ class _File:
         source: Source,
         paths: set[str],
         path: str,
-        document: JSON,
+        said_categories: Any,
         categories: _Categories,
         found: dict[tuple[str, str], _Picture],
         findings: Findings,
     ) -> None:
-        self._source, self._paths, self._path, self._document = source, paths, path, document
+        self._source, self._paths, self._path = source, paths, path
         self._categories, self._found, self._findings = categories, found, findings
-        self._here: dict[int, int] = {}
+        self._here = categories.learn(said_categories, path, findings)
         stem = path.rsplit("/", 1)[-1].removesuffix(".json")
         match = _SPLIT.search(stem)
         self._stem, self._split = stem, match[1] if match else ""
         if not match and stem == "_annotations.coco" and "/" in path:  # Roboflow: a folder a split
             self._split = path.split("/")[-2]
 
-    def read(self) -> None:
-        """Learn the categories and the pictures, and put what is said of each picture beside it."""
-        self._here = self._categories.learn(self._document.get("categories"), self._path, self._findings)
-        images = dict(self._images())
-        items = self._document.get("annotations")
+    def read(self, document: _Document) -> None:
+        """Learn the pictures, and put what is said of each beside it."""
+        images = dict(self._images(document.images))
         captions = 0
-        for nth, item in enumerate(items if isinstance(items, list) else []):
-            picture = images.get(item.get("image_id")) if isinstance(item, dict) and _is_key(item) else None
+        for nth, text in enumerate(document.annotations):
+            try:
+                head = _head.decode(text)
+                picture = images.get(head.image_id)
+            except ValueError:
+                picture = None
             if picture is None:
                 self._findings.add(self._where(nth), "names no image of this file")
-            elif "caption" in item:
+            elif head.caption is not msgspec.UNSET:
                 captions += 1
             else:
-                picture.said.append((self, nth, item))
+                picture.said.append((self, nth, text))
         if captions:
             self._findings.note(self._path, f"{captions} captions are not read; there is no place for them")
-        self._document, self._found = {}, {}  # a picture goes when it was read, and does not wait for its file
+        self._found = {}  # a picture goes when it was read, and does not wait for its file
 
-    def take(self, item: JSON, picture: _Picture, nth: int) -> None:
+    def take(self, text: msgspec.Raw, picture: _Picture, nth: int) -> None:
         """Read one annotation."""
+        try:
+            item = orjson.loads(memoryview(text))
+        except ValueError:
+            self._findings.add(self._where(nth), "is no JSON")
+            return
         if "segments_info" in item:
             self._panoptic(item, picture, self._here, self._where(nth))
         else:
@@ -200,8 +249,8 @@ class _File:
     def _where(self, nth: int) -> str:
         return f"{self._path} annotations[{nth}]"
 
-    def _images(self) -> Iterator[tuple[Any, _Picture]]:
-        for nth, image in enumerate(self._document["images"]):
+    def _images(self, images: list[Any]) -> Iterator[tuple[Any, _Picture]]:
+        for nth, image in enumerate(images):
             name = image.get("file_name") if isinstance(image, dict) else None
             if not isinstance(name, str) or not isinstance(image.get("id"), int | str):
                 self._findings.add(f"{self._path} images[{nth}]", "must have an id and a file_name")
@@ -236,11 +285,11 @@ class _File:
         try:
             points = self._points(item, category) if "keypoints" in rest else []
             geometry = _geometry(item, picture, points)
+            written = written_out(geometry) if geometry["type"] == "polygon" else None
         except (ValueError, TypeError, KeyError, BadBitmap):
             self._findings.add(self._where(nth), "has a segmentation, a bbox or keypoints that cannot be read")
             return
         found = picture.annotations
-        written = written_out(geometry) if geometry["type"] == "polygon" else None
         row = f"{self._path} annotations[{nth}]"
         crowd = item.get("iscrowd") == 1
         if not rest:
@@ -342,10 +391,6 @@ class _File:
             )
         if left:
             self._findings.add(path, f"has pixels of {len(left)} ids that segments_info does not name")
-
-
-def _is_key(item: JSON) -> bool:
-    return isinstance(item.get("image_id"), int | str)
 
 
 def _geometry(item: JSON, picture: _Picture, points: list[JSON]) -> JSON:

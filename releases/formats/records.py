@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from labeling.log.values import Written
 from sequences.rules.timeline import Clock, Timeline
 
 JSON = dict[str, Any]
@@ -57,7 +58,7 @@ class Annotation:
     extra: JSON = field(default_factory=dict)
     row: str = field(default="", compare=False)  #: where in the file it was read
     #: The geometry as `shapes.written_out` has it, of a codec that has checked it while it read it, and has millions.
-    written: Geometry | None = field(default=None, compare=False)
+    written: Written | None = field(default=None, compare=False)
 
     @property
     def points(self) -> list[JSON]:

@@ -15,14 +15,15 @@ from labeling.errors import InvalidValue
 from labeling.geometry import bitmaps, shapes
 from labeling.log import values
 from labeling.log.event import Fact
-from labeling.log.values import BadValue
+from labeling.log.values import BadValue, Written
 from labeling.rules.documents import scene_change
 from labeling.rules.edits.placement import Demands
-from labeling.rules.label_state import LabelState, annotation_key
+from labeling.rules.label_state import LabelState
 from labeling.rules.task_types import TaskType
 from releases.formats.format import KEPT, Format
 from releases.formats.records import Annotation, Sample, Track
 from releases.imports.counts import Counts
+from releases.imports.ids import Ids
 
 JSON = dict[str, Any]
 #: An object of the file, and what AnnotationAdded says of it, but for its id and its place.
@@ -41,17 +42,17 @@ class Origin:
     format: str
 
     @cached_property
-    def key(self) -> bytes:
-        """What keys of objects are made with."""
-        return self.import_id.bytes
+    def ids(self) -> Ids:
+        return Ids(self.import_id)
 
     @cached_property
-    def _common(self) -> JSON:
+    def common(self) -> JSON:
+        """What all objects have in common: import, file and format."""
         return {"kind": KIND, "import": str(self.import_id), "sha256": self.sha256, "format": self.format}
 
     def of(self, row: str, item: Annotation | Track) -> JSON:
-        """The origin of one object: import, file, format and row; and where the file says so, what it was before."""
-        found = self._common | {"row": row}
+        """What one object has beside that: its row, and where the file says so, what it was before."""
+        found: JSON = {"row": row}
         if item.uuid:
             found["annotation"] = item.uuid
         if item.origin is not None:
@@ -86,15 +87,15 @@ class Bringing:
     read: Callable[[JSON], np.ndarray] | None = None  #: the pixels of a label's bitmap
     keep: Callable[[np.ndarray], JSON] | None = None
     urls: list[str] = field(default_factory=list)  #: of bitmaps that were written
-    written: dict[str, JSON] = field(default_factory=dict)  #: {object: its geometry, written out} of the codec
+    written: dict[str, Written] = field(default_factory=dict)  #: {object: its geometry, written out} of the codec
 
     @property
     def where(self) -> str:
         return f"sample {self.number} ({self.name})"
 
-    def key(self, row: str) -> str:
-        """The uuid of an object: the same however often the file is read."""
-        return annotation_key(self.origin.key, row)
+    def key(self, nth: int) -> str:
+        """The uuid of object `nth`: the same however often the file is read."""
+        return self.origin.ids.of_object(self.number, nth)
 
     def wrong(self, message: str, *, nth: int | None = None, level: str = "error") -> None:
         """Tell of something that could not be used, of the record or of its object `nth`."""
@@ -120,8 +121,7 @@ def _object(bringing: Bringing, item: Annotation, nth: int) -> JSON | None:
         if category is None:
             bringing.wrong("has a category that the dataset does not have", nth=nth)
             return None
-    place = f"{bringing.number}.{nth}"
-    found: JSON = {"annotation": bringing.key(place), "category_id": category}
+    found: JSON = {"annotation": bringing.key(nth), "category_id": category}
     try:
         found["geometry"] = item.geometry
         if item.written is not None:
@@ -146,7 +146,7 @@ def _object(bringing: Bringing, item: Annotation, nth: int) -> JSON | None:
     except InvalidValue as error:
         bringing.wrong(error.message, nth=nth)
         return None
-    found["origin"] = bringing.origin.of(item.row or place, item)
+    found["origin"] = bringing.origin.of(item.row or f"{bringing.number}.{nth}", item)
     return found
 
 

@@ -18,6 +18,7 @@ from labeling.geometry import bitmaps
 from labeling.log import values
 from labeling.log.event import Fact
 from labeling.log.values import BadValue
+from labeling.rules import bulk_labels
 from labeling.rules.documents import imported
 from labeling.rules.label_state import LabelState
 from releases.formats.format import GEOMETRIES, LEFT_OUT
@@ -70,7 +71,10 @@ def more_of(bringing: Bringing, record: Sample, state: LabelState) -> list[Fact]
     ]
     bringing.counts.annotations_added += len(brought)
     taken = {item["id"]: item for item in state.annotations.values()}
-    return imported(_placed(brought, new_ids(brought, taken, last=state.last_id), state)) if brought else []
+    if not brought:
+        return []
+    objects = _placed(brought, new_ids(brought, taken, last=state.last_id), state)
+    return imported(objects, origin=bringing.origin.common)
 
 
 def _has_content(record: Sample) -> bool:
@@ -131,10 +135,13 @@ def _first(bringing: Bringing, record: Sample, state: LabelState, brought: list[
     if shown is not None:
         mask = kept(bringing, coloured(shown, ids))
         objects = [item | {"geometry": {"type": "mask"}} if is_area(item) else item for item in objects]
+    elif bringing.is_small:
+        objects = bulk_labels.written_out(objects, bringing.written)
     bringing.counts.labels_added += 1
     bringing.counts.annotations_added += len(objects)
     facts = imported(
         objects,
+        origin=bringing.origin.common,
         is_small=bringing.is_small,
         scene=scene_of(bringing, record),
         mask=mask,
@@ -167,7 +174,8 @@ def _changed(bringing: Bringing, record: Sample, state: LabelState, brought: lis
         if shown is not None:
             objects = [item | {"geometry": {"type": "mask"}} if is_area(item) else item for item in objects]
     facts += _gone(state, gone)
-    facts += [e.AnnotationAdded(**item) for item in objects]
+    common = bringing.origin.common
+    facts += [e.AnnotationAdded(**item | {"origin": common | item["origin"]}) for item in objects]
     facts += links_of(record, new) + head_of(bringing, record, state)
     bringing.counts.annotations_added += len(new)
     bringing.counts.annotations_unchanged += len(brought) - len(new)

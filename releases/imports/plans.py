@@ -15,7 +15,6 @@ from labeling import events as e
 from labeling.commands import assets
 from labeling.commands.safeguards import check_review
 from labeling.errors import InvalidValue, NotFound, ReasonRequired, Refused
-from labeling.geometry import shapes
 from labeling.log import store
 from labeling.log.event import Event, Fact, Intent
 from labeling.log.rows import Rows
@@ -23,10 +22,10 @@ from labeling.models import LabelSet
 from labeling.pictures import wh_of
 from labeling.queries import bulk, datasets, labels
 from labeling.queries.datasets import Seen
-from labeling.rules import access, label_state, sample_state
+from labeling.rules import access, bulk_labels, label_state, sample_state
 from labeling.rules.edits.placement import Demands
 from labeling.rules.fold import place_of
-from labeling.rules.label_state import LabelState, annotation_key, label_stream
+from labeling.rules.label_state import LabelState, label_stream
 from labeling.rules.reasons import require_reason
 from labeling.rules.sample_state import SampleState, asset_rows, sample_stream
 from labeling.rules.task_types import HoldsDocuments, TaskType, task_type
@@ -96,8 +95,12 @@ class Plan:
                 rows.add(asset_rows(those))
             elif stream.startswith("sample/"):
                 rows.add(_new_sample(dataset, stream, those))
-            else:
-                rows.add(_changed_label(self._states[stream], those))
+        labels = {stream: those for stream, those in streams.items() if stream in self._states}
+        is_bulk = store.is_bulk(len(self._events), rows, more=sum(map(_least_rows, labels.values())))
+        for stream, those in labels.items():
+            state = self._states[stream]
+            as_lines = is_bulk and bulk_labels.are_lines(state, those)
+            rows.add(bulk_labels.lines(state, those[0]) if as_lines else _changed_label(state, those))
 
     def _loaded(self, there: dict[int, There]) -> dict[uuid.UUID, LabelState]:
         """The labels of the samples that are there; whole, where they may change."""
@@ -159,11 +162,10 @@ class Plan:
         facts = more_of(bringing, record, state) if begun else facts_of(bringing, record, state)
         facts = self._accepted(bringing, state, self._held(bringing, state, facts, there))
         if facts:
-            if not (state.exists or self.task.has_mask):
-                _write_out(facts, bringing.written)
             self._states[state.stream] = state
             self._triples += [(state.stream, state.version, fact) for fact in facts]
-            self._tokens |= assets.tokens_in([bringing.urls, record.document])
+            if bringing.urls or record.document is not None:
+                self._tokens |= assets.tokens_in([bringing.urls, record.document])
 
     def _bringing(self, piece: Piece) -> Bringing:
         steps = self.steps
@@ -204,11 +206,11 @@ class Plan:
         if fields is None:
             self.done.counts.samples_missing += 1
             return None
-        key = uuid.UUID(annotation_key(self.steps.id.bytes, f"sample {piece.number}"))
-        self._triples.append((sample_stream(key), 0, e.SampleAdded(sample=str(key), **fields)))
+        key = self.steps.origin.ids.of_sample(piece.number)
+        self._triples.append((sample_stream(key), 0, e.SampleAdded(sample=key, **fields)))
         self._tokens |= assets.tokens_in(fields["attributes"])
         self.done.counts.samples_added += 1
-        return There(key, fields["attributes"], fields.get("metadata", {}))
+        return There(uuid.UUID(key), fields["attributes"], fields.get("metadata", {}))
 
     def _sized(self, record: Sample, there: There) -> Sample:
         """The record with the size of the sample's picture, where the file does not say it and it is needed."""
@@ -327,12 +329,9 @@ class Plan:
                 observer(len(self._events), appended.held_ms)
 
 
-def _write_out(facts: list[Fact], written: dict[str, JSON]) -> None:
-    """Have what the facts of a new label hold most of written out; nobody else has them yet."""
-    for fact in facts:
-        if isinstance(fact, e.LabelImported):
-            for item in fact.annotations:
-                item["geometry"] = written.get(item["annotation"]) or shapes.written_out(item["geometry"])
+def _least_rows(events: list[Event]) -> int:
+    """How many rows the events of a label make at the least."""
+    return 1 + sum(len(event.fact.annotations) for event in events if isinstance(event.fact, e.LabelImported))
 
 
 def _new_sample(dataset: uuid.UUID, stream: str, events: list[Event]) -> Rows:

@@ -114,6 +114,8 @@ class Pictures:
 
     def path(self, name: str) -> str | None:
         """The one file whose path ends as the name says."""
+        if not self._by_name:
+            return None
         listed = self._by_name.get(name.rsplit("/", 1)[-1], [])
         fitting = [path for path in listed if path == name or path.endswith(f"/{name}")]
         exact = [path for path in fitting if path == name]

@@ -169,7 +169,7 @@ class Steps:
 
     def was_begun_by_another_version(self) -> bool:
         """Whether chunks of this import were named otherwise, so that what they brought cannot be told."""
-        return earlier(self.dataset, self.own("chunk 0")) is not None
+        return any(earlier(self.dataset, self.own(name)) is not None for name in ("chunk 0", "piece 0"))
 
     def done_before(self, first: int) -> Done | None:
         """What the chunk that begins with this piece did, where it is done."""
@@ -215,4 +215,4 @@ class Steps:
         return decide(attempt)
 
     def _own_of(self, first: int) -> Intent:
-        return self.own(f"piece {first}")
+        return self.own(f"from {first}")

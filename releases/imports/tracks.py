@@ -98,14 +98,13 @@ def _track(bringing: Bringing, track: Track, nth: int) -> JSON | None:
     if not any("geometry" in entry for entry in entries.values()):
         bringing.wrong("has no keyframe", nth=nth)
         return None
-    row = f"{bringing.number}.{nth}"
     return {
-        "track": bringing.key(row),
+        "track": bringing.key(nth),
         "track_id": track.track_id,
         "sensor": track.sensor,
         "category_id": category,
         "entries": entries,
-        "origin": bringing.origin.of(row, track),
+        "origin": bringing.origin.common | bringing.origin.of(f"{bringing.number}.{nth}", track),
     }
 
 

@@ -126,6 +126,11 @@ def _event_ids() -> int:
     return (time.time_ns() // 1_000_000 & ((1 << 48) - 1)) << 80 | 0x7 << 76 | (chance >> 61) << 64 | variant
 
 
+def is_bulk(events: int, rows: Rows, *, more: int = 0) -> bool:
+    """Whether an append of so many events, and of these rows (and some more), is copied before the log is locked."""
+    return events + rows.count() + more >= STAGED_FROM
+
+
 def append(
     log: uuid.UUID,
     *,
@@ -155,7 +160,9 @@ def append(
         expected = {}
         for event in events:
             expected.setdefault(event.stream, event.version - 1)
-    bulk = len(events) + sum(map(len, rows.put.values())) >= STAGED_FROM
+    bulk = is_bulk(len(events), rows)
+    if rows.written and not bulk:
+        raise ValueError("only the rows of a bulk come written out")
     is_said_by_event = not bulk and len(events) == 1 and expected == {events[0].stream: events[0].version - 1}
     parameters = [
         log,

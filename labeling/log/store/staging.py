@@ -5,20 +5,25 @@ The server takes them apart while the next ones are still being written here, an
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import orjson
 from django.db import connection
 
 from labeling.log.event import Event
-from labeling.log.rows import Rows
+from labeling.log.rows import Lines, Rows, json_cell
 
 #: Rows of one projected table from which on they are copied too; fewer go with the call.
 ROWS_FROM = 100
 #: Lines that are sent at a time.
 _TOGETHER = 100
+
+#: Types of cells whose text has nothing that COPY could take for its own.
+_SPELLED_PLAINLY = frozenset({int, float, uuid.UUID})
 
 #: {table: (column, whether it holds JSON) in the order of the table}
 Columns = dict[str, list[tuple[str, bool]]]
@@ -42,15 +47,16 @@ def stage(
     `again` says that this transaction may have had a bulk before. They are written while they are sent; where `written`
     is given, they are written first, before the server is asked for anything, and it is called then.
     """
-    copied = [table for table, put in rows.put.items() if len(put) >= ROWS_FROM]
+    copied = [table for table, put in rows.put.items() if len(put) >= ROWS_FROM or table in rows.written]
+    copied += rows.written.keys() - rows.put.keys()
     hashes: list[bytes] = []
     lines = _event_lines(events, digests, hashes)
-    pieces: dict[str, Iterable[bytes]] = {"event": iter(lambda: b"".join(islice(lines, _TOGETHER)), b"")}
-    before = [_columns.get(table) for table in copied]
+    of_events: Iterable[bytes] = iter(lambda: b"".join(islice(lines, _TOGETHER)), b"")
+    before = {table: _columns.get(table) for table in copied}
+    of_rows: dict[str, Iterable[bytes]] = {}
     if written is not None:
-        pieces["event"] = [*pieces["event"]]
-        for table, known in zip(copied, before, strict=True):
-            pieces[table] = [b"".join(_row_lines(rows.put[table], known))] if known else []
+        of_events = [*of_events]
+        of_rows = {table: [b"".join(_of_table(rows, table, known))] for table, known in before.items() if known}
         written()
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM log_stage(%s, %s)", [copied, again])
@@ -58,19 +64,33 @@ def stage(
         for table, name, is_json in cursor.fetchall():
             columns.setdefault(table, []).append((name, is_json))
         _columns.update(columns)
-        for table, known in zip(copied, before, strict=True):
-            if written is None or known != columns[table]:
-                pieces[table] = _row_lines(rows.put[table], columns[table])
-        for table, those in pieces.items():
-            _copy(cursor, f"log_staged_{table}", those)
+        _copy(cursor, "event", None, of_events)
+        for table, known in columns.items():
+            if table not in of_rows or known != before[table]:
+                of_rows[table] = _of_table(rows, table, known)
+            _copy(cursor, table, rows.written.get(table), of_rows[table])
     told = [{**item, "up": True} if item["t"] in columns else item for item in rows.as_json()]
     return b"".join(hashes), orjson.dumps(told).decode()
 
 
-def _copy(cursor: Any, table: str, pieces: Iterable[bytes]) -> None:
-    with connection.wrap_database_errors, cursor.copy(f"COPY pg_temp.{table} FROM STDIN") as copy:
+def _copy(cursor: Any, table: str, lines: Lines | None, pieces: Iterable[bytes]) -> None:
+    named = "" if lines is None else " ({})".format(", ".join(f'"{name}"' for name in lines.columns))
+    with (
+        connection.wrap_database_errors,
+        cursor.copy(f"COPY pg_temp.log_staged_{table}{named} FROM STDIN") as copy,
+    ):
         for piece in pieces:
             copy.write(piece)
+
+
+def _of_table(rows: Rows, table: str, columns: list[tuple[str, bool]]) -> Iterator[bytes]:
+    """The lines of a table's rows, also of those that are written out, in whose columns the others are then, too."""
+    found = rows.written.get(table)
+    if found is not None:
+        yield b"".join(found.lines)
+        kinds = dict(columns)
+        columns = [(name, kinds[name]) for name in found.columns]
+    yield from _row_lines(rows.put.get(table, []), columns)
 
 
 def _event_lines(events: Sequence[Event], digests: Iterable[Digests], hashes: list[bytes]) -> Iterator[bytes]:
@@ -88,7 +108,7 @@ def _event_lines(events: Sequence[Event], digests: Iterable[Digests], hashes: li
             version,
             event.type.encode(),
             event.schema_version,
-            _json(data),
+            json_cell(data),
         )
 
 
@@ -98,17 +118,25 @@ def _row_lines(rows: list[dict[str, Any]], columns: list[tuple[str, bool]]) -> I
 
     They are written column by column, because most columns of a bulk say one thing.
     """
+    names = [name for name, _ in columns]
+    take = itemgetter(*names)
     for start in range(0, len(rows), _TOGETHER):
         part = rows[start : start + _TOGETHER]
-        cells = [_spelled([row.get(name) for row in part], holds_json) for name, holds_json in columns]
+        try:
+            taken = [*map(take, part)]
+        except KeyError:
+            taken = [tuple([row.get(name) for name in names]) for row in part]
+        cells = [_spelled(column, said) for column, (_, said) in zip(zip(*taken, strict=True), columns, strict=True)]
         yield "\n".join(map("\t".join, zip(*cells, strict=True))).encode() + b"\n"
 
 
-def _spelled(cells: list[Any], holds_json: bool) -> list[str]:
+def _spelled(cells: Sequence[Any], holds_json: bool) -> list[str]:
     """A column as COPY takes it; what it would take for its own is written out."""
     first = cells[0]
     if len(set(map(id, cells))) == 1:
         return [_cell(first, holds_json)] * len(cells)
+    if not holds_json and {type(first)} == set(map(type, cells)) <= _SPELLED_PLAINLY:
+        return [*map(str, cells)]
     found = [orjson.dumps(cell).decode() for cell in cells] if holds_json else [*map(str, cells)]
     text = "\t".join(found)
     if (
@@ -128,13 +156,8 @@ def _cell(cell: Any, holds_json: bool) -> str:
     return _text(orjson.dumps(cell) if holds_json else str(cell).encode()).decode()
 
 
-def _json(text: bytes) -> bytes:
-    """JSON has no tabs and no ends of lines: what COPY could take for its own is the backslash."""
-    return text.replace(b"\\", b"\\\\") if b"\\" in text else text
-
-
 def _text(text: bytes) -> bytes:
-    text = _json(text)
+    text = json_cell(text)
     if b"\t" in text or b"\n" in text or b"\r" in text:
         text = text.replace(b"\t", b"\\t").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
     return text

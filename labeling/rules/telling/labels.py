@@ -153,7 +153,7 @@ def _imported(told: Telling) -> str:
     fact = told.fact
     count = len(fact.annotations)
     part = f" (part {fact.part} of {fact.parts})" if fact.parts > 1 else ""
-    sources = {_from(item.get("origin")) for item in fact.annotations}
+    sources = {_from(fact.origin_of(item)) for item in fact.annotations}
     return f"uploaded a label with {count} object{'s' * (count != 1)}{sources.pop() if len(sources) == 1 else ''}{part}"
 
 

@@ -459,13 +459,26 @@ def test_the_digest_is_the_sha256_of_the_canonical_bytes() -> None:
     )
 
 
-@given(inner=jsons.map(without_negative_zero), beside=jsons.map(without_negative_zero))
-def test_what_was_written_out_before_is_stored_and_hashed_as_if_it_were_not(inner, beside):
-    plain = {"b": [inner, {"inner": inner}], "a": beside}
-    fragments = {"b": [values.fragment(inner), {"inner": values.fragment(inner)}], "a": beside}
-    text, digest = values.written(fragments)
-    assert digest == values.digest(plain) and orjson.loads(text) == plain
+@given(inner=st.lists(jsons.map(without_negative_zero)), beside=jsons.map(without_negative_zero))
+def test_a_list_that_was_written_out_before_is_stored_and_hashed_as_if_it_were_not(inner, beside):
+    known = values.WrittenList(inner)
+    known.written = values.write_out(inner)
+    text, digest = values.written({"b": known, "a": beside, "c": known})
+    plain = {"b": inner, "a": beside, "c": inner}
+    assert digest == values.digest(plain) and values.same(orjson.loads(text), plain)
 
 
-def test_what_cannot_be_written_out_before_stays_as_it_is():
-    assert values.fragment([2**60]) == [2**60]
+numbers = st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.recursive(numbers, st.lists, max_leaves=20).filter(lambda value: isinstance(value, list)))
+def test_numbers_in_lists_are_written_out_as_any_value_is(value):
+    found = values.write_out_numbers(value)
+    assert found.canonical == values.canonical(value) and values.same(orjson.loads(found.text), value)
+
+
+@pytest.mark.parametrize("bad", [math.nan, -math.inf, 2**60 + 1])
+def test_what_has_no_hash_is_not_written_out(bad):
+    for write_out in (values.write_out, values.write_out_numbers):
+        with pytest.raises(ValueError):
+            write_out([1.5, bad])
