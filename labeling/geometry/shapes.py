@@ -117,12 +117,29 @@ def written_out(geometry: Geometry) -> Written:
     """`values.write_out` of a geometry."""
     if geometry["type"] != "polygon" or len(geometry) != 2:
         return write_out(geometry)
-    parts = write_out_numbers(geometry["parts"])
-    text = _POLYGON % parts.text
-    return Written(text, text if parts.canonical is parts.text else _POLYGON % parts.canonical)
+    return _polygon_of(write_out_numbers(geometry["parts"]))
 
 
-_POLYGON = b'{"parts":%b,"type":"polygon"}'
+def polygon_of(rings: list[Any]) -> tuple[Geometry, Written]:
+    """(a polygon of flat rings x, y, x, y …, a part each, as COCO has them; the same written out). It is checked as it
+    is made.
+
+    Raises:
+        ValueError: there are others than lists of an even number of finite numbers, six at the least.
+    """
+    parts = []
+    lists = 1
+    for flat in rings:
+        if type(flat) is not list or len(flat) < 6 or len(flat) % 2:
+            raise ValueError("a ring has three points at the least")
+        parts.append([list(map(list, zip(flat[::2], flat[1::2], strict=True)))])
+        lists += 2 + len(flat) // 2
+    return {"type": "polygon", "parts": parts}, _polygon_of(write_out_numbers(parts, lists=lists))
+
+
+def _polygon_of(parts: Written) -> Written:
+    text = b'{"parts":%b,"type":"polygon"}' % parts.text
+    return Written(text, text if parts.canonical is parts.text else b'{"parts":%b,"type":"polygon"}' % parts.canonical)
 
 
 def from_wire(type: str, points: Points) -> Geometry:

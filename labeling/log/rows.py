@@ -52,3 +52,12 @@ class Rows:
 def json_cell(text: bytes) -> bytes:
     """JSON as COPY takes it. It has no tabs and no ends of lines: what COPY could take for its own is the backslash."""
     return text.replace(b"\\", b"\\\\") if b"\\" in text else text
+
+
+def text_cell(text: str) -> str:
+    """Text as COPY takes it."""
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    if "\t" in text or "\n" in text or "\r" in text:
+        text = text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return text

@@ -19,7 +19,7 @@ import orjson
 
 from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
-from labeling.geometry.shapes import written_out
+from labeling.geometry.shapes import polygon_of
 from releases.formats import pngs
 from releases.formats.files import Source
 from releases.formats.format import Findings, Options, UnreadableFile
@@ -284,8 +284,11 @@ class _File:
             return
         try:
             points = self._points(item, category) if "keypoints" in rest else []
-            geometry = _geometry(item, picture, points)
-            written = written_out(geometry) if geometry["type"] == "polygon" else None
+            segmentation = item.get("segmentation")
+            if type(segmentation) is list and segmentation:
+                geometry, written = polygon_of(segmentation)
+            else:
+                geometry, written = _geometry(item, picture, points), None
         except (ValueError, TypeError, KeyError, BadBitmap):
             self._findings.add(self._where(nth), "has a segmentation, a bbox or keypoints that cannot be read")
             return
@@ -394,7 +397,7 @@ class _File:
 
 
 def _geometry(item: JSON, picture: _Picture, points: list[JSON]) -> JSON:
-    """What an annotation says of its shape; a polygon is checked as it is made.
+    """What an annotation says of its shape that has no polygons.
 
     Raises:
         ValueError, TypeError, KeyError, BadBitmap: it is none.
@@ -409,12 +412,7 @@ def _geometry(item: JSON, picture: _Picture, points: list[JSON]) -> JSON:
         rle.counts_of(runs, max_pixels=rle.MAX_PIXELS)
         return bitmap(runs)
     if segmentation:
-        parts = []
-        for flat in segmentation:
-            if len(flat) < 6 or len(flat) % 2 or not _are_numbers(flat):
-                raise ValueError
-            parts.append([list(map(list, zip(flat[::2], flat[1::2], strict=True)))])
-        return {"type": "polygon", "parts": parts}
+        raise ValueError
     box = item.get("bbox")
     if item.get("shape") == "skeleton" or (points and not box):
         if not any(point["visibility"] for point in points):

@@ -155,7 +155,7 @@ def _head(record: Sample) -> int:
 
 def _bytes(item: Annotation) -> int:
     """About how long an object is when it is written, beyond what all of them have."""
-    size = NUMBER * _numbers(item.geometry)
+    size = NUMBER * _numbers(item.geometry) if item.written is None else len(item.written.text)
     if item.attributes:
         size += len(repr(item.attributes))
     for one in (item.keypoints, item.links, item.origin, item.extra):

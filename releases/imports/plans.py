@@ -22,7 +22,7 @@ from labeling.models import LabelSet
 from labeling.pictures import wh_of
 from labeling.queries import bulk, datasets, labels
 from labeling.queries.datasets import Seen
-from labeling.rules import access, bulk_labels, label_state, sample_state
+from labeling.rules import access, bulk_lines, label_state, sample_state
 from labeling.rules.edits.placement import Demands
 from labeling.rules.fold import place_of
 from labeling.rules.label_state import LabelState, label_stream
@@ -90,17 +90,20 @@ class Plan:
         streams: dict[str, list[Event]] = {}
         for event in self._events:
             streams.setdefault(event.stream, []).append(event)
+        is_bulk = store.is_bulk(len(self._events), rows, more=sum(map(_least_rows, self._events)))
         for stream, those in streams.items():
-            if stream.startswith("asset/"):
+            if stream in self._states:
+                state = self._states[stream]
+                if is_bulk and bulk_lines.takes_label(state, those):
+                    bulk_lines.add_label(rows, those[0])
+                else:
+                    rows.add(_changed_label(state, those))
+            elif stream.startswith("asset/"):
                 rows.add(asset_rows(those))
-            elif stream.startswith("sample/"):
+            elif is_bulk and bulk_lines.takes_sample(those):
+                bulk_lines.add_sample(rows, those[0])
+            else:
                 rows.add(_new_sample(dataset, stream, those))
-        labels = {stream: those for stream, those in streams.items() if stream in self._states}
-        is_bulk = store.is_bulk(len(self._events), rows, more=sum(map(_least_rows, labels.values())))
-        for stream, those in labels.items():
-            state = self._states[stream]
-            as_lines = is_bulk and bulk_labels.are_lines(state, those)
-            rows.add(bulk_labels.lines(state, those[0]) if as_lines else _changed_label(state, those))
 
     def _loaded(self, there: dict[int, There]) -> dict[uuid.UUID, LabelState]:
         """The labels of the samples that are there; whole, where they may change."""
@@ -329,9 +332,14 @@ class Plan:
                 observer(len(self._events), appended.held_ms)
 
 
-def _least_rows(events: list[Event]) -> int:
-    """How many rows the events of a label make at the least."""
-    return 1 + sum(len(event.fact.annotations) for event in events if isinstance(event.fact, e.LabelImported))
+def _least_rows(event: Event) -> int:
+    """How many rows an event that makes something makes at the least."""
+    match event.fact:
+        case e.SampleAdded():
+            return 1
+        case e.LabelImported(annotations=objects):
+            return 1 + len(objects)
+    return 0
 
 
 def _new_sample(dataset: uuid.UUID, stream: str, events: list[Event]) -> Rows:

@@ -15,7 +15,7 @@ import orjson
 from django.db import connection
 
 from labeling.log.event import Event
-from labeling.log.rows import Lines, Rows, json_cell
+from labeling.log.rows import Lines, Rows, json_cell, text_cell
 
 #: Rows of one projected table from which on they are copied too; fewer go with the call.
 ROWS_FROM = 100
@@ -100,7 +100,7 @@ def _event_lines(events: Sequence[Event], digests: Iterable[Digests], hashes: li
         name, version = event.stream, event.version
         stream = streams.get(name)
         if stream is None:
-            stream = streams[name] = _text(name.encode())
+            stream = streams[name] = text_cell(name).encode()
         hashes += (event.event_id.bytes, data_hash, version.to_bytes(8, "big"), digest)
         yield b"%d\t%b\t%d\t%b\t%d\t%b\n" % (
             number,
@@ -153,11 +153,4 @@ def _spelled(cells: Sequence[Any], holds_json: bool) -> list[str]:
 def _cell(cell: Any, holds_json: bool) -> str:
     if cell is None:
         return "\\N"
-    return _text(orjson.dumps(cell) if holds_json else str(cell).encode()).decode()
-
-
-def _text(text: bytes) -> bytes:
-    text = json_cell(text)
-    if b"\t" in text or b"\n" in text or b"\r" in text:
-        text = text.replace(b"\t", b"\\t").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
-    return text
+    return text_cell(orjson.dumps(cell).decode() if holds_json else str(cell))

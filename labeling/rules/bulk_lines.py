@@ -1,0 +1,161 @@
+"""New samples and labels of a bulk, written out while they are at hand: the objects of labels, and all rows. Pure.
+
+An import makes millions of samples and labels that nobody has seen yet. Of each the log takes what it holds as text,
+the hash of the canonical text, and a line for each row; to fold it into a state and write that would fetch it again and
+again. What comes of it is what `sample_state` and `label_state` give (the tests hold one against the other), for what
+most imports bring: a sample whose only event is SampleAdded, a label whose only event is one LabelImported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from labeling import events as e
+from labeling.geometry import shapes
+from labeling.log.event import Event
+from labeling.log.rows import Lines, Rows, json_cell, text_cell
+from labeling.log.values import Written, WrittenList, write_out
+from labeling.rules.fold import place_of, spelled
+from labeling.rules.label_state import ROW_KEYS, STATUSES, LabelState, annotation_key, bucket_of, label_id
+
+JSON = dict[str, Any]
+
+
+class Objects(WrittenList):
+    """The objects of a LabelImported (as AnnotationAdded), each with what was written of its geometry, and of its
+    origin where it says no more than these two."""
+
+    __slots__ = ("pieces",)
+    pieces: list[tuple[bytes, bytes | None]]
+
+
+def written_out(objects: list[JSON], known: Mapping[str, Written]) -> Objects:
+    """Objects with their texts; `known` has geometries, by annotation, that were written before.
+
+    Raises:
+        ValueError: as `values.canonical`.
+    """
+    found = Objects(objects)
+    found.pieces, texts, canonical = [], [], []
+    for item in objects:
+        key, order, origin = item["annotation"], item["order"], item.get("origin")
+        geometry = known.get(key) or shapes.written_out(item["geometry"])
+        if len(item) != _PLAIN or origin is None or origin.keys() != {"row"} or not order.is_integer():
+            one = write_out(item)
+            texts.append(one.text)
+            canonical.append(one.canonical)
+            found.pieces.append((geometry.text, None))
+            continue
+        row = orjson.dumps(origin)
+        category = "null" if item["category_id"] is None else item["category_id"]
+        head = f'{{"annotation":"{key}","category_id":{category},"geometry":'.encode()
+        place = b',"id":%d,"order":%d' % (item["id"], order)
+        texts.append(b'%b%b%b.0,"origin":%b}' % (head, geometry.text, place, row))
+        canonical.append(b'%b%b%b,"origin":%b}' % (head, geometry.canonical, place, row))
+        found.pieces.append((geometry.text, row))
+    found.written = Written(b"[%b]" % b",".join(texts), b"[%b]" % b",".join(canonical))
+    return found
+
+
+#: How much an object says of which is known what it is, where in the file it was, and its shape.
+_PLAIN = 6
+
+
+def takes_sample(events: Sequence[Event]) -> bool:
+    """Whether `add_sample` takes the events of a sample."""
+    return len(events) == 1 and isinstance(events[0].fact, e.SampleAdded)
+
+
+def add_sample(rows: Rows, event: Event) -> None:
+    """Add the row that the first event of a sample makes."""
+    fact, place = event.fact, place_of(event)
+    assert isinstance(fact, e.SampleAdded)
+    attributes, metadata = json_cell(orjson.dumps(fact.attributes)), json_cell(orjson.dumps(fact.metadata))
+    line = (
+        f"{fact.sample}\t{event.log}\t{place.offset}\t{place.version}\t{text_cell(fact.name)}\t{attributes.decode()}"
+        f"\t{metadata.decode()}\t{fact.priority}\t{text_cell(fact.readme)}\t{_cell(fact.assigned_labeler)}"
+        f"\t{_cell(fact.assigned_reviewer)}\tf\t{spelled(place.author)}\t{place.at}\t{place.at}\t{place.offset}\n"
+    )
+    _lines(rows, "labeling_sample", _SAMPLE).append(line.encode())
+
+
+_SAMPLE = (
+    "id", "dataset_id", "last_offset", "version", "name", "attributes", "metadata", "priority", "readme",
+    "assigned_labeler", "assigned_reviewer", "archived", "created_by", "created_at", "updated_at", "created_offset",
+)  # fmt: skip
+
+
+def takes_label(state: LabelState, events: Sequence[Event]) -> bool:
+    """Whether `add_label` takes the events of a label."""
+    fact = events[0].fact
+    is_first = not state.version and len(events) == 1
+    return is_first and isinstance(fact, e.LabelImported) and isinstance(fact.annotations, Objects)
+
+
+def add_label(rows: Rows, event: Event) -> None:
+    """Add the rows that the first event of a label makes: its own, and those of its objects."""
+    fact, place = event.fact, place_of(event)
+    assert isinstance(fact, e.LabelImported) and isinstance(fact.annotations, Objects)
+    objects = fact.annotations
+    label, by, at, offset = label_id(event.stream), spelled(place.author), place.at, place.offset
+    _, sample, label_set = event.stream.split("/")
+    mask = "\\N" if fact.mask is None else json_cell(orjson.dumps(fact.mask)).decode()
+    status = STATUSES[0] if fact.status is None else fact.status
+    line = (
+        f"{label}\t{event.log}\t{offset}\t{sample}\t{label_set}\t{place.version}\t{text_cell(status)}"
+        f"\t{_cell(fact.score)}\t{json_cell(orjson.dumps(fact.scene)).decode()}\t[]\t\\N\t{mask}\t\\N"
+        f"\t{max([0, *[item['id'] for item in objects]])}\t{max([0.0, *[item['order'] for item in objects]])}"
+        f"\tf\t{by}\t{at}\t{by}\t{at}\t\\N\t\\N\t{bucket_of(offset)}\n"
+    )
+    _lines(rows, "labeling_label", _LABEL).append(line.encode())
+    if objects:
+        common = f"{event.log}\t{offset}\t{label}"
+        found = _of_objects(objects, fact.origin, label.bytes, common, by, place.version)
+        _lines(rows, "labeling_annotation", _ANNOTATION).extend(found)
+
+
+_LABEL = (
+    "id", "dataset_id", "last_offset", "sample_id", "label_set_id", "version", "status", "score", "scene",
+    "classifications", "default_classification", "mask", "document", "last_id", "last_order", "deleted", "created_by",
+    "created_at", "updated_by", "updated_at", "reviewed_by", "reviewed_at", "last_bucket",
+)  # fmt: skip
+_ANNOTATION = (
+    "key", "uuid", "dataset_id", "last_offset", "label_id", "id", "category_id", "type", "order", "version", "data",
+)  # fmt: skip
+#: What of an AnnotationAdded has a column of its own.
+_NOT_DATA = (ROW_KEYS - {"uuid"}) | {"annotation"}
+
+
+def _of_objects(objects: Objects, shared: JSON, label: bytes, common: str, by: str, version: int) -> Iterator[bytes]:
+    """The lines of a label's objects; `shared` is what their origins have in common, `common` their rows."""
+    head = b'{"by":"%b","geometry":' % by.encode()
+    tail = b',"origin":' + (orjson.dumps(shared)[:-1] + b"," if shared else b"{")
+    for item, (geometry, origin) in zip(objects, objects.pieces, strict=True):
+        key, category = item["annotation"], item["category_id"]
+        if origin is not None:
+            data = b"%b%b%b%b}" % (head, geometry, tail, origin[1:])
+        else:
+            said = {name: value for name, value in item.items() if name not in _NOT_DATA and value is not None}
+            if shared:
+                said["origin"] = {**shared, **(item.get("origin") or {})}
+            data = orjson.dumps(said | {"by": by})
+        row = (
+            f"{annotation_key(label, key)}\t{key}\t{common}\t{item['id']}\t{_cell(category)}"
+            f"\t{item['geometry']['type']}\t{item['order']}\t{version}\t"
+        )
+        yield b"%b%b\n" % (row.encode(), json_cell(data))
+
+
+def _lines(rows: Rows, table: str, columns: tuple[str, ...]) -> list[bytes]:
+    found = rows.written.get(table)
+    if found is None:
+        found = rows.written[table] = Lines(columns)
+    return found.lines
+
+
+def _cell(value: Any) -> Any:
+    """A number, or an id, or null."""
+    return "\\N" if value is None else value
