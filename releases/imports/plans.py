@@ -90,7 +90,7 @@ class Plan:
         streams: dict[str, list[Event]] = {}
         for event in self._events:
             streams.setdefault(event.stream, []).append(event)
-        is_bulk = store.is_bulk(len(self._events), rows, more=sum(map(_least_rows, self._events)))
+        is_bulk = store.is_bulk(len(self._events), sum(map(_least_rows, self._events)), by_turns=True)
         for stream, those in streams.items():
             if stream in self._states:
                 state = self._states[stream]

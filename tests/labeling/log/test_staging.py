@@ -186,6 +186,7 @@ class Turns:
 @pytest.mark.parametrize("least", [1, 1_000_000], ids=["copied", "with the call"])
 def test_rows_that_are_written_before_the_server_is_asked_are_the_same(monkeypatch, known, least):
     monkeypatch.setattr(store.appending, "STAGED_FROM", least)
+    monkeypatch.setattr(store.appending, "STAGED_AGAIN_FROM", least)
     monkeypatch.setattr(store.staging, "ROWS_FROM", least)
     point = transaction.savepoint()
     append(row(1), row(2, category_id=7))

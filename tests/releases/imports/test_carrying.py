@@ -187,12 +187,13 @@ def test_what_was_copied_is_not_stored_where_the_chunk_before_it_ended_the_job(
         return found
 
     def broken(telling: Any, done: Any, some: Any) -> None:
-        while len(copied) < 2:
+        until_s = time.monotonic() + 30
+        while len(copied) < 2 and time.monotonic() < until_s:
             time.sleep(0.01)
         raise RuntimeError
 
     with monkeypatch.context() as patched:
-        patched.setattr(store.appending, "STAGED_FROM", 1)
+        patched.setattr(store.appending, "STAGED_AGAIN_FROM", 1)
         patched.setattr(store.staging, "stage", told)
         patched.setattr(jobs._Telling, "told", broken)
         with pytest.raises(RuntimeError):
