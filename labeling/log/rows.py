@@ -8,7 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Rows as COPY takes them: a line each, with these columns; what a row lacks is null."""
+    """New rows as COPY takes them: a line each, with these columns; what a row lacks is null.
+
+    They are the first of their streams, of which the append expects that they have no events; so nothing has to be
+    looked for, and one that is there breaks the table's key.
+    """
 
     columns: tuple[str, ...]
     lines: list[bytes] = field(default_factory=list)

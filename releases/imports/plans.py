@@ -91,14 +91,15 @@ class Plan:
         for event in self._events:
             streams.setdefault(event.stream, []).append(event)
         is_bulk = store.is_bulk(len(self._events), sum(map(_least_rows, self._events)), by_turns=True)
+        # Labels in front of their samples, whose statuses are then counted once.
+        for stream, state in self._states.items():
+            those = streams.pop(stream)
+            if is_bulk and bulk_lines.takes_label(state, those):
+                bulk_lines.add_label(rows, those[0])
+            else:
+                rows.add(_changed_label(state, those))
         for stream, those in streams.items():
-            if stream in self._states:
-                state = self._states[stream]
-                if is_bulk and bulk_lines.takes_label(state, those):
-                    bulk_lines.add_label(rows, those[0])
-                else:
-                    rows.add(_changed_label(state, those))
-            elif stream.startswith("asset/"):
+            if stream.startswith("asset/"):
                 rows.add(asset_rows(those))
             elif is_bulk and bulk_lines.takes_sample(those):
                 bulk_lines.add_sample(rows, those[0])

@@ -15,8 +15,8 @@
 --             null for a bulk: then they were copied into the session's temporary table log_staged_event before (see
 --             log_stage below), so that nothing is parsed under the lock
 -- p_hashes    88 bytes for each event: its id (16), the hash of its data (32), its version (8), its digest (32)
--- p_rows      array of {t: projected table, up: rows to put, out: keys to delete}; where `up` is true, the rows were
---             copied into the temporary table log_staged_<projected table>
+-- p_rows      array of {t: projected table, up: rows to put, out: keys to delete}; where `up` is "some" or "new", the
+--             rows were copied into the temporary table log_staged_<projected table>; "new" says that none is there yet
 -- p_command, p_request_hash, p_answer   set when the client named the command: kept for its retry
 --
 -- status is one of: appended, replayed, reused (same command id, another request), stale, unknown_log
@@ -211,8 +211,8 @@ BEGIN
             IF p_up IS NULL THEN
                 RETURN;
             END IF;
-            IF p_up = ''true'' THEN
-                PERFORM log_project_staged(p_table, p_at, p_offset);
+            IF jsonb_typeof(p_up) = ''string'' THEN
+                PERFORM log_project_staged(p_table, p_up = ''"new"'', p_at, p_offset);
                 RETURN;
             END IF;
             IF jsonb_array_length(p_up) = 1 THEN
@@ -227,8 +227,10 @@ BEGIN
             v_table, v_key, v_columns, v_values, v_excluded, v_single);
         v_staged := v_staged || format('
         WHEN %1$L THEN
-            UPDATE %1$I t SET %5$s FROM %6$I AS r WHERE t.%2$I = r.%2$I;
-            GET DIAGNOSTICS v_changed = ROW_COUNT;
+            IF NOT p_new THEN
+                UPDATE %1$I t SET %5$s FROM %6$I AS r WHERE t.%2$I = r.%2$I;
+                GET DIAGNOSTICS v_changed = ROW_COUNT;
+            END IF;
             IF v_changed = 0 THEN  -- nobody else writes rows of this log meanwhile, so all of them are new
                 INSERT INTO %1$I (%3$s) SELECT %4$s FROM %6$I AS r;
                 RETURN;
@@ -258,11 +260,11 @@ BEGIN
             END CASE;
          END $f$', v_branches);
     EXECUTE format(
-        'CREATE OR REPLACE FUNCTION log_project_staged(p_table text, p_at timestamptz, p_offset bigint)
+        'CREATE OR REPLACE FUNCTION log_project_staged(p_table text, p_new boolean, p_at timestamptz, p_offset bigint)
          RETURNS void LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off
          SET palimpsest.bulk = ''on'' AS $f$
          DECLARE
-            v_changed bigint;
+            v_changed bigint := 0;
             v_staged  bigint;
             v_added   bigint;
          BEGIN

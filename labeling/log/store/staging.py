@@ -69,8 +69,13 @@ def stage(
             if table not in of_rows or known != before[table]:
                 of_rows[table] = _of_table(rows, table, known)
             _copy(cursor, table, rows.written.get(table), of_rows[table])
-    told = [{**item, "up": True} if item["t"] in columns else item for item in rows.as_json()]
+    told = [item | ({"up": _up(rows, item["t"])} if item["t"] in columns else {}) for item in rows.as_json()]
     return b"".join(hashes), orjson.dumps(told).decode()
+
+
+def _up(rows: Rows, table: str) -> str:
+    """What log_append is told of rows that were copied."""
+    return "new" if table in rows.written and table not in rows.put else "some"
 
 
 def _copy(cursor: Any, table: str, lines: Lines | None, pieces: Iterable[bytes]) -> None:
