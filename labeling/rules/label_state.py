@@ -38,7 +38,7 @@ STATUSES = (
 )
 
 
-def label_stream(sample: uuid.UUID | str, label_set: uuid.UUID) -> str:
+def label_stream(sample: uuid.UUID | str, label_set: uuid.UUID | str) -> str:
     return f"label/{sample}/{label_set}"
 
 

@@ -272,7 +272,7 @@ class _File:
 
     def _annotation(self, item: JSON, picture: _Picture, here: dict[int, int], nth: int) -> None:
         # Asked for a million times, so what is mostly not there is looked for once.
-        rest = item.keys() - _PLAIN
+        rest = () if item.keys() <= _PLAIN else item.keys() - _PLAIN
         number = item.get("category_id")
         category = here.get(number) if type(number) is int else None
         if category is None and number is not None:

@@ -23,7 +23,7 @@ Tell = Callable[[Done, list[Piece]], None]
 
 #: Chunks between two searches for cycles among what came since the last. By itself Python would search through what is
 #: under way, which has none, again and again, for a sixth of the time.
-SEARCH_EVERY = 16
+SEARCH_EVERY = 32
 #: For how many seconds a thread computes while another has to get on. By Python's default the one that stores would
 #: wait for its turn, 5 ms after each answer of the database, longer than for the database.
 TURN_S = 0.000_5

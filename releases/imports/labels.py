@@ -112,11 +112,10 @@ def _whole(bringing: Bringing, record: Sample, state: LabelState) -> list[Fact]:
 
 
 def _placed(brought: list[Brought], ids: list[int], state: LabelState) -> list[JSON]:
-    """The objects as AnnotationAdded, on top of those of the label."""
-    return [
-        said | {"id": number, "order": state.last_order + nth}
-        for nth, ((_, said), number) in enumerate(zip(brought, ids, strict=True), 1)
-    ]
+    """The objects as AnnotationAdded, on top of those of the label; what was brought becomes that."""
+    for nth, ((_, said), number) in enumerate(zip(brought, ids, strict=True), 1):
+        said["id"], said["order"] = number, state.last_order + nth
+    return [said for _, said in brought]
 
 
 def _count(bringing: Bringing, facts: list[Fact]) -> None:

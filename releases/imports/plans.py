@@ -37,13 +37,16 @@ from releases.imports.done import Done
 from releases.imports.labels import facts_of, more_of
 from releases.imports.painting import pixels
 from releases.imports.safeguards import reviews_are_guarded
-from releases.imports.samples import There
+from releases.imports.samples import NO_ID, There
 from releases.reading import bitmaps_of, size_of_file
 
 if TYPE_CHECKING:
     from releases.imports.steps import Steps
 
 JSON = dict[str, Any]
+
+#: The attributes of a sample whose picture nobody has.
+_NO_FILE: JSON = {"image": {"url": ""}}
 
 #: Told of every append: how many events it stored, and for how many milliseconds the log was held for it.
 observers: list[Callable[[int, float], None]] = []
@@ -54,7 +57,7 @@ class Plan:
 
     def __init__(self, steps: Steps, own: Intent, seen: Seen, label_set: LabelSet, chunk: Chunk) -> None:
         self.steps, self.seen, self.label_set, self.chunk = steps, seen, label_set, chunk
-        self._own = own
+        self._own, self._label_set = own, str(label_set.id)
         self.task: TaskType = task_type(seen.dataset.task_type)
         self.done = Done(until=chunk.until)
         self._files = assets.MaskFiles(steps.person)
@@ -142,7 +145,7 @@ class Plan:
         if not is_first and begun != "begun":
             return
         if there is None and begun and self.steps.wish.dry_run:
-            there = There(uuid.UUID(int=0), {}, {})
+            there = There(NO_ID, {}, {})
         if there is None:
             there = self._made(piece, bringing) if is_first else None
             if there is None:
@@ -151,7 +154,7 @@ class Plan:
             counts.samples_matched += 1
         state = states.get(there.id)
         if state is None:
-            state = LabelState(self.seen.id, label_stream(there.id, self.label_set.id))
+            state = LabelState(self.seen.id, label_stream(there.made or there.id, self._label_set))
             state.settings = self.seen.dataset.settings
         bringing.sample = lambda: there.attributes
         if is_first and not piece.is_last:
@@ -212,9 +215,10 @@ class Plan:
             return None
         key = self.steps.origin.ids.of_sample(piece.number)
         self._triples.append((sample_stream(key), 0, e.SampleAdded(sample=key, **fields)))
-        self._tokens |= assets.tokens_in(fields["attributes"])
+        if fields["attributes"] != _NO_FILE:
+            self._tokens |= assets.tokens_in(fields["attributes"])
         self.done.counts.samples_added += 1
-        return There(uuid.UUID(key), fields["attributes"], fields.get("metadata", {}))
+        return There(NO_ID, fields["attributes"], fields.get("metadata", {}), key)
 
     def _sized(self, record: Sample, there: There) -> Sample:
         """The record with the size of the sample's picture, where the file does not say it and it is needed."""

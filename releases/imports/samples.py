@@ -38,6 +38,11 @@ class There(NamedTuple):
     id: uuid.UUID
     attributes: JSON
     metadata: JSON
+    made: str = ""  #: the id of one that is being made, and has none among those that are there
+
+
+#: What has the place of an id before there is one.
+NO_ID = uuid.UUID(int=0)
 
 
 def found_in(dataset: uuid.UUID, records: Iterable[tuple[int, Sample]], *, full: bool) -> dict[int, There]:
