@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from releases.formats import coco_reading
-from releases.formats.coco import FEATURES, MASKS, beside_of, category_of, image_of, put, said_of
+from releases.formats.coco import FEATURES, MASKS, beside_of, category_of, image_line, put, said_of
 from releases.formats.files import Output
 from releases.formats.format import FRAMES, LEFT_OUT, Format, Losses, Options, carrying
 from releases.formats.jsons import Splits, line, marked
@@ -38,7 +38,7 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
     images = annotations = waiting = 0
     for images, picture in enumerate(pictures(KEYPOINTS, dataset, samples, options, losses), 1):
         split = picture.split or WHOLE
-        streams.add(f"{split}/images", marked(image_of(picture, images), "id"))
+        streams.add(f"{split}/images", image_line(picture, images))
         kept = [item for item in picture.annotations if _has_points(item, picture, losses)]
         for item, said in said_of(kept, picture, options, losses):
             annotations += 1

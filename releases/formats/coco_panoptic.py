@@ -17,7 +17,7 @@ import numpy as np
 from labeling.geometry.composition import label_map, spans_of
 from labeling.geometry.measures import segments_of
 from releases.formats import coco_reading, pngs
-from releases.formats.coco import image_of, put
+from releases.formats.coco import image_line, put
 from releases.formats.colours import voc_colour
 from releases.formats.drafts import Draft, paths_of, put_down
 from releases.formats.files import Output
@@ -40,7 +40,7 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
         split = picture.split or WHOLE
         segments, painted = _segments(picture, known, losses)
         name = draft.file(pngs.ids(painted), picture.name, ".png", folder=f"annotations/panoptic_{split}")
-        streams.add(f"{split}/images", marked(image_of(picture, number), "id"))
+        streams.add(f"{split}/images", image_line(picture, number))
         said = {"image_id": number, "file_name": name, "segments_info": segments}
         streams.add(f"{split}/annotations", marked(said, "image_id", "file_name"))
     return {"images": number}

@@ -71,10 +71,18 @@ def filled(pieces: Iterable[bytes], **found: Callable[[int], Any]) -> Iterator[b
     pattern = re.compile(rb'"(%b)": ([0-9]+)' % b"|".join(name.encode() for name in found))
 
     def fill(match: re.Match[bytes]) -> bytes:
-        return b'"%b":%b' % (match[1], line(found[match[1].decode()](int(match[2]))))
+        value = found[match[1].decode()](int(match[2]))
+        # Mostly it is the number of a line, which is canonical as it stands.
+        return b'"%b":%b' % (
+            match[1],
+            b"%d" % value if type(value) is int and -_SMALL < value < _SMALL else line(value),
+        )
 
     for piece in pieces:
         yield pattern.sub(fill, piece)
+
+
+_SMALL = 1 << 31
 
 
 def rings(points: NDArray[np.float64], sizes: NDArray[np.int64]) -> list[bytes]:
