@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from labeling import events as e
 from labeling.log import store
 from labeling.log.event import Intent
-from labeling.log.rows import Rows
+from labeling.log.rows import Lines, Rows
 
 pytestmark = pytest.mark.django_db
 
@@ -226,3 +226,52 @@ def test_the_version_of_a_stream_is_looked_up_however_old_the_plan_is(monkeypatc
         before = fetched()
         store.append(log, intent=intent, events=events, rows=Rows(), open_as="installation")
         assert fetched() - before <= 200
+
+
+def lines(*numbers: int, data: str = "{}") -> Rows:
+    """New annotations that came written out."""
+    columns = ("version", *(name for name in row(1) if name != "version"))
+    found = Rows(written={"labeling_annotation": Lines(columns)})
+    for number in numbers:
+        one = row(number, data=data)
+        cells = ["\\N" if one[name] is None else str(one[name]) for name in columns]
+        found.written["labeling_annotation"].lines.append(("\t".join(cells) + "\n").encode())
+    return found
+
+
+def append_lines(rows: Rows) -> None:
+    intent, log = Intent(author=AUTHOR), uuid.uuid4()
+    events = store.new_events(log, intent, [("person/a", 0, e.KeyCreated(key="k"))])
+    store.append(log, intent=intent, events=events, rows=rows, open_as="installation")
+
+
+def test_rows_that_came_written_out_are_the_same(monkeypatch):
+    monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
+    point = transaction.savepoint()
+    append(row(1), row(2))
+    expected = stored()
+    transaction.savepoint_rollback(point)
+    append_lines(lines(1, 2))
+    assert stored() == expected
+
+
+def test_rows_that_came_written_out_stand_beside_rows_that_did_not(monkeypatch):
+    monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
+    append(row(1), row(2))
+    append_lines(lines(3).add(Rows(put={"labeling_annotation": [row(1, order=9)]})))
+    assert [(one[5], one[8]) for one in stored()] == [(1, 9), (2, -2), (3, -3)]
+
+
+def test_a_row_that_came_written_out_never_takes_the_place_of_another(monkeypatch):
+    monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
+    append(row(1), row(2))
+    expected = stored()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        append_lines(lines(3, 2))
+    assert stored() == expected
+
+
+def test_only_the_rows_of_a_bulk_come_written_out():
+    with pytest.raises(ValueError, match="bulk"):
+        append_lines(lines(1))
+    assert stored() == []

@@ -16,6 +16,7 @@ from pycocotools import mask as masks
 from pycocotools.coco import COCO
 
 from labeling.geometry import rle
+from labeling.log import values
 from releases import packing
 from releases.formats import coco, coco_keypoints, coco_panoptic, coco_reading, outlines
 from releases.formats.files import Folder, Given, Source
@@ -299,7 +300,13 @@ def test_real_polygons_come_in_and_go_out_again() -> None:
         {"segmentation": [[1, 2, 3, 4]]}, {"segmentation": [[1, 2, 3, 4, 5, "6"]]}, {"bbox": [1, 2, -3, 4]},
         {"bbox": [1, 2, 3]}, {"category_id": 99}, {"image_id": 99}, {"keypoints": [1, 2]},
         {"segmentation": {"size": [1, 1], "counts": [1]}}, {"segmentation": {"counts": [1]}}, {"image_id": None},
-        {"segmentation": {"size": [9, 9], "counts": "\u0000"}}, {"category_id": "1"},
+        {"segmentation": {"size": [9, 9], "counts": "\u0000"}}, {"category_id": "1"}, {"image_id": 1.0},
+        {"image_id": []},
+        {"segmentation": "polygon"}, {"segmentation": [[1, 2, 3, 4, 5, 6], 7]}, {"segmentation": [{"a": 1}]},
+        {"segmentation": [[1, 2, 3, 4, 5, True]]}, {"segmentation": [[1, 2, 3, 4, 5, None]]},
+        {"segmentation": [[1, 2, 3, 4, 5, [6]]]}, {"segmentation": [[1, 2, 3, 4, 5, []]]},
+        {"segmentation": [[1, 2, 3, 4, 5, "e"]]}, {"segmentation": [[1, 2, 3, 4, 5, {}]]},
+        {"segmentation": [[1, 2, 3, 4, 5, 2**53]]},
     ],
 )  # fmt: skip
 def test_an_annotation_that_cannot_be_read_is_a_finding_and_the_others_are_read(bent: dict[str, Any]) -> None:
@@ -313,6 +320,45 @@ def test_an_annotation_that_cannot_be_read_is_a_finding_and_the_others_are_read(
     [sample] = read(Given({"a.json": json.dumps(document).encode()}), findings).samples
     assert [item.geometry for item in sample.annotations] == [bbox(1, 2, 4, 6)]
     assert [row["where"] for row in findings.errors] == ["a.json annotations[0]"]
+
+
+@pytest.mark.parametrize("odd", ["7", "null", "[]", '"text"', '{"image_id": {}}'])
+def test_an_annotation_that_is_none_is_a_finding_and_the_others_are_read(odd: str) -> None:
+    good = '{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}'
+    rest = '"images": [{"id": 1, "file_name": "a"}], "categories": [{"id": 1, "name": "car"}]'
+    findings = Findings()
+    files = {"a.json": f'{{"annotations": [{good}, {odd}, {good}], {rest}}}'.encode()}
+    [sample] = read(Given(files), findings).samples
+    assert len(sample.annotations) == 2
+    assert [row["where"] for row in findings.errors] == ["a.json annotations[1]"]
+
+
+@pytest.mark.parametrize("broken", [b'"\xff"', b'"\\ud800"', b"NaN", b"1e999", b"{]", b""])
+def test_a_file_with_broken_text_is_told_of(broken: bytes) -> None:
+    """As a whole, or by the annotation; never an error of ours."""
+    item = b'{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "more": %b}' % broken
+    data = b'{"annotations": [%b], "images": [{"id": 1, "file_name": "a"}], "categories": []}' % item
+    findings = Findings()
+    try:
+        assert [len(sample.annotations) for sample in read(Given({"a.json": data}), findings).samples] == [0]
+    except UnreadableFile:
+        pass
+    assert findings.errors
+
+
+@pytest.mark.parametrize("x", [5, 5.0, -0.0, 0.5, 1e-7, 1e21, 123456789.125])
+def test_a_polygon_is_written_out_as_it_is_stored(x: float) -> None:
+    item = {"image_id": 1, "category_id": 1, "segmentation": [[x, 2, 3, 4.5, 5.0, 6], [1, 1, 2, 1, 2, 2, 1, 2.0]]}
+    document = {
+        "images": [{"id": 1, "file_name": "a"}],
+        "categories": [{"id": 1, "name": "car"}],
+        "annotations": [item],
+    }
+    [sample] = read(Given({"a.json": json.dumps(document).encode()}), Findings()).samples
+    [found] = sample.annotations
+    assert found.geometry["parts"][0] == [[[x, 2], [3, 4.5], [5.0, 6]]] and found.written is not None
+    assert found.written.canonical == values.canonical(found.geometry)
+    assert values.same(json.loads(found.written.text), found.geometry)
 
 
 def test_a_picture_that_was_read_is_not_kept_until_the_last_is(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from labeling.commands import assets, datasets, labels
-from labeling.log import store
+from labeling.log import rebuild, store, tallies
 from labeling.models import Annotation, Dataset, Label, Person, Sample
 from releases.imports import commands, jobs
 from releases.models import Import as ImportRow
@@ -54,6 +54,14 @@ def test_a_file_brings_samples_and_labels_with_their_origin(streets: Any, bring:
     origin = row.data["origin"]
     assert (origin["kind"], origin["import"], origin["format"]) == ("import", str(job.id), "coco-instances")
     assert origin["sha256"] == job.source["sha256"] and origin["row"] == "file.json annotations[0]"
+    [imported, _] = [event for event in store.read(dataset) if event.type == "LabelImported"]
+    assert imported.data["origin"] == {key: value for key, value in origin.items() if key != "row"}, "said once"
+    assert [item["origin"] for item in imported.data["annotations"]] == [
+        {"row": f"file.json annotations[{nth}]"} for nth in range(2)
+    ]
+    assert [(item.origin, item.objects) for item in tallies.by_origin(dataset, store.head(dataset))] == [
+        ({"kind": "import"}, 3)
+    ]
     events = store.read(dataset, after=5)
     assert {event.intent.correlation for event in events} == {job.id}
     assert {event.intent.author for event in events} == {ana.id}
@@ -63,6 +71,25 @@ def test_a_file_brings_samples_and_labels_with_their_origin(streets: Any, bring:
     assert (told.state, told.counts, told.source["filename"]) == ("succeeded", job.counts, "file.json")
     sample = Sample.objects.get(dataset_id=dataset, name="a.png")
     assert (sample.metadata["width"], sample.metadata["height"]) == (100, 60)
+
+
+def test_a_chunk_that_is_a_bulk_stores_the_same(
+    streets: Any, dataset: MakeDataset, bring: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its new samples and labels come as lines; beside them stand labels of samples that were there."""
+    ana, one = streets
+    other = dataset(ana, name="parks")
+    odd = coco({'tab\tline\nback\\slash "é".png': [("car", 1)], "a.png": [("car", 1)], "d.png": [("person", 2.5)]})
+    rows = []
+    for each, least in ((one, 1_000_000), (other, 1)):
+        monkeypatch.setattr(store.appending, "STAGED_AGAIN_FROM", least)
+        for data in (FILE, odd):
+            job = bring(each, ana, data, mode="merge")
+            assert job.status == "SUCCEEDED"
+        assert rebuild.differences(each) == {}
+        rows.append((shown(each), Sample.objects.filter(dataset_id=each).values_list("name", "metadata", "version")))
+    assert rows[0][0] == rows[1][0] and sorted(rows[0][1], key=str) == sorted(rows[1][1], key=str)
+    assert 'tab\tline\nback\\slash "é".png' in rows[1][0]
 
 
 def test_samples_that_are_there_are_found_by_name_also_without_the_ending(
