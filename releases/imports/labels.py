@@ -134,7 +134,7 @@ def _first(bringing: Bringing, record: Sample, state: LabelState, brought: list[
     if shown is not None:
         mask = kept(bringing, coloured(shown, ids))
         objects = [item | {"geometry": {"type": "mask"}} if is_area(item) else item for item in objects]
-    elif bringing.is_small:
+    else:
         objects = bulk_lines.written_out(objects, bringing.written)
     bringing.counts.labels_added += 1
     bringing.counts.annotations_added += len(objects)

@@ -47,8 +47,8 @@ def stage(
     `again` says that this transaction may have had a bulk before. They are written while they are sent; where `written`
     is given, they are written first, before the server is asked for anything, and it is called then.
     """
-    copied = [table for table, put in rows.put.items() if len(put) >= ROWS_FROM or table in rows.written]
-    copied += rows.written.keys() - rows.put.keys()
+    copied = [*rows.written, *(table for table, put in rows.put.items() if len(put) >= ROWS_FROM)]
+    copied = list(dict.fromkeys(copied))
     hashes: list[bytes] = []
     lines = _event_lines(events, digests, hashes)
     of_events: Iterable[bytes] = iter(lambda: b"".join(islice(lines, _TOGETHER)), b"")

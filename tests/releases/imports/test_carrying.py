@@ -265,11 +265,12 @@ def test_who_was_overtaken_by_a_twin_that_parts_the_file_otherwise_begins_again(
     assert rebuild.differences(dataset) == {}
 
 
-def test_an_import_that_another_version_began_is_to_be_started_anew(streets: Any, begin: Import) -> None:
+@pytest.mark.parametrize("name", ["chunk 0", "piece 0"])
+def test_an_import_that_another_version_began_is_to_be_started_anew(streets: Any, begin: Import, name: str) -> None:
     ana, dataset = streets
     job = begin(dataset, ana, coco({"a.png": [("car", 1)]}))
     steps = Steps(job.id, dataset, Wish(**job.wish), jobs.intent_of(job), job.source)
-    store.append(dataset, intent=steps.own("chunk 0"), events=[], rows=Rows(), answer={})
+    store.append(dataset, intent=steps.own(name), events=[], rows=Rows(), answer={})
     ImportJob.objects.filter(id=job.id).update(is_begun=True)
     jobs.run(job.id)
     job.refresh_from_db()
