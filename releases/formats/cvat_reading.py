@@ -241,7 +241,7 @@ def _read_geometry(shape: Element, size: tuple[int | None, int | None]) -> JSON:
 
 
 def _at_least(shape: Element, least: int) -> list[list[float]]:
-    points = list(pairs_of(shape.attrib["points"]))
+    points = pairs_of(shape.attrib["points"])
     if len(points) < least:
         raise ValueError
     return points

@@ -120,7 +120,7 @@ def _sample(where: str, task: JSON, names: dict[str, int], findings: Findings) -
         try:
             width, height = int(item["original_width"]), int(item["original_height"])
             geometry = _geometry(item, width, height)
-        except (KeyError, TypeError, ValueError, IndexError, BadBitmap):
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError, BadBitmap):
             findings.add(place, "is no region that can be read")
             continue
         size, labels = (width, height), _labels(item)
@@ -256,7 +256,7 @@ def _video(where: str, name: str, url: str, results: list[JSON], names: dict[str
                 count = max(count, frame + 1)
                 if frame < 0:
                     raise ValueError
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             findings.add(place, "is no rectangle of a video that can be read")
             continue
         labels = _labels(item)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from itertools import chain
+from math import isfinite
 from xml.etree import ElementTree
 
 from releases.formats.format import UnreadableFile
@@ -48,18 +49,19 @@ def number_of(text: str | None) -> float:
         ValueError: it is none.
     """
     found = float(text or "")
-    if found != found or found in (float("inf"), float("-inf")):
+    if not isfinite(found):
         raise ValueError
     return found
 
 
-def pairs_of(text: str) -> Iterator[list[float]]:
-    """Points of a text `x,y;x,y`.
+def pairs_of(text: str) -> list[list[float]]:
+    """Points of a text `x,y;x,y`, of which there are millions.
 
     Raises:
         ValueError: it is none.
     """
-    for pair in text.split(";"):
-        if pair.strip():
-            x, y = pair.split(",")
-            yield [number_of(x), number_of(y)]
+    pairs = [pair.split(",") for pair in text.split(";") if pair.strip()]
+    numbers = [*map(float, chain.from_iterable(pairs))]
+    if set(map(len, pairs)) - {2} or not (isfinite(sum(numbers)) or all(map(isfinite, numbers))):
+        raise ValueError
+    return list(map(list, zip(numbers[::2], numbers[1::2], strict=True)))

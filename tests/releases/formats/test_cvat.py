@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from labeling.geometry import rle
-from releases.formats import cvat, cvat_reading, outlines
+from releases.formats import cvat, cvat_reading, outlines, xmls
 from releases.formats.files import Folder, Given, Source
 from releases.formats.format import ExportStopped, Findings, UnreadableFile
 from releases.formats.records import Annotation, Imported, Sample, Track
@@ -30,6 +30,18 @@ def again(files: dict[str, bytes]) -> tuple[list[Sample], Findings]:
     findings = Findings()
     imported = cvat_read(Given(files), findings)
     return list(imported.samples), findings
+
+
+@pytest.mark.parametrize("text", ["1,2;3", "1;2", "1,2,3;4", "1,nan", "inf,1", "1,1e999", "a,b", "1,2;;3,", "1,2 3"])
+def test_points_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        xmls.pairs_of(text)
+
+
+def test_points_are_pairs_of_numbers() -> None:
+    assert xmls.pairs_of(" 1,2.5; -3e2 ,4;; ") == [[1.0, 2.5], [-300.0, 4.0]]
+    assert xmls.pairs_of("1e308,1e308") == [[1e308, 1e308]]
+    assert xmls.pairs_of("") == []
 
 
 def test_an_empty_dataset_is_a_file_without_pictures() -> None:

@@ -227,6 +227,24 @@ def test_label_studios_json(person: Make, dataset: MakeDataset, sample: Make, br
     assert job.counts["annotations_added"] == 2 and job.counts["samples_added"] == 1
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"points": [[1e307, 0], [50, 0], [50, 100]]}, {"points": [["1", 0], [50, 0], [50, 100]]}, {"points": []},
+        {"points": [[1, 0, 3], [50, 0], [50, 100]]}, {"points": 7}, {},
+    ],
+)  # fmt: skip
+def test_a_region_of_label_studio_that_cannot_be_read_is_told(
+    person: Make, dataset: MakeDataset, bring: Import, value: JSON
+) -> None:
+    ana = person()
+    made = dataset(ana, **NO_CATEGORIES)
+    region = {"type": "polygonlabels", "original_width": 1000, "original_height": 60, "id": "r"}
+    tasks = [{"id": 1, "data": {"image": "a.png"}, "annotations": [{"result": [region | {"value": value}]}]}]
+    job = bring(made, ana, json.dumps(tasks).encode(), format="label-studio", filename="tasks.json")
+    assert ("tasks.json [0].result[0]", "is no region that can be read") in findings_of(job)
+
+
 # --- the command ---------------------------------------------------------------------------------------------------
 
 
