@@ -23,7 +23,7 @@ from labeling.rules.task_types import TaskType
 from releases.formats.format import KEPT, Format
 from releases.formats.records import Annotation, Sample, Track
 from releases.imports.counts import Counts
-from releases.imports.ids import Ids
+from releases.imports.ids import Ids, object_id
 
 JSON = dict[str, Any]
 #: An object of the file, and what AnnotationAdded says of it, but for its id and its place.
@@ -89,13 +89,16 @@ class Bringing:
     urls: list[str] = field(default_factory=list)  #: of bitmaps that were written
     written: dict[str, Written] = field(default_factory=dict)  #: {object: its geometry, written out} of the codec
 
+    ids: str = ""  #: what those of its objects begin with
+
     @property
     def where(self) -> str:
         return f"sample {self.number} ({self.name})"
 
     def key(self, nth: int) -> str:
         """The uuid of object `nth`: the same however often the file is read."""
-        return self.origin.ids.of_object(self.number, nth)
+        self.ids = self.ids or self.origin.ids.of_record(self.number)
+        return object_id(self.ids, nth)
 
     def wrong(self, message: str, *, nth: int | None = None, level: str = "error") -> None:
         """Tell of something that could not be used, of the record or of its object `nth`."""

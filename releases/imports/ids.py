@@ -8,13 +8,10 @@ from __future__ import annotations
 import hashlib
 import uuid
 
-#: How many of the last 62 bits count the objects of a record; the others count records. No file has so many of either.
-_OBJECT = 26
-
 
 class Ids:
     """The ids of one import: UUIDs of version 8 (RFC 9562, 5.8). They begin with 60 bits of a hash of the import's own,
-    and end with the number of the record and that of its object."""
+    and end with 34 bits of the number of the record and 28 of its object's; no file has so many of either."""
 
     def __init__(self, import_id: uuid.UUID) -> None:
         head = hashlib.sha256(import_id.bytes).hexdigest()
@@ -22,9 +19,14 @@ class Ids:
 
     def of_sample(self, record: int) -> str:
         """The id of the sample of a record, counted from 1."""
-        return self.of_object(record, 0)
+        return object_id(self.of_record(record), 0)
 
-    def of_object(self, record: int, number: int) -> str:
-        """The id of one of its objects, counted from 1."""
-        tail = f"{0b10 << 62 | record << _OBJECT | number:x}"
-        return f"{self._head}{tail[:4]}-{tail[4:]}"
+    def of_record(self, record: int) -> str:
+        """What the ids of its objects begin with."""
+        number = f"{0b10 << 34 | record:x}"
+        return f"{self._head}{number[:4]}-{number[4:]}"
+
+
+def object_id(record: str, number: int) -> str:
+    """The id of an object of a record, counted from 1."""
+    return f"{record}{number:07x}"

@@ -11,11 +11,12 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import default_storage
+from django.db import DatabaseError, connection
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
@@ -178,7 +179,8 @@ def _import(row: ImportJob, counts: Counts, progress: Progress) -> None:
             _add(counts, found, steps.bring_categories(imported.dataset))
             steps.look_around()
             telling = _Telling(row, counts, found, lambda done: progress(done, total))
-            carry(steps, _read(imported, findings, found), telling.told)
+            with _not_waiting_for_the_disk():
+                carry(steps, _read(imported, findings, found), telling.told)
     finally:
         found.write()
         ImportJob.objects.filter(id=row.id).update(errors_count=found.errors, notes_count=found.notes)
@@ -190,6 +192,23 @@ def _read(imported: Imported, findings: Findings, found: _Findings) -> Iterator[
         found.take(findings)
         yield piece
     found.take(findings)
+
+
+@contextmanager
+def _not_waiting_for_the_disk() -> Iterator[None]:
+    """What is written down here may be lost with the server: how far a job is, which is counted again by what the log
+    has, and files that no event names yet. Chunks are appended by connections of their own, which do wait; and what was
+    written before an append is on the disk with it."""
+    if connection.in_atomic_block:  # then they are appended here
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+    try:
+        yield
+    finally:
+        with suppress(DatabaseError), connection.cursor() as cursor:  # it may be lost, and this with it
+            cursor.execute("RESET synchronous_commit")
 
 
 class _Telling:

@@ -147,7 +147,11 @@ def _first(bringing: Bringing, record: Sample, state: LabelState, brought: list[
         status=status_of(bringing, record),
         score=record.score,
     )
-    return facts + links_of(record, brought) + classes_of(bringing, record, state)
+    if any(item.links for item in record.annotations):
+        facts += links_of(record, brought)
+    if record.classifications or record.default_classification is not None:
+        facts += classes_of(bringing, record, state)
+    return facts
 
 
 def _changed(bringing: Bringing, record: Sample, state: LabelState, brought: list[Brought]) -> list[Fact]:

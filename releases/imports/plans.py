@@ -234,7 +234,7 @@ class Plan:
         assert pictures is not None
         if record.document is not None:
             return replace(record, document=pictures.of_here(record.document))
-        if not any(item.geometry["type"] == "mask" for item in record.annotations):
+        if "mask" not in [item.geometry["type"] for item in record.annotations]:
             return record
         shapes = [item for item in record.annotations if item.geometry["type"] != "mask"]
         if not record.bitmap_url:
