@@ -24,7 +24,8 @@ from typing import Any
 
 from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
-from labeling.log.values import BadValue, Written, below, same, write_out, write_out_numbers
+from labeling.log.values import BadValue, below, same
+from labeling.log.written import Written, write_out, write_out_numbers
 
 Geometry = dict[str, Any]
 Points = list[list[float]]
@@ -114,7 +115,7 @@ def checked_orientation(value: Any, where: str) -> dict[str, float]:
 
 
 def written_out(geometry: Geometry) -> Written:
-    """`values.write_out` of a geometry."""
+    """`write_out` of a geometry."""
     if geometry["type"] != "polygon" or len(geometry) != 2:
         return write_out(geometry)
     return _polygon_of(write_out_numbers(geometry["parts"]))

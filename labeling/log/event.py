@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from labeling.log import values
+from labeling.log.written import text_and_digest
 
 AUTHOR_KINDS = ("person", "model", "import", "service")
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -180,7 +181,7 @@ def hashed(
     streams: dict[str, bytes] = {}
     kinds: dict[tuple[str, int], bytes] = {}
     for event in events:
-        text, data_hash = values.written(event.data)
+        text, data_hash = text_and_digest(event.data)
         name, version = event.stream, event.schema_version
         stream = streams.get(name)
         if stream is None:

@@ -43,7 +43,7 @@ class Rows:
         return self
 
     def as_json(self) -> list[dict[str, Any]]:
-        """Those that are not written out, as log_append takes them."""
+        """What log_append is told; of rows that are written out it is the table alone."""
         tables = list(dict.fromkeys([*self.put, *self.out, *self.written]))
         return [
             {"t": table}

@@ -16,7 +16,6 @@ from hashlib import sha256
 from itertools import chain
 from typing import Any, NamedTuple
 
-import msgspec
 import orjson
 
 from labeling.log.ecmascript import POSSESSIVE, respelled, spelled_number
@@ -30,16 +29,8 @@ TAG = "$int"
 _MAX_HASHED_DEPTH = 200
 _KINDS = frozenset({dict, list, str, int, float, bool, type(None)})
 _TAGGED = re.compile(r"-?[1-9][0-9]{15,18}")
-_SORTED_AND_STRICT = (
-    orjson.OPT_SORT_KEYS
-    | orjson.OPT_STRICT_INTEGER
-    | orjson.OPT_PASSTHROUGH_DATACLASS
-    | orjson.OPT_PASSTHROUGH_DATETIME
-    | orjson.OPT_PASSTHROUGH_SUBCLASS
-)
-# Spelled otherwise by ECMAScript, or looking so; two patterns, because one for both cannot skip ahead to a sign.
-_WHOLE = re.compile(rb"\.0[,\]}]")
-_EXPONENT = re.compile(rb"e[-+]?[0-9]++[,\]}]")
+#: Spelled otherwise by ECMAScript, or looking so.
+EXPONENT = re.compile(rb"e[-+]?[0-9]++[,\]}]")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -151,7 +142,7 @@ def canonical_of_stored(value: Any) -> bytes:
         return written
     if b"null" in written or not written.isascii():
         return canonical(value)  # null may be a number that is not finite, and names of other letters sort otherwise
-    if b".0," in written or b".0]" in written or b".0}" in written or _EXPONENT.search(written):
+    if b".0," in written or b".0]" in written or b".0}" in written or EXPONENT.search(written):
         return respelled(written)
     return written
 
@@ -159,86 +150,6 @@ def canonical_of_stored(value: Any) -> bytes:
 def digest(value: Any) -> bytes:
     """The SHA-256 of the canonical bytes (32 bytes)."""
     return sha256(canonical(value)).digest()
-
-
-class Written(msgspec.Struct, frozen=True, gc=False):
-    """A value that was written out: the text to store, and the canonical one, which is hashed; mostly they are one."""
-
-    text: bytes
-    canonical: bytes
-
-
-class WrittenList(list[Any]):
-    """A list of plain JSON that was written out while it was at hand; nobody changes it any more."""
-
-    __slots__ = ("written",)
-    written: Written
-
-
-def write_out(value: Any) -> Written:
-    """Write a value that is plain JSON by how it was made, as facts are; mostly that is done once, for both texts.
-
-    Raises:
-        ValueError: as `canonical`.
-    """
-    try:
-        text = orjson.dumps(value, option=_SORTED_AND_STRICT)
-    except orjson.JSONEncodeError:
-        hashed = canonical(value)
-        return Written(orjson.dumps(value), hashed)
-    if not text.isascii() or b"null" in text:  # another order of names, maybe; NaN, maybe
-        return Written(text, canonical(value))
-    return Written(text, respelled(text) if _WHOLE.search(text) or _EXPONENT.search(text) else text)
-
-
-def write_out_numbers(value: list[Any], *, lists: int | None = None) -> Written:
-    """`write_out` of numbers in lists, of which there are millions. How many `lists` there are is said by who has not
-    seen that there is nothing else.
-
-    Raises:
-        ValueError: as `canonical`; there is something else.
-    """
-    try:
-        text = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER)
-    except orjson.JSONEncodeError:
-        if lists is not None:
-            raise ValueError("there is a number that no log stores") from None
-        return Written(orjson.dumps(value), canonical(value))
-    if lists is not None and (text.translate(None, _OF_NUMBERS) or text.count(b"[") != lists):
-        raise ValueError("there are others than finite numbers")
-    if b"e" in text or b"n" in text or (b"-" in text and b"-0.0" in text):
-        return Written(text, canonical(value))
-    spelled = text.replace(b".0,", b",").replace(b".0]", b"]")
-    return Written(text, text if len(spelled) == len(text) else spelled)
-
-
-#: What is in the text of numbers in lists; other values of JSON have letters or marks that are not among these.
-_OF_NUMBERS = b"0123456789.,-+e[]"
-
-
-def written(value: dict[str, Any]) -> tuple[bytes, bytes]:
-    """(JSON text to store, `digest`) of an object as `write_out` takes it, of which members may be a `WrittenList`.
-
-    Raises:
-        ValueError: as `canonical`.
-    """
-    lists = [name for name, item in value.items() if isinstance(item, WrittenList)]
-    if not lists:
-        found = write_out(value)
-        return found.text, sha256(found.canonical).digest()
-    rest = write_out(value | dict.fromkeys(lists, 0))
-    text = orjson.dumps(value, default=_text_of, option=_SORTED_AND_STRICT)
-    if rest.text != rest.canonical:
-        return text, digest(value | {name: list(value[name]) for name in lists})
-    return text, sha256(orjson.dumps(value, default=_canonical_of, option=_SORTED_AND_STRICT)).digest()
-
-
-def _text_of(item: WrittenList) -> orjson.Fragment:
-    return orjson.Fragment(item.written.text)
-
-
-def _canonical_of(item: WrittenList) -> orjson.Fragment:
-    return orjson.Fragment(item.written.canonical)
 
 
 def same(a: Any, b: Any) -> bool:

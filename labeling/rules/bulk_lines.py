@@ -17,7 +17,7 @@ from labeling import events as e
 from labeling.geometry import shapes
 from labeling.log.event import Event
 from labeling.log.rows import Lines, Rows, json_cell, text_cell
-from labeling.log.values import Written, WrittenList, write_out
+from labeling.log.written import Written, WrittenList, write_out
 from labeling.rules.fold import place_of, spelled
 from labeling.rules.label_state import ROW_KEYS, STATUSES, LabelState, annotation_key, bucket_of, label_id
 

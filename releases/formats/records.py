@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from labeling.log.values import Written
+from labeling.log.written import Written
 from sequences.rules.timeline import Clock, Timeline
 
 JSON = dict[str, Any]

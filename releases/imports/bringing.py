@@ -15,7 +15,8 @@ from labeling.errors import InvalidValue
 from labeling.geometry import bitmaps, shapes
 from labeling.log import values
 from labeling.log.event import Fact
-from labeling.log.values import BadValue, Written
+from labeling.log.values import BadValue
+from labeling.log.written import Written
 from labeling.rules.documents import scene_change
 from labeling.rules.edits.placement import Demands
 from labeling.rules.label_state import LabelState
@@ -77,6 +78,7 @@ class Bringing:
     categories: Mapping[int, int]
     unmatched: Collection[int]
     number: int
+    ids: str  #: what those of its objects begin with
     counts: Counts
     find: Callable[[str, str, str], None]  #: (where, message, level)
     name: str = ""
@@ -89,15 +91,12 @@ class Bringing:
     urls: list[str] = field(default_factory=list)  #: of bitmaps that were written
     written: dict[str, Written] = field(default_factory=dict)  #: {object: its geometry, written out} of the codec
 
-    ids: str = ""  #: what those of its objects begin with
-
     @property
     def where(self) -> str:
         return f"sample {self.number} ({self.name})"
 
     def key(self, nth: int) -> str:
         """The uuid of object `nth`: the same however often the file is read."""
-        self.ids = self.ids or self.origin.ids.of_record(self.number)
         return object_id(self.ids, nth)
 
     def wrong(self, message: str, *, nth: int | None = None, level: str = "error") -> None:

@@ -185,6 +185,7 @@ class Plan:
             categories=steps.categories,
             unmatched=steps.unmatched,
             number=piece.number,
+            ids=steps.origin.ids.of_record(piece.number),
             name=piece.record.name if len(piece.record.name) <= 100 else "",
             first=piece.first,
             is_small=piece.is_small,

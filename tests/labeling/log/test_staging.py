@@ -228,12 +228,12 @@ def test_the_version_of_a_stream_is_looked_up_however_old_the_plan_is(monkeypatc
         assert fetched() - before <= 200
 
 
-def lines(*numbers: int, data: str = "{}") -> Rows:
+def lines(*numbers: int) -> Rows:
     """New annotations that came written out."""
     columns = ("version", *(name for name in row(1) if name != "version"))
     found = Rows(written={"labeling_annotation": Lines(columns)})
     for number in numbers:
-        one = row(number, data=data)
+        one = row(number)
         cells = ["\\N" if one[name] is None else str(one[name]) for name in columns]
         found.written["labeling_annotation"].lines.append(("\t".join(cells) + "\n").encode())
     return found

@@ -55,23 +55,6 @@ def test_canonical_bytes_are_those_of_the_rfc8785_package(value: Any) -> None:
     assert values.canonical(value) == rfc8785.dumps(value)
 
 
-@given(st.dictionaries(texts, jsons, max_size=5))
-def test_what_is_written_once_for_storing_and_hashing_is_the_value_and_its_digest(value: dict[str, Any]) -> None:
-    text, digest = values.written(value)
-    assert values.same(values.load_stored(text), value)
-    assert digest == values.digest(value)
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf, 10**400, "\ud800", {1: 2}, {1, 2}, "a nesting too deep"])
-def test_what_has_no_hash_is_not_written_either(bad: Any) -> None:
-    if bad == "a nesting too deep":
-        for _ in range(300):
-            bad = [bad]
-    for value in ({"x": bad}, {"x": [None, bad]}):
-        with pytest.raises(ValueError):
-            values.written(value)
-
-
 @pytest.mark.parametrize(
     ("number", "spelled"),
     [
@@ -457,28 +440,3 @@ def test_the_digest_is_the_sha256_of_the_canonical_bytes() -> None:
     assert (
         values.digest({"b": 1.0, "a": []}).hex() == "1c8f8816506a8ccbc55140d8a7bb70214a8942c7030fc0fc2914cec675cd1c15"
     )
-
-
-@given(inner=st.lists(jsons.map(without_negative_zero)), beside=jsons.map(without_negative_zero))
-def test_a_list_that_was_written_out_before_is_stored_and_hashed_as_if_it_were_not(inner, beside):
-    known = values.WrittenList(inner)
-    known.written = values.write_out(inner)
-    text, digest = values.written({"b": known, "a": beside, "c": known})
-    plain = {"b": inner, "a": beside, "c": inner}
-    assert digest == values.digest(plain) and values.same(orjson.loads(text), plain)
-
-
-numbers = st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
-
-
-@given(st.recursive(numbers, st.lists, max_leaves=20).filter(lambda value: isinstance(value, list)))
-def test_numbers_in_lists_are_written_out_as_any_value_is(value):
-    found = values.write_out_numbers(value)
-    assert found.canonical == values.canonical(value) and values.same(orjson.loads(found.text), value)
-
-
-@pytest.mark.parametrize("bad", [math.nan, -math.inf, 2**60 + 1])
-def test_what_has_no_hash_is_not_written_out(bad):
-    for write_out in (values.write_out, values.write_out_numbers):
-        with pytest.raises(ValueError):
-            write_out([1.5, bad])

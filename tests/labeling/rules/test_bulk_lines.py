@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from labeling import events as e
 from labeling.geometry import shapes
-from labeling.log import store, values
+from labeling.log import store, values, written
 from labeling.log.event import Event, Intent
 from labeling.log.rows import Rows
 from labeling.rules import bulk_lines, label_state, sample_state
@@ -106,7 +106,7 @@ def of_fold(rows: Rows) -> dict[str, list[JSON]]:
 def test_the_event_and_the_rows_are_those_of_the_fold(objects, origin, status):
     plain = event_of(objects, origin=origin, status=status)
     bulk = event_of(bulk_lines.written_out(objects, {}), origin=origin, status=status)
-    text, digest = values.written(bulk.data)
+    text, digest = written.text_and_digest(bulk.data)
     assert digest == values.digest(plain.data) and values.same(orjson.loads(text), plain.data)
     new, folded, rows = LabelState(DATASET, STREAM), LabelState(DATASET, STREAM), Rows()
     assert bulk_lines.takes_label(new, [bulk])

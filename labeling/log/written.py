@@ -1,0 +1,105 @@
+"""Values written out once: the text to store and the canonical one, which is hashed, and mostly the same text. Pure.
+
+What is stored in two places, and is large, is written while it is at hand, because by then it would have to be fetched
+from memory again, for many times as long.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+import orjson
+
+from labeling.log.ecmascript import respelled
+from labeling.log.values import EXPONENT, canonical, digest
+
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+_SORTED_AND_STRICT = (
+    _SORTED | orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+)
+#: As EXPONENT; two patterns, because one for both cannot skip ahead to a sign.
+_WHOLE = re.compile(rb"\.0[,\]}]")
+
+
+class Written(msgspec.Struct, frozen=True, gc=False):
+    """A value that was written out: the text to store, and the canonical one, which is hashed; mostly they are one."""
+
+    text: bytes
+    canonical: bytes
+
+
+class WrittenList(list[Any]):
+    """A list of plain JSON that was written out while it was at hand; nobody changes it any more."""
+
+    __slots__ = ("written",)
+    written: Written
+
+
+def write_out(value: Any) -> Written:
+    """Write a value that is plain JSON by how it was made, as facts are; mostly that is done once, for both texts.
+
+    Raises:
+        ValueError: as `values.canonical`.
+    """
+    try:
+        text = orjson.dumps(value, option=_SORTED_AND_STRICT)
+    except orjson.JSONEncodeError:
+        hashed = canonical(value)
+        return Written(orjson.dumps(value), hashed)
+    if not text.isascii() or b"null" in text:  # another order of names, maybe; NaN, maybe
+        return Written(text, canonical(value))
+    return Written(text, respelled(text) if _WHOLE.search(text) or EXPONENT.search(text) else text)
+
+
+def write_out_numbers(value: list[Any], *, lists: int | None = None) -> Written:
+    """`write_out` of numbers in lists, of which there are millions. How many `lists` there are is said by who has not
+    seen that there is nothing else.
+
+    Raises:
+        ValueError: as `values.canonical`; there is something else.
+    """
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER)
+    except orjson.JSONEncodeError:
+        if lists is not None:
+            raise ValueError("there is a number that no log stores") from None
+        return Written(orjson.dumps(value), canonical(value))
+    if lists is not None and (text.translate(None, _OF_NUMBERS) or text.count(b"[") != lists):
+        raise ValueError("there are others than finite numbers")
+    if b"e" in text or b"n" in text or (b"-" in text and b"-0.0" in text):
+        return Written(text, canonical(value))
+    spelled = text.replace(b".0,", b",").replace(b".0]", b"]")
+    return Written(text, text if len(spelled) == len(text) else spelled)
+
+
+#: What is in the text of numbers in lists; other values of JSON have letters or marks that are not among these.
+_OF_NUMBERS = b"0123456789.,-+e[]"
+
+
+def text_and_digest(value: dict[str, Any]) -> tuple[bytes, bytes]:
+    """(JSON text to store, `values.digest`) of an object as `write_out` takes it; a member may be a `WrittenList`.
+
+    Raises:
+        ValueError: as `values.canonical`.
+    """
+    lists = [name for name, item in value.items() if isinstance(item, WrittenList)]
+    if not lists:
+        found = write_out(value)
+        return found.text, sha256(found.canonical).digest()
+    rest = write_out(value | dict.fromkeys(lists, 0))
+    if rest.text != rest.canonical:
+        whole = value | {name: list(value[name]) for name in lists}
+        return orjson.dumps(whole), digest(whole)
+    text, hashed = (orjson.dumps(value, default=put, option=_SORTED) for put in (_text_of, _canonical_of))
+    return text, sha256(hashed).digest()
+
+
+def _text_of(item: WrittenList) -> orjson.Fragment:
+    return orjson.Fragment(item.written.text)
+
+
+def _canonical_of(item: WrittenList) -> orjson.Fragment:
+    return orjson.Fragment(item.written.canonical)
