@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """New rows as COPY takes them: a line each, with these columns; what a row lacks is null.
+class CopyRows:
+    """New rows as COPY takes them, with these columns; what a row lacks is null. They are lines of text, or rows of its
+    binary format (`labeling.log.cells`).
 
     They are the first of their streams, of which the append expects that they have no events; so nothing has to be
     looked for, and one that is there breaks the table's key.
+
+    Where `last` is given they have offsets, and not places in the append: those that they get if it ends at that one.
+    Then they are put where they belong before the log is locked, and the append is stale if it ends elsewhere.
     """
 
     columns: tuple[str, ...]
-    lines: list[bytes] = field(default_factory=list)
+    rows: list[bytes] = field(default_factory=list)
+    last: int | None = None
+    binary: bool = False
 
 
 @dataclass(slots=True)
@@ -27,11 +33,11 @@ class Rows:
 
     put: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     out: dict[str, list[str]] = field(default_factory=dict)
-    written: dict[str, Lines] = field(default_factory=dict)
+    written: dict[str, CopyRows] = field(default_factory=dict)
 
     def count(self) -> int:
         """How many are put."""
-        return sum(map(len, self.put.values())) + sum([len(found.lines) for found in self.written.values()])
+        return sum(map(len, self.put.values())) + sum([len(found.rows) for found in self.written.values()])
 
     def add(self, other: Rows) -> Rows:
         for table, rows in other.put.items():
@@ -39,29 +45,23 @@ class Rows:
         for table, keys in other.out.items():
             self.out.setdefault(table, []).extend(keys)
         for table, found in other.written.items():
-            self.written.setdefault(table, Lines(found.columns)).lines.extend(found.lines)
+            self.written.setdefault(table, replace(found, rows=[])).rows.extend(found.rows)
         return self
+
+    def placed(self) -> dict[str, CopyRows]:
+        """Those written out that are put where they belong before the log is locked."""
+        return {table: found for table, found in self.written.items() if found.last is not None}
+
+    def waiting(self) -> dict[str, CopyRows]:
+        """The others of those written out."""
+        return {table: found for table, found in self.written.items() if found.last is None}
 
     def as_json(self) -> list[dict[str, Any]]:
         """What log_append is told; of rows that are written out it is the table alone."""
-        tables = list(dict.fromkeys([*self.put, *self.out, *self.written]))
+        tables = list(dict.fromkeys([*self.put, *self.out, *self.waiting()]))
         return [
             {"t": table}
             | ({"out": self.out[table]} if self.out.get(table) else {})
             | ({"up": self.put[table]} if self.put.get(table) else {})
             for table in tables
         ]
-
-
-def json_cell(text: bytes) -> bytes:
-    """JSON as COPY takes it. It has no tabs and no ends of lines: what COPY could take for its own is the backslash."""
-    return text.replace(b"\\", b"\\\\") if b"\\" in text else text
-
-
-def text_cell(text: str) -> str:
-    """Text as COPY takes it."""
-    if "\\" in text:
-        text = text.replace("\\", "\\\\")
-    if "\t" in text or "\n" in text or "\r" in text:
-        text = text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-    return text

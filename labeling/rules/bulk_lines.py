@@ -9,17 +9,21 @@ most imports bring: a sample whose only event is SampleAdded, a label whose only
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from struct import Struct
 from typing import Any
 
 import orjson
 
 from labeling import events as e
 from labeling.geometry import shapes
+from labeling.log import copy_format
+from labeling.log.copy_format import json_text, spelled_text
 from labeling.log.event import Event
-from labeling.log.rows import Lines, Rows, json_cell, text_cell
+from labeling.log.rows import CopyRows, Rows
 from labeling.log.written import Written, WrittenList, write_out
 from labeling.rules.fold import place_of, spelled
-from labeling.rules.label_state import ROW_KEYS, STATUSES, LabelState, annotation_key, bucket_of, label_id
+from labeling.rules.label_state import ROW_KEYS, STATUSES, LabelState, annotation_key_bytes, bucket_of, label_id
 
 JSON = dict[str, Any]
 
@@ -73,13 +77,13 @@ def add_sample(rows: Rows, event: Event) -> None:
     """Add the row that the first event of a sample makes."""
     fact, place = event.fact, place_of(event)
     assert isinstance(fact, e.SampleAdded)
-    attributes, metadata = json_cell(orjson.dumps(fact.attributes)), json_cell(orjson.dumps(fact.metadata))
+    attributes, metadata = json_text(orjson.dumps(fact.attributes)), json_text(orjson.dumps(fact.metadata))
     line = (
-        f"{fact.sample}\t{event.log}\t{place.offset}\t{place.version}\t{text_cell(fact.name)}\t{attributes.decode()}"
-        f"\t{metadata.decode()}\t{fact.priority}\t{text_cell(fact.readme)}\t{_cell(fact.assigned_labeler)}"
+        f"{fact.sample}\t{event.log}\t{place.offset}\t{place.version}\t{spelled_text(fact.name)}\t{attributes.decode()}"
+        f"\t{metadata.decode()}\t{fact.priority}\t{spelled_text(fact.readme)}\t{_cell(fact.assigned_labeler)}"
         f"\t{_cell(fact.assigned_reviewer)}\tf\t{spelled(place.author)}\t{place.at}\t{place.at}\t{place.offset}\n"
     )
-    _lines(rows, "labeling_sample", _SAMPLE).append(line.encode())
+    _rows(rows, "labeling_sample", _SAMPLE).append(line.encode())
 
 
 _SAMPLE = (
@@ -95,26 +99,27 @@ def takes_label(state: LabelState, events: Sequence[Event]) -> bool:
     return is_first and isinstance(fact, e.LabelImported) and isinstance(fact.annotations, Objects)
 
 
-def add_label(rows: Rows, event: Event) -> None:
-    """Add the rows that the first event of a label makes: its own, and those of its objects."""
+def add_label(rows: Rows, event: Event, *, last: int | None = None) -> None:
+    """Add the rows that the first event of a label makes: its own, and those of its objects; the latter as rows of an
+    append that ends at `last`, where that is given."""
     fact, place = event.fact, place_of(event)
     assert isinstance(fact, e.LabelImported) and isinstance(fact.annotations, Objects)
     objects = fact.annotations
     label, by, at, offset = label_id(event.stream), spelled(place.author), place.at, place.offset
     _, sample, label_set = event.stream.split("/")
-    mask = "\\N" if fact.mask is None else json_cell(orjson.dumps(fact.mask)).decode()
+    mask = "\\N" if fact.mask is None else json_text(orjson.dumps(fact.mask)).decode()
     status = STATUSES[0] if fact.status is None else fact.status
     line = (
-        f"{label}\t{event.log}\t{offset}\t{sample}\t{label_set}\t{place.version}\t{text_cell(status)}"
-        f"\t{_cell(fact.score)}\t{json_cell(orjson.dumps(fact.scene)).decode()}\t[]\t\\N\t{mask}\t\\N"
+        f"{label}\t{event.log}\t{offset}\t{sample}\t{label_set}\t{place.version}\t{spelled_text(status)}"
+        f"\t{_cell(fact.score)}\t{json_text(orjson.dumps(fact.scene)).decode()}\t[]\t\\N\t{mask}\t\\N"
         f"\t{max([0, *[item['id'] for item in objects]])}\t{max([0.0, *[item['order'] for item in objects]])}"
         f"\tf\t{by}\t{at}\t{by}\t{at}\t\\N\t\\N\t{bucket_of(offset)}\n"
     )
-    _lines(rows, "labeling_label", _LABEL).append(line.encode())
+    _rows(rows, "labeling_label", _LABEL).append(line.encode())
     if objects:
-        common = f"{event.log}\t{offset}\t{label}"
-        found = _of_objects(objects, fact.origin, label.bytes, common, by, place.version)
-        _lines(rows, "labeling_annotation", _ANNOTATION).extend(found)
+        common = (event.log.bytes, label.bytes), (offset if last is None else last + offset, place.version)
+        found = _of_objects(objects, fact.origin, label.bytes, common, by)
+        _rows(rows, "labeling_annotation", _ANNOTATION, last=last, binary=True).extend(found)
 
 
 _LABEL = (
@@ -123,18 +128,22 @@ _LABEL = (
     "created_at", "updated_by", "updated_at", "reviewed_by", "reviewed_at", "last_bucket",
 )  # fmt: skip
 _ANNOTATION = (
-    "key", "uuid", "dataset_id", "last_offset", "label_id", "id", "category_id", "type", "order", "version", "data",
+    "key", "uuid", "dataset_id", "label_id", "last_offset", "version", "id", "order", "category_id", "type", "data",
 )  # fmt: skip
 #: What of an AnnotationAdded has a column of its own.
 _NOT_DATA = (ROW_KEYS - {"uuid"}) | {"annotation"}
 
 
-def _of_objects(objects: Objects, shared: JSON, label: bytes, common: str, by: str, version: int) -> Iterator[bytes]:
-    """The lines of a label's objects; `shared` is what their origins have in common, `common` their rows."""
+def _of_objects(
+    objects: Objects, shared: JSON, label: bytes, common: tuple[tuple[bytes, ...], tuple[int, ...]], by: str
+) -> Iterator[bytes]:
+    """The binary rows of a label's objects; `shared` is what their origins have in common, `common` their cells that
+    follow the uuid."""
     head = b'{"by":"%b","geometry":' % by.encode()
     tail = b',"origin":' + (orjson.dumps(shared)[:-1] + b"," if shared else b"{")
+    before = b"".join((*map(copy_format.cell, common[0]), *map(copy_format.bigint, common[1])))
     for item, (geometry, origin) in zip(objects, objects.pieces, strict=True):
-        key, category = item["annotation"], item["category_id"]
+        key = item["annotation"]
         if origin is not None:
             data = b"%b%b%b%b}" % (head, geometry, tail, origin[1:])
         else:
@@ -142,18 +151,30 @@ def _of_objects(objects: Objects, shared: JSON, label: bytes, common: str, by: s
             if shared:
                 said["origin"] = {**shared, **(item.get("origin") or {})}
             data = orjson.dumps(said | {"by": by})
-        row = (
-            f"{annotation_key(label, key)}\t{key}\t{common}\t{item['id']}\t{_cell(category)}"
-            f"\t{item['geometry']['type']}\t{item['order']}\t{version}\t"
-        )
-        yield b"%b%b\n" % (row.encode(), json_cell(data))
+        ids = _IDS.pack(len(_ANNOTATION), 16, annotation_key_bytes(label, key), 16, bytes.fromhex(key.replace("-", "")))
+        numbers = _NUMBERS.pack(8, item["id"], 8, item["order"])
+        kind = _kind(item["category_id"], item["geometry"]["type"])
+        yield b"".join((ids, before, numbers, kind, copy_format.json_head(data), data))
 
 
-def _lines(rows: Rows, table: str, columns: tuple[str, ...]) -> list[bytes]:
+#: How many cells there are, and two uuids; a bigint and a double.
+_IDS = Struct(">hi16si16s")
+_NUMBERS = Struct(">iqid")
+
+
+@lru_cache(maxsize=4096)
+def _kind(category: int | None, form: str) -> bytes:
+    """The cells of category and type."""
+    return (copy_format.NULL if category is None else copy_format.bigint(category)) + copy_format.cell(form.encode())
+
+
+def _rows(
+    rows: Rows, table: str, columns: tuple[str, ...], *, last: int | None = None, binary: bool = False
+) -> list[bytes]:
     found = rows.written.get(table)
     if found is None:
-        found = rows.written[table] = Lines(columns)
-    return found.lines
+        found = rows.written[table] = CopyRows(columns, last=last, binary=binary)
+    return found.rows
 
 
 def _cell(value: Any) -> Any:

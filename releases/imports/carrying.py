@@ -49,10 +49,10 @@ def carry(steps: Steps, pieces: Iterator[Piece], tell: Tell) -> None:
                 chunk = under_way.popleft()
                 try:
                     done = work.result()
+                    steps.know(done.appended)
                     if done.appended is not None:
                         # Not where it was appended: a broker may keep a connection for each thread, and that one ends.
                         hint(steps.dataset, done.appended)
-                        steps.know(done.appended)
                         if done.appended.held_ms is not None:
                             pace.held(chunk.weight, done.appended.held_ms)
                     tell(done, chunk.pieces)

@@ -34,6 +34,7 @@ from releases.imports import samples
 from releases.imports.bringing import Bringing
 from releases.imports.cutting import Chunk, Piece
 from releases.imports.done import Done
+from releases.imports.heads import Heads
 from releases.imports.labels import facts_of, more_of
 from releases.imports.painting import pixels
 from releases.imports.safeguards import reviews_are_guarded
@@ -71,8 +72,8 @@ class Plan:
         self._inside = seen.dataset.settings.get("labels_outside_image") == "refuse"
         self._guarded = reviews_are_guarded(seen.dataset.settings)
 
-    def make(self) -> None:
-        """Decide upon the facts, and make the events and rows of them."""
+    def make(self, *, heads: Heads | None = None) -> None:
+        """Decide upon the facts, and make the events and rows of them; `heads` guesses where they come."""
         needs_all = self.task.by_frame or self.task.has_mask or self._inside
         pieces = [(piece.number, piece.record) for piece in self.chunk.pieces]
         alone = self.steps.alone
@@ -84,9 +85,9 @@ class Plan:
         for piece in self.chunk.pieces:
             self._take(piece, there.get(piece.number), states)
         if not self.steps.wish.dry_run:
-            self._pack()
+            self._pack(heads)
 
-    def _pack(self) -> None:
+    def _pack(self, heads: Heads | None) -> None:
         dataset, rows = self.seen.id, self._rows
         triples = [*assets.pin_assets(dataset, self._tokens), *self._triples]
         self._events = store.new_events(dataset, self._own, triples)
@@ -94,11 +95,12 @@ class Plan:
         for event in self._events:
             streams.setdefault(event.stream, []).append(event)
         is_bulk = store.is_bulk(len(self._events), sum(map(_least_rows, self._events)), by_turns=True)
+        last = None if heads is None else heads.guessed(len(self._events))
         # Labels in front of their samples, whose statuses are then counted once.
         for stream, state in self._states.items():
             those = streams.pop(stream)
             if is_bulk and bulk_lines.takes_label(state, those):
-                bulk_lines.add_label(rows, those[0])
+                bulk_lines.add_label(rows, those[0], last=last)
             else:
                 rows.add(_changed_label(state, those))
         for stream, those in streams.items():

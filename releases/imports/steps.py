@@ -35,6 +35,7 @@ from releases.imports.alone import Alone
 from releases.imports.bringing import Origin
 from releases.imports.cutting import Chunk
 from releases.imports.done import Done, done_of
+from releases.imports.heads import Heads
 from releases.imports.plans import Plan
 from releases.imports.samples import Pictures
 from releases.imports.wish import Wish
@@ -68,6 +69,7 @@ class Steps:
         self.begun: dict[str, str] = {}
         self.pictures: Pictures | None = None
         self.alone: Alone | None = None
+        self.heads: Heads | None = None
         self._seen: tuple[Seen, LabelSet] | None = None
         self._looked_at_s = 0.0
 
@@ -154,15 +156,18 @@ class Steps:
 
     def look_around(self) -> None:
         """Learn whether there are samples that a record could be about."""
-        if self.again or self.wish.dry_run:
+        if self.wish.dry_run:
             return
         head = self.seen()[0].head  # asked for first: whoever brings a sample now is found out by it
-        if not SampleCount.objects.filter(dataset_id=self.dataset, count__gt=0).exists():
+        self.heads = Heads(head)
+        if not self.again and not SampleCount.objects.filter(dataset_id=self.dataset, count__gt=0).exists():
             self.alone = Alone(head)
 
-    def know(self, appended: store.Appended) -> None:
-        """Learn where in the log a chunk is."""
-        if self.alone is not None and appended.first_offset is not None:
+    def know(self, appended: store.Appended | None) -> None:
+        """Learn where in the log a chunk is that was decided on; None where it was there before."""
+        if self.heads is not None:
+            self.heads.ended(None if appended is None else appended.last_offset)
+        if self.alone is not None and appended is not None and appended.first_offset is not None:
             self.alone.appended(appended.first_offset, appended.last_offset)
 
     # --- chunks ------------------------------------------------------------------------------------------------
@@ -187,7 +192,7 @@ class Steps:
             NotFound, NotPermitted: as `seen`.
         """
         plan = Plan(self, self._own_of(chunk.first), *(self.seen() if again else self._seen_lately()), chunk)
-        plan.make()
+        plan.make(heads=None if again else self.heads)
         self.begun |= plan.done.begun
         return plan
 

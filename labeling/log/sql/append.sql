@@ -16,7 +16,9 @@
 --             log_stage below), so that nothing is parsed under the lock
 -- p_hashes    88 bytes for each event: its id (16), the hash of its data (32), its version (8), its digest (32)
 -- p_rows      array of {t: projected table, up: rows to put, out: keys to delete}; where `up` is "some" or "new", the
---             rows were copied into the temporary table log_staged_<projected table>; "new" says that none is there yet
+--             rows were copied into the temporary table log_staged_<projected table>; "new" says that none is there yet.
+--             Where it is a number, they are in the projected table already, uncommitted, and the append fails if this is
+--             not the last offset
 -- p_command, p_request_hash, p_answer   set when the client named the command: kept for its retry
 --
 -- status is one of: appended, replayed, reused (same command id, another request), stale, unknown_log
@@ -125,6 +127,10 @@ BEGIN
                substr(p_hashes, n::int * 88 - 71, 32), v_links[n]
           FROM jsonb_array_elements(p_events) WITH ORDINALITY AS item(x, n);
     ELSE
+        IF EXISTS (SELECT FROM jsonb_array_elements(p_rows) AS x
+                    WHERE CASE jsonb_typeof(x->'up') WHEN 'number' THEN (x->>'up')::bigint <> v_head END) THEN
+            RAISE EXCEPTION 'the log ends elsewhere by now' USING ERRCODE = 'serialization_failure';
+        END IF;
         INSERT INTO log_event
         SELECT p_log, v_old + n, stream, version, encode(substr(p_hashes, n * 88 - 87, 16), 'hex')::uuid, type,
                schema_version, data, a, k, b, tool, ws, r, p_command, ca, co, so, av,
@@ -162,6 +168,15 @@ BEGIN
     -- Where a projector is already behind, a hint is on its way; a lost one is found by the sweeper.
     log_append.hint := v_head > v_old
         AND NOT EXISTS (SELECT FROM log_checkpoint c WHERE c.log = p_log AND c."offset" < v_old);
+END $$;
+
+-- For who must not commit what was not appended: the status, if it was.
+CREATE OR REPLACE FUNCTION log_appended(p_status text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_status IS DISTINCT FROM 'appended' THEN
+        RAISE EXCEPTION 'the append is %', p_status USING ERRCODE = 'serialization_failure';
+    END IF;
+    RETURN p_status;
 END $$;
 
 -- Makes the function log_project, by which log_append writes projected tables: whole rows in, keys out. What is known only
@@ -211,8 +226,10 @@ BEGIN
             IF p_up IS NULL THEN
                 RETURN;
             END IF;
-            IF jsonb_typeof(p_up) = ''string'' THEN
-                PERFORM log_project_staged(p_table, p_up = ''"new"'', p_at, p_offset);
+            IF jsonb_typeof(p_up) <> ''array'' THEN
+                IF jsonb_typeof(p_up) = ''string'' THEN
+                    PERFORM log_project_staged(p_table, p_up = ''"new"'', p_at, p_offset);
+                END IF;
                 RETURN;
             END IF;
             IF jsonb_array_length(p_up) = 1 THEN

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 import orjson
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 
 from labeling.log import values
 from labeling.log.event import Event, Fact, Intent, hashed, microseconds
@@ -40,6 +40,8 @@ STAGED_FROM = 1000
 STAGED_AGAIN_FROM = 100
 
 LOCK_NOT_AVAILABLE = "55P03"
+#: What SQLSTATEs begin with of transactions that are to be tried again.
+ROLLED_BACK = "40"
 
 T = TypeVar("T")
 
@@ -151,7 +153,8 @@ def append(
     `turns` is for who appends more than one thing at a time.
 
     Raises:
-        Stale: a stream is past its expected version; decide again on fresh state.
+        Stale: a stream is past its expected version, or the log ends elsewhere than rows have it (`Lines.last`);
+            decide again on fresh state.
         CommandReused: the intent's command id came before with another request.
         LogBusy: others held the log for too long; nothing was stored.
         ValueError: an event was made for another intent.
@@ -166,6 +169,8 @@ def append(
     bulk = is_bulk(len(events), rows.count(), by_turns=turns is not None)
     if rows.written and not bulk:
         raise ValueError("only the rows of a bulk come written out")
+    # Nothing else may come of it any more where rows are in their place before it is known to be appended.
+    call = CALL_OR_NOTHING if rows.placed() else CALL
     is_said_by_event = not bulk and len(events) == 1 and expected == {events[0].stream: events[0].version - 1}
     parameters = [
         log,
@@ -197,7 +202,7 @@ def append(
                     if turns is not None:
                         turns.wait()
                         began_s = time.perf_counter()
-                called = _call(CALL, parameters) if inside else _call_and_commit(parameters)
+                called = _call(call, parameters) if inside else _call_and_commit(call, parameters)
                 status, first, last, recorded_at, hint, kept, ended_at = called
         elif settings.COMMIT_BARRIER:
             status, first, last, recorded_at, hint, kept, ended_at = _call(CALL_AHEAD, parameters)
@@ -208,6 +213,11 @@ def append(
     except LogBusy:
         status = "busy"
         raise
+    except (IntegrityError, OperationalError) as error:
+        if call is not CALL_OR_NOTHING or not _is_overtaken(error):
+            raise
+        status = "stale"
+        raise Stale from error
     finally:
         for observer in observers:
             observer(status, time.perf_counter() - began_s)
@@ -229,19 +239,25 @@ def _call(call: str, parameters: list[Any]) -> tuple[Any, ...]:
         return tuple(cursor.fetchone())[:7]
 
 
-def _call_and_commit(parameters: list[Any]) -> tuple[Any, ...]:
+def _call_and_commit(call: str, parameters: list[Any]) -> tuple[Any, ...]:
     """The call that ends a transaction of ours, with the time when it was committed.
 
     All goes in one message: a client that is busy, or dies, must not hold the log between call and commit. Django's own
-    commit then finds nothing to do. What is stale has stored nothing, so it may be committed.
+    commit then finds nothing to do. What is stale has stored nothing, so it may be committed; where it has, it fails.
     """
     with _busy_where_locked(), connection.wrap_database_errors, planned_cursor() as cursor:
         server = connection.connection
         with server.pipeline():
-            cursor.execute(CALL, parameters)
+            cursor.execute(call, parameters)
             server.execute("COMMIT")
             clock = server.execute("SELECT clock_timestamp()")
         return *cursor.fetchone()[:6], clock.fetchone()[0]
+
+
+def _is_overtaken(error: DatabaseError) -> bool:
+    """Whether rows that were put in their place are in the way of others, or the log ends elsewhere by now."""
+    state = getattr(error.__cause__, "sqlstate", None) or ""
+    return isinstance(error, IntegrityError) or state.startswith(ROLLED_BACK)
 
 
 @contextmanager
@@ -269,7 +285,9 @@ CALL = """
 SELECT status, first_offset, last_offset, recorded_at, hint, answer, clock_timestamp()
   FROM log_append(%s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %b, %s::jsonb, %s, %b, %s::jsonb)
 """
-#: The same, and its commit does not wait for the disk.
+#: The same, and it fails where it does not append.
+CALL_OR_NOTHING = CALL.replace("status", "log_appended(status)", 1)
+#: The same as the first, and its commit does not wait for the disk.
 CALL_AHEAD = CALL.replace("timestamp()\n", "timestamp(), set_config('synchronous_commit', 'off', true)\n", 1)
 
 

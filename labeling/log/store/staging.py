@@ -1,6 +1,8 @@
-"""A bulk on its way: its events, and the rows that they make, copied into temporary tables before the log is locked.
+"""A bulk on its way: its events, and the rows that they make, copied to the server before the log is locked.
 
 The server takes them apart while the next ones are still being written here, and nothing of it happens under the lock.
+They wait in temporary tables, but for rows whose offsets are known: these are put where they belong at once, unseen by
+others until the append commits.
 """
 
 from __future__ import annotations
@@ -9,13 +11,16 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from operator import itemgetter
+from struct import Struct
 from typing import Any
 
 import orjson
 from django.db import connection
 
+from labeling.log import copy_format
+from labeling.log.copy_format import bigint, json_head
 from labeling.log.event import Event
-from labeling.log.rows import Lines, Rows, json_cell, text_cell
+from labeling.log.rows import Rows
 
 #: Rows of one projected table from which on they are copied too; fewer go with the call.
 ROWS_FROM = 100
@@ -47,16 +52,15 @@ def stage(
     `again` says that this transaction may have had a bulk before. They are written while they are sent; where `written`
     is given, they are written first, before the server is asked for anything, and it is called then.
     """
-    copied = [*rows.written, *(table for table, put in rows.put.items() if len(put) >= ROWS_FROM)]
-    copied = list(dict.fromkeys(copied))
+    placed, waiting = rows.placed(), rows.waiting()
+    copied = list(dict.fromkeys([*waiting, *(table for table, put in rows.put.items() if len(put) >= ROWS_FROM)]))
     hashes: list[bytes] = []
-    lines = _event_lines(events, digests, hashes)
-    of_events: Iterable[bytes] = iter(lambda: b"".join(islice(lines, _TOGETHER)), b"")
-    before = {table: _columns.get(table) for table in copied}
-    of_rows: dict[str, Iterable[bytes]] = {}
+    of_events = _together(_event_rows(events, digests, hashes))
+    before = {table: _columns.get(table) for table in copied if table in rows.put}
+    lines: dict[str, Iterable[bytes]] = {}
     if written is not None:
-        of_events = [*of_events]
-        of_rows = {table: [b"".join(_of_table(rows, table, known))] for table, known in before.items() if known}
+        of_events = iter([*of_events])
+        lines = {table: [*_row_lines(rows.put[table], known)] for table, known in before.items() if known}
         written()
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM log_stage(%s, %s)", [copied, again])
@@ -64,57 +68,66 @@ def stage(
         for table, name, is_json in cursor.fetchall():
             columns.setdefault(table, []).append((name, is_json))
         _columns.update(columns)
-        _copy(cursor, "event", None, of_events)
-        for table, known in columns.items():
-            if table not in of_rows or known != before[table]:
-                of_rows[table] = _of_table(rows, table, known)
-            _copy(cursor, table, rows.written.get(table), of_rows[table])
+        _copy(cursor, "pg_temp.log_staged_event", None, of_events, binary=True)
+        for table, put in rows.put.items():
+            if table in columns:
+                are_known = table in lines and columns[table] == before[table]
+                _copy(cursor, _staged(table), None, lines[table] if are_known else _row_lines(put, columns[table]))
+        for table, found in rows.written.items():
+            target = table if table in placed else _staged(table)
+            _copy(cursor, target, found.columns, _together(found.rows), binary=found.binary)
     told = [item | ({"up": _up(rows, item["t"])} if item["t"] in columns else {}) for item in rows.as_json()]
+    told += [{"t": table, "up": found.last} for table, found in placed.items()]
     return b"".join(hashes), orjson.dumps(told).decode()
 
 
 def _up(rows: Rows, table: str) -> str:
-    """What log_append is told of rows that were copied."""
-    return "new" if table in rows.written and table not in rows.put else "some"
+    """What log_append is told of rows that were copied into a temporary table."""
+    return "some" if table in rows.put else "new"
 
 
-def _copy(cursor: Any, table: str, lines: Lines | None, pieces: Iterable[bytes]) -> None:
-    named = "" if lines is None else " ({})".format(", ".join(f'"{name}"' for name in lines.columns))
-    with (
-        connection.wrap_database_errors,
-        cursor.copy(f"COPY pg_temp.log_staged_{table}{named} FROM STDIN") as copy,
-    ):
+def _staged(table: str) -> str:
+    """The temporary table of a projected one."""
+    return f"pg_temp.log_staged_{table}"
+
+
+def _together(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Some at a time."""
+    left = iter(pieces)
+    return iter(lambda: b"".join(islice(left, _TOGETHER)), b"")
+
+
+def _copy(
+    cursor: Any, target: str, columns: Sequence[str] | None, pieces: Iterable[bytes], *, binary: bool = False
+) -> None:
+    named = "" if columns is None else " ({})".format(", ".join(f'"{name}"' for name in columns))
+    form = " (FORMAT BINARY)" if binary else ""
+    with connection.wrap_database_errors, cursor.copy(f"COPY {target}{named} FROM STDIN{form}") as copy:
+        if binary:
+            copy.write(copy_format.SIGNATURE)
         for piece in pieces:
             copy.write(piece)
+        if binary:
+            copy.write(copy_format.END)
 
 
-def _of_table(rows: Rows, table: str, columns: list[tuple[str, bool]]) -> Iterator[bytes]:
-    """The lines of a table's rows, also of those that are written out, in whose columns the others are then, too."""
-    found = rows.written.get(table)
-    if found is not None:
-        yield b"".join(found.lines)
-        kinds = dict(columns)
-        columns = [(name, kinds[name]) for name in found.columns]
-    yield from _row_lines(rows.put.get(table, []), columns)
-
-
-def _event_lines(events: Sequence[Event], digests: Iterable[Digests], hashes: list[bytes]) -> Iterator[bytes]:
-    """Lines of log_staged_event; what the call takes of each event's hashes is added to `hashes`."""
-    streams: dict[str, bytes] = {}
+def _event_rows(events: Sequence[Event], digests: Iterable[Digests], hashes: list[bytes]) -> Iterator[bytes]:
+    """Binary rows of log_staged_event; what the call takes of each event's hashes is added to `hashes`."""
+    kinds: dict[tuple[str, int], bytes] = {}
     for number, (event, (data, data_hash, digest)) in enumerate(zip(events, digests, strict=True), 1):
-        name, version = event.stream, event.version
-        stream = streams.get(name)
-        if stream is None:
-            stream = streams[name] = text_cell(name).encode()
+        version, kind = event.version, (event.type, event.schema_version)
+        of_kind = kinds.get(kind)
+        if of_kind is None:
+            of_kind = kinds[kind] = copy_format.cell(kind[0].encode()) + _SCHEMA.pack(2, kind[1])
         hashes += (event.event_id.bytes, data_hash, version.to_bytes(8, "big"), digest)
-        yield b"%d\t%b\t%d\t%b\t%d\t%b\n" % (
-            number,
-            stream,
-            version,
-            event.type.encode(),
-            event.schema_version,
-            json_cell(data),
-        )
+        stream = event.stream.encode()
+        head = _EVENT.pack(6, 4, number, len(stream))
+        yield b"".join((head, stream, bigint(version), of_kind, json_head(data), data))
+
+
+#: How many cells there are; an int, and the length of a text.
+_EVENT = Struct(">hiii")
+_SCHEMA = Struct(">ih")
 
 
 def _row_lines(rows: list[dict[str, Any]], columns: list[tuple[str, bool]]) -> Iterator[bytes]:
@@ -158,4 +171,4 @@ def _spelled(cells: Sequence[Any], holds_json: bool) -> list[str]:
 def _cell(cell: Any, holds_json: bool) -> str:
     if cell is None:
         return "\\N"
-    return text_cell(orjson.dumps(cell).decode() if holds_json else str(cell))
+    return copy_format.spelled_text(orjson.dumps(cell).decode() if holds_json else str(cell))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 import uuid
 from typing import Any
 
+import orjson
 import pytest
 from django.db import IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labeling import events as e
-from labeling.log import store
+from labeling.log import copy_format, store
 from labeling.log.event import Intent
-from labeling.log.rows import Lines, Rows
+from labeling.log.rows import CopyRows, Rows
 
 pytestmark = pytest.mark.django_db
 
@@ -228,37 +230,59 @@ def test_the_version_of_a_stream_is_looked_up_however_old_the_plan_is(monkeypatc
         assert fetched() - before <= 200
 
 
-def lines(*numbers: int) -> Rows:
-    """New annotations that came written out."""
+def written(*numbers: int, last: int | None = None, binary: bool = False) -> Rows:
+    """New annotations that came written out, as rows of an append that ends at `last`."""
     columns = ("version", *(name for name in row(1) if name != "version"))
-    found = Rows(written={"labeling_annotation": Lines(columns)})
+    found = CopyRows(columns, last=last, binary=binary)
     for number in numbers:
-        one = row(number)
+        one = row(number, last_offset=0 if last is None else last)
+        if binary:
+            found.rows.append(struct.pack(">h", len(columns)) + b"".join(_cell(name, one[name]) for name in columns))
+            continue
         cells = ["\\N" if one[name] is None else str(one[name]) for name in columns]
-        found.written["labeling_annotation"].lines.append(("\t".join(cells) + "\n").encode())
-    return found
+        found.rows.append(("\t".join(cells) + "\n").encode())
+    return Rows(written={"labeling_annotation": found})
 
 
-def append_lines(rows: Rows) -> None:
-    intent, log = Intent(author=AUTHOR), uuid.uuid4()
-    events = store.new_events(log, intent, [("person/a", 0, e.KeyCreated(key="k"))])
-    store.append(log, intent=intent, events=events, rows=rows, open_as="installation")
+def _cell(name: str, value: Any) -> bytes:
+    if value is None:
+        return copy_format.NULL
+    if name == "data":
+        text = orjson.dumps(value)
+        return copy_format.json_head(text) + text
+    if name in ("key", "uuid", "dataset_id", "label_id"):
+        return copy_format.cell(uuid.UUID(str(value)).bytes)
+    if name == "order":
+        return struct.pack(">id", 8, value)
+    return copy_format.cell(value.encode()) if isinstance(value, str) else copy_format.bigint(value)
 
 
-def test_rows_that_came_written_out_are_the_same(monkeypatch):
+def append_written(rows: Rows, log: uuid.UUID | None = None, **named: Any) -> None:
+    intent, log = named.pop("intent", None) or Intent(author=AUTHOR), log or uuid.uuid4()
+    events = store.new_events(log, intent, [(f"person/{uuid.uuid4()}", 0, e.KeyCreated(key="k"))])
+    store.append(log, intent=intent, events=events, rows=rows, open_as="installation", **named)
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["lines", "binary"])
+@pytest.mark.parametrize("last", [None, 1], ids=["waiting", "placed"])
+def test_rows_that_came_written_out_are_the_same(monkeypatch, last, binary):
     monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
     point = transaction.savepoint()
     append(row(1), row(2))
     expected = stored()
     transaction.savepoint_rollback(point)
-    append_lines(lines(1, 2))
+    append_written(written(1, 2, last=last, binary=binary))
     assert stored() == expected
 
 
-def test_rows_that_came_written_out_stand_beside_rows_that_did_not(monkeypatch):
+@pytest.mark.parametrize("binary", [False, True], ids=["lines", "binary"])
+@pytest.mark.parametrize("last", [None, 1], ids=["waiting", "placed"])
+@pytest.mark.parametrize("least", [1, 100], ids=["copied", "with the call"])
+def test_rows_that_came_written_out_stand_beside_rows_that_did_not(monkeypatch, least, last, binary):
     monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
+    monkeypatch.setattr(store.staging, "ROWS_FROM", least)
     append(row(1), row(2))
-    append_lines(lines(3).add(Rows(put={"labeling_annotation": [row(1, order=9)]})))
+    append_written(written(3, last=last, binary=binary).add(Rows(put={"labeling_annotation": [row(1, order=9)]})))
     assert [(one[5], one[8]) for one in stored()] == [(1, 9), (2, -2), (3, -3)]
 
 
@@ -267,11 +291,35 @@ def test_a_row_that_came_written_out_never_takes_the_place_of_another(monkeypatc
     append(row(1), row(2))
     expected = stored()
     with pytest.raises(IntegrityError), transaction.atomic():
-        append_lines(lines(3, 2))
+        append_written(written(3, 2))
     assert stored() == expected
+    with pytest.raises(store.Stale), transaction.atomic():
+        append_written(written(3, 2, last=1))
+    assert stored() == expected
+
+
+def test_an_append_that_ends_elsewhere_than_its_rows_have_it_stores_nothing(monkeypatch):
+    monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
+    log = uuid.uuid4()
+    append_written(written(1, last=1), log)
+    for wrong in (1, 3):
+        with pytest.raises(store.Stale):
+            append_written(written(2, last=wrong), log)
+    assert [one[5] for one in stored()] == [1] and store.head(log) == 1
+    append_written(written(2, last=2), log)
+    assert [(one[1], one[5]) for one in stored()] == [(1, 1), (2, 2)] and store.head(log) == 2
+
+
+def test_rows_in_their_place_go_with_an_append_that_happened_before(monkeypatch):
+    monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
+    log, intent = uuid.uuid4(), Intent(author=AUTHOR, request_hash=b"x" * 32)
+    append_written(written(1, last=1), log, intent=intent, answer={})
+    with pytest.raises(store.Stale):
+        append_written(written(2, last=2), log, intent=intent, answer={})
+    assert [one[5] for one in stored()] == [1]
 
 
 def test_only_the_rows_of_a_bulk_come_written_out():
     with pytest.raises(ValueError, match="bulk"):
-        append_lines(lines(1))
+        append_written(written(1))
     assert stored() == []

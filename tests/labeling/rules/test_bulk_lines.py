@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import struct
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -70,18 +72,52 @@ def event_of(objects: list[JSON], **head: Any) -> Event:
     return store.new_events(DATASET, intent, [(STREAM, 0, fact)])[0]
 
 
-def of_lines(rows: Rows) -> dict[str, list[JSON]]:
-    """{table: its rows} as COPY takes them from lines: texts, but for columns that hold JSON."""
+def of_written(rows: Rows) -> dict[str, list[JSON]]:
+    """{table: its rows} as COPY takes them: texts, but for columns that hold JSON."""
     read: dict[str, list[JSON]] = {}
     for table, found in rows.written.items():
-        for line in found.lines:
-            assert line.endswith(b"\n") and b"\n" not in line[:-1]
-            cells = [None if cell == "\\N" else _unescaped(cell) for cell in line[:-1].decode().split("\t")]
+        for one in found.rows:
+            cells = _binary(one, found.columns) if found.binary else _line(one)
             row: JSON = dict(zip(found.columns, cells, strict=True))
             read.setdefault(table, []).append(
                 {name: orjson.loads(cell) if name in JSONS and cell else cell for name, cell in row.items()}
             )
     return read
+
+
+def _line(line: bytes) -> list[str | None]:
+    assert line.endswith(b"\n") and b"\n" not in line[:-1]
+    return [None if cell == "\\N" else _unescaped(cell) for cell in line[:-1].decode().split("\t")]
+
+
+def _binary(row: bytes, columns: tuple[str, ...]) -> list[str | None]:
+    (count,), at = struct.unpack_from(">h", row), 2
+    assert count == len(columns)
+    cells: list[str | None] = []
+    for name in columns:
+        (length,) = struct.unpack_from(">i", row, at)
+        cell = row[at + 4 : at + 4 + length]
+        at += 4 + max(length, 0)
+        cells.append(None if length < 0 else _READ.get(name, _whole)(cell))
+    assert at == len(row)
+    return cells
+
+
+def _id(cell: bytes) -> str:
+    return str(uuid.UUID(bytes=cell))
+
+
+def _whole(cell: bytes) -> str:
+    return str(*struct.unpack(">q", cell))
+
+
+#: How the binary cell of a column is read that is no bigint.
+_READ: dict[str, Callable[[bytes], str]] = {
+    **dict.fromkeys(("key", "uuid", "dataset_id", "label_id"), _id),
+    "order": lambda cell: str(*struct.unpack(">d", cell)),
+    "type": bytes.decode,
+    "data": lambda cell: cell.removeprefix(b"\x01").decode(),
+}
 
 
 def _unescaped(cell: str) -> str:
@@ -112,8 +148,24 @@ def test_the_event_and_the_rows_are_those_of_the_fold(objects, origin, status):
     assert bulk_lines.takes_label(new, [bulk])
     bulk_lines.add_label(rows, bulk)
     label_state.evolve(folded, plain.fact, place_of(plain))
-    assert of_lines(rows) == of_fold(label_state.difference(new, folded))
+    assert of_written(rows) == of_fold(label_state.difference(new, folded))
     assert rows.count() == 1 + len(objects) and not rows.put
+
+
+@given(objects=objects_of_labels(), last=st.integers(10, 2**40))
+def test_of_an_append_that_ends_at_some_offset_the_objects_say_it(objects, last):
+    event = event_of(bulk_lines.written_out(objects, {}))
+    waiting, placed = Rows(), Rows()
+    bulk_lines.add_label(waiting, event)
+    bulk_lines.add_label(placed, event, last=last)
+    assert waiting.waiting() == waiting.written and placed.placed().keys() == (
+        {"labeling_annotation"} if objects else set()
+    )
+    expected = of_written(waiting)
+    for row in expected.get("labeling_annotation", []):
+        assert row["last_offset"] == "0"
+        row["last_offset"] = str(last)
+    assert of_written(placed) == expected
 
 
 @given(objects=objects_of_labels())
@@ -157,4 +209,4 @@ def test_the_row_of_a_sample_is_that_of_the_fold(name, attributes, more):
     assert bulk_lines.takes_sample([event]) and not bulk_lines.takes_sample([event, event])
     bulk_lines.add_sample(rows, event)
     state = sample_state.fold(sample_state.SampleState(DATASET, stream), [event])
-    assert of_lines(rows) == of_fold(sample_state.rows(state))
+    assert of_written(rows) == of_fold(sample_state.rows(state))

@@ -109,8 +109,8 @@ def test_a_label_that_somebody_changes_meanwhile_is_decided_on_again(
     box = {"id": 1, "category_id": 1, "type": "bbox", "points": [[50, 5], [60, 15]]}
     make, seen = plans.Plan.make, list[str]()
 
-    def slowly(plan: plans.Plan) -> None:
-        make(plan)
+    def slowly(plan: plans.Plan, **named: Any) -> None:
+        make(plan, **named)
         name = plan.chunk.pieces[0].record.name
         seen.append(name)
         if seen.count(name) == 1:  # somebody is faster than what was just decided on
@@ -136,8 +136,8 @@ def test_a_sample_that_somebody_makes_meanwhile_is_the_one_that_is_labelled(
     ana, dataset = streets
     make, seen = plans.Plan.make, set[str]()
 
-    def slowly(plan: plans.Plan) -> None:
-        make(plan)
+    def slowly(plan: plans.Plan, **named: Any) -> None:
+        make(plan, **named)
         name = plan.chunk.pieces[0].record.name
         if name not in seen:
             seen.add(name)
@@ -156,10 +156,10 @@ def test_what_goes_wrong_while_a_chunk_is_stored_does_not_lose_count_of_it(
     job = begin(dataset, ana, coco({"a.png": [("car", 1)], "b.png": [("car", 2)], "c.png": [("car", 3)]}))
     make = plans.Plan.make
 
-    def broken(plan: plans.Plan) -> None:
+    def broken(plan: plans.Plan, **named: Any) -> None:
         if plan.chunk.first == 2:
             raise RuntimeError
-        make(plan)
+        make(plan, **named)
 
     with monkeypatch.context() as patched:
         patched.setattr(plans.Plan, "make", broken)
@@ -311,10 +311,10 @@ def test_an_import_that_is_killed_at_the_same_piece_each_time_is_given_up(
     job = begin(dataset, ana, coco({f"{nth}.png": [("car", nth)] for nth in range(4)}), dry_run=dry_run)
     make = plans.Plan.make
 
-    def killed(plan: plans.Plan) -> None:
+    def killed(plan: plans.Plan, **named: Any) -> None:
         if plan.chunk.first == 3:
             raise RuntimeError
-        make(plan)
+        make(plan, **named)
 
     monkeypatch.setattr(plans.Plan, "make", killed)
     for _ in range(MOST_TRIES):

@@ -404,7 +404,7 @@ def test_a_worker_that_fails_is_tried_again_and_then_given_up(
     ana, dataset = streets
     job = begin(dataset, ana, FILE)
 
-    def broken(*arguments: Any) -> None:
+    def broken(*arguments: Any, **named: Any) -> None:
         raise RuntimeError
 
     monkeypatch.setattr("releases.imports.plans.Plan.make", broken)
