@@ -19,8 +19,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import chain
 from typing import Any
+
+import orjson
 
 from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
@@ -114,20 +117,70 @@ def checked_orientation(value: Any, where: str) -> dict[str, float]:
     return dict(value)
 
 
-def written_out(geometry: Geometry) -> Written:
+class Drawn(Written, frozen=True, gc=False):
+    """A geometry as it is written, of which its form is known without reading it."""
+
+    form: str
+
+    def read(self) -> Geometry:
+        found: Geometry = orjson.loads(self.text)
+        return found
+
+
+def written_out(geometry: Geometry) -> Drawn:
     """`write_out` of a geometry."""
-    if geometry["type"] != "polygon" or len(geometry) != 2:
-        return write_out(geometry)
-    return _polygon_of(write_out_numbers(geometry["parts"]))
+    form = geometry["type"]
+    if form != "polygon" or len(geometry) != 2:
+        found = write_out(geometry)
+        return Drawn(found.text, found.canonical, form)
+    found = write_out_numbers(geometry["parts"])
+    return _polygon(found.text, found.canonical)
 
 
-def polygon_of(rings: list[Any]) -> tuple[Geometry, Written]:
-    """(a polygon of flat rings x, y, x, y …, a part each, as COCO has them; the same written out). It is checked as it
-    is made.
+def polygon_of(rings: list[Any]) -> Drawn:
+    """A polygon of flat rings x, y, x, y …, a part each, as COCO has them. It is checked as it is written; a file has
+    millions.
 
     Raises:
         ValueError: there are others than lists of an even number of finite numbers, six at the least.
     """
+    texts = []
+    for flat in rings:
+        if type(flat) is not list or len(flat) < 6 or len(flat) % 2:
+            raise ValueError("a ring has three points at the least")
+        try:
+            text = orjson.dumps(flat, option=orjson.OPT_STRICT_INTEGER)
+        except orjson.JSONEncodeError as error:
+            raise ValueError("there is a number that no log stores") from error
+        if text.translate(None, _OF_PLAIN_NUMBERS) != b"[]" or b"-0.0" in text:
+            return _odd_polygon_of(rings)
+        texts.append(_paired(text[1:-1].split(b",")))
+    parts = b"[[[[%b]]]]" % b"]]],[[[".join(texts)
+    spelled = parts.replace(b".0,", b",").replace(b".0]", b"]")
+    return _polygon(parts, parts if len(spelled) == len(parts) else spelled)
+
+
+#: What numbers are written with that JSON's canonical form spells alike, but for a fraction of 0.
+_OF_PLAIN_NUMBERS = b"0123456789.,-"
+#: So many numbers are paired by a pattern that is kept; who has more pays for its own.
+_USUAL = 512
+
+
+def _paired(numbers: list[bytes]) -> bytes:
+    """Numbers as points, but for the outer brackets."""
+    if len(numbers) <= _USUAL:
+        return _points_of(len(numbers) // 2) % tuple(numbers)
+    left = iter(numbers)
+    return b"],[".join(map(b",".join, zip(left, left, strict=True)))
+
+
+@lru_cache(maxsize=_USUAL)
+def _points_of(count: int) -> bytes:
+    return b"],[".join([b"%b,%b"] * count)
+
+
+def _odd_polygon_of(rings: list[Any]) -> Drawn:
+    """`polygon_of` where there is something else than numbers that are spelled plainly."""
     parts = []
     lists = 1
     for flat in rings:
@@ -135,12 +188,13 @@ def polygon_of(rings: list[Any]) -> tuple[Geometry, Written]:
             raise ValueError("a ring has three points at the least")
         parts.append([list(map(list, zip(flat[::2], flat[1::2], strict=True)))])
         lists += 2 + len(flat) // 2
-    return {"type": "polygon", "parts": parts}, _polygon_of(write_out_numbers(parts, lists=lists))
+    found = write_out_numbers(parts, lists=lists)
+    return _polygon(found.text, found.canonical)
 
 
-def _polygon_of(parts: Written) -> Written:
-    text = b'{"parts":%b,"type":"polygon"}' % parts.text
-    return Written(text, text if parts.canonical is parts.text else b'{"parts":%b,"type":"polygon"}' % parts.canonical)
+def _polygon(parts: bytes, canonical: bytes) -> Drawn:
+    text = b'{"parts":%b,"type":"polygon"}' % parts
+    return Drawn(text, text if canonical is parts else b'{"parts":%b,"type":"polygon"}' % canonical, "polygon")
 
 
 def from_wire(type: str, points: Points) -> Geometry:

@@ -14,7 +14,7 @@ import msgspec
 import orjson
 
 from labeling.log.ecmascript import respelled
-from labeling.log.values import EXPONENT, canonical, digest
+from labeling.log.values import EXPONENT, canonical
 
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
 _SORTED_AND_STRICT = (
@@ -80,7 +80,8 @@ _OF_NUMBERS = b"0123456789.,-+e[]"
 
 
 def text_and_digest(value: dict[str, Any]) -> tuple[bytes, bytes]:
-    """(JSON text to store, `values.digest`) of an object as `write_out` takes it; a member may be a `WrittenList`.
+    """(JSON text to store, `values.digest`) of an object as `write_out` takes it; a member may be a `WrittenList`. The
+    object's own names are those of a fact's fields, which JSON writes as they are.
 
     Raises:
         ValueError: as `values.canonical`.
@@ -90,10 +91,15 @@ def text_and_digest(value: dict[str, Any]) -> tuple[bytes, bytes]:
         found = write_out(value)
         return found.text, sha256(found.canonical).digest()
     rest = write_out(value | dict.fromkeys(lists, 0))
-    if rest.text != rest.canonical:
-        whole = value | {name: list(value[name]) for name in lists}
-        return orjson.dumps(whole), digest(whole)
-    text, hashed = (orjson.dumps(value, default=put, option=_SORTED) for put in (_text_of, _canonical_of))
+    text = orjson.dumps(value, default=_text_of, option=_SORTED)
+    if rest.text == rest.canonical:
+        hashed = orjson.dumps(value, default=_canonical_of, option=_SORTED)
+    else:  # something beside the lists is spelled otherwise
+        members = ((name, value[name]) for name in sorted(value))
+        hashed = b"{%b}" % b",".join(
+            b'"%b":%b' % (name.encode(), item.written.canonical if name in lists else canonical(item))
+            for name, item in members
+        )
     return text, sha256(hashed).digest()
 
 

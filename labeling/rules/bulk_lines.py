@@ -8,7 +8,7 @@ most imports bring: a sample whose only event is SampleAdded, a label whose only
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from struct import Struct
 from typing import Any
@@ -17,6 +17,7 @@ import orjson
 
 from labeling import events as e
 from labeling.geometry import shapes
+from labeling.geometry.shapes import Drawn
 from labeling.log import copy_format
 from labeling.log.copy_format import json_text, spelled_text
 from labeling.log.event import Event
@@ -29,15 +30,18 @@ JSON = dict[str, Any]
 
 
 class Objects(WrittenList):
-    """The objects of a LabelImported (as AnnotationAdded), each with what was written of its geometry, and of its
-    origin where it says no more than these two."""
+    """The objects of a LabelImported (as AnnotationAdded), each with its geometry as it is written, and its origin
+    where it says no more than these two.
+
+    An object itself may have a `shapes.Drawn` for its geometry; `read_geometries` makes all of them plain.
+    """
 
     __slots__ = ("pieces",)
-    pieces: list[tuple[bytes, bytes | None]]
+    pieces: list[tuple[Drawn, bytes | None]]
 
 
-def written_out(objects: list[JSON], known: Mapping[str, Written]) -> Objects:
-    """Objects with their texts; `known` has geometries, by annotation, that were written before.
+def written_out(objects: list[JSON]) -> Objects:
+    """Objects with their texts; a geometry that is `shapes.Drawn` is not written again.
 
     Raises:
         ValueError: as `values.canonical`.
@@ -45,13 +49,15 @@ def written_out(objects: list[JSON], known: Mapping[str, Written]) -> Objects:
     found = Objects(objects)
     found.pieces, texts, canonical = [], [], []
     for item in objects:
-        key, order, origin = item["annotation"], item["order"], item.get("origin")
-        geometry = known.get(key) or shapes.written_out(item["geometry"])
+        key, order, origin, geometry = item["annotation"], item["order"], item.get("origin"), item["geometry"]
+        if type(geometry) is not Drawn:
+            geometry = shapes.written_out(geometry)
         if len(item) != _PLAIN or origin is None or origin.keys() != {"row"} or not order.is_integer():
+            _read_geometry(item)
             one = write_out(item)
             texts.append(one.text)
             canonical.append(one.canonical)
-            found.pieces.append((geometry.text, None))
+            found.pieces.append((geometry, None))
             continue
         row = orjson.dumps(origin)
         category = "null" if item["category_id"] is None else item["category_id"]
@@ -59,13 +65,26 @@ def written_out(objects: list[JSON], known: Mapping[str, Written]) -> Objects:
         place = b',"id":%d,"order":%d' % (item["id"], order)
         texts.append(b'%b%b%b.0,"origin":%b}' % (head, geometry.text, place, row))
         canonical.append(b'%b%b%b,"origin":%b}' % (head, geometry.canonical, place, row))
-        found.pieces.append((geometry.text, row))
+        found.pieces.append((geometry, row))
     found.written = Written(b"[%b]" % b",".join(texts), b"[%b]" % b",".join(canonical))
     return found
 
 
 #: How much an object says of which is known what it is, where in the file it was, and its shape.
 _PLAIN = 6
+
+
+def read_geometries(event: Event) -> None:
+    """Make the objects of an event plain, for a fold."""
+    fact = event.fact
+    if isinstance(fact, e.LabelImported) and isinstance(fact.annotations, Objects):
+        for item in fact.annotations:
+            _read_geometry(item)
+
+
+def _read_geometry(item: JSON) -> None:
+    if type(item["geometry"]) is Drawn:
+        item["geometry"] = item["geometry"].read()
 
 
 def takes_sample(events: Sequence[Event]) -> bool:
@@ -145,7 +164,7 @@ def _of_objects(
     for item, (geometry, origin) in zip(objects, objects.pieces, strict=True):
         key = item["annotation"]
         if origin is not None:
-            data = b"%b%b%b%b}" % (head, geometry, tail, origin[1:])
+            data = b"%b%b%b%b}" % (head, geometry.text, tail, origin[1:])
         else:
             said = {name: value for name, value in item.items() if name not in _NOT_DATA and value is not None}
             if shared:
@@ -153,7 +172,7 @@ def _of_objects(
             data = orjson.dumps(said | {"by": by})
         ids = _IDS.pack(len(_ANNOTATION), 16, annotation_key_bytes(label, key), 16, bytes.fromhex(key.replace("-", "")))
         numbers = _NUMBERS.pack(8, item["id"], 8, item["order"])
-        kind = _kind(item["category_id"], item["geometry"]["type"])
+        kind = _kind(item["category_id"], geometry.form)
         yield b"".join((ids, before, numbers, kind, copy_format.json_head(data), data))
 
 

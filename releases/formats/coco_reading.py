@@ -285,10 +285,8 @@ class _File:
         try:
             points = self._points(item, category) if "keypoints" in rest else []
             segmentation = item.get("segmentation")
-            if type(segmentation) is list and segmentation:
-                geometry, written = polygon_of(segmentation)
-            else:
-                geometry, written = _geometry(item, picture, points), None
+            written = polygon_of(segmentation) if type(segmentation) is list and segmentation else None
+            geometry = _geometry(item, picture, points) if written is None else {}
         except (ValueError, TypeError, KeyError, BadBitmap):
             self._findings.add(self._where(nth), "has a segmentation, a bbox or keypoints that cannot be read")
             return
@@ -297,9 +295,8 @@ class _File:
         crowd = item.get("iscrowd") == 1
         if not rest:
             attributes: JSON = {"is_crowd": True} if crowd else {}
-            found.append(
-                Annotation(len(found) + 1, category, geometry, attributes=attributes, row=row, written=written)
-            )
+            one = Annotation(len(found) + 1, category, geometry, attributes=attributes, row=row, written=written)
+            found.append(one.as_written())
             return
         said = item.get("attributes")
         attributes = dict(said) if isinstance(said, dict) else {}
@@ -313,13 +310,13 @@ class _File:
                 geometry=geometry,
                 uuid=uuid if isinstance(uuid, str) else "",
                 attributes=attributes,
-                keypoints=None if geometry["type"] == "skeleton" else points or None,
+                keypoints=None if geometry.get("type") == "skeleton" else points or None,
                 score=score if _is_number(score) else None,
                 track_id=track if type(track) is int else None,
                 extra={key: item[key] for key in sorted(rest - _KNOWN)},
                 row=row,
                 written=written,
-            )
+            ).as_written()
         )
 
     def _category(self, item: JSON, here: dict[int, int], where: str) -> int | None:

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from labeling.log.written import Written
+from labeling.geometry.shapes import Drawn
 from sequences.rules.timeline import Clock, Timeline
 
 JSON = dict[str, Any]
@@ -57,8 +57,25 @@ class Annotation:
     author: str = ""
     extra: JSON = field(default_factory=dict)
     row: str = field(default="", compare=False)  #: where in the file it was read
-    #: The geometry as `shapes.written_out` has it, of a codec that has checked it while it read it, and has millions.
-    written: Written | None = field(default=None, compare=False)
+    #: The geometry as it is written, of a codec that has checked it while it read it, and has millions.
+    written: Drawn | None = field(default=None, compare=False)
+
+    def as_written(self) -> Annotation:
+        """Itself; where its geometry is written, it is read from there when somebody asks for it."""
+        if self.written is not None:
+            del self.geometry
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "geometry" or self.written is None:
+            raise AttributeError(name)
+        self.geometry = self.written.read()
+        return self.geometry
+
+    @property
+    def form(self) -> str:
+        """The type of its geometry."""
+        return self.geometry["type"] if self.written is None else self.written.form
 
     @property
     def points(self) -> list[JSON]:

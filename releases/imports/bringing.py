@@ -16,7 +16,6 @@ from labeling.geometry import bitmaps, shapes
 from labeling.log import values
 from labeling.log.event import Fact
 from labeling.log.values import BadValue
-from labeling.log.written import Written
 from labeling.rules.documents import scene_change
 from labeling.rules.edits.placement import Demands
 from labeling.rules.label_state import LabelState
@@ -89,7 +88,6 @@ class Bringing:
     read: Callable[[JSON], np.ndarray] | None = None  #: the pixels of a label's bitmap
     keep: Callable[[np.ndarray], JSON] | None = None
     urls: list[str] = field(default_factory=list)  #: of bitmaps that were written
-    written: dict[str, Written] = field(default_factory=dict)  #: {object: its geometry, written out} of the codec
 
     @property
     def where(self) -> str:
@@ -104,11 +102,12 @@ class Bringing:
         self.find(self.where if nth is None else f"{self.where}, object {nth}", message, level)
 
 
-def objects_of(bringing: Bringing, record: Sample) -> list[Brought]:
-    """The objects of a record that can be used; the others are told."""
+def objects_of(bringing: Bringing, record: Sample, *, as_written: bool = False) -> list[Brought]:
+    """The objects of a record that can be used; the others are told. `as_written` leaves geometries as they are written
+    (`shapes.Drawn`), where they are, for who only stores them."""
     found = []
     for nth, item in enumerate(record.annotations, bringing.first):
-        said = _object(bringing, item, nth)
+        said = _object(bringing, item, nth, as_written=as_written)
         if said is None:
             bringing.counts.annotations_refused += 1
         else:
@@ -116,7 +115,7 @@ def objects_of(bringing: Bringing, record: Sample) -> list[Brought]:
     return found
 
 
-def _object(bringing: Bringing, item: Annotation, nth: int) -> JSON | None:
+def _object(bringing: Bringing, item: Annotation, nth: int, *, as_written: bool) -> JSON | None:
     category = item.category_id
     if category is not None:
         category = bringing.categories.get(category)
@@ -125,11 +124,10 @@ def _object(bringing: Bringing, item: Annotation, nth: int) -> JSON | None:
             return None
     found: JSON = {"annotation": bringing.key(nth), "category_id": category}
     try:
-        found["geometry"] = item.geometry
         if item.written is not None:
-            bringing.written[found["annotation"]] = item.written
+            found["geometry"] = item.written if as_written else item.geometry
         else:
-            shapes.checked_geometry(item.geometry, where="geometry", lenient=True)
+            found["geometry"] = shapes.checked_geometry(item.geometry, where="geometry", lenient=True)
         if item.attributes:
             found["attributes"] = values.checked(item.attributes, where="attributes")
         if item.keypoints:

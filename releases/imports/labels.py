@@ -60,8 +60,10 @@ def facts_of(bringing: Bringing, record: Sample, state: LabelState) -> list[Fact
     if not bringing.task.by_annotation:
         bringing.wrong("has objects, and labels of this dataset are set by whole documents")
         return []
-    brought = objects_of(bringing, record)
-    return _changed(bringing, record, state, brought) if state.exists else _first(bringing, record, state, brought)
+    if state.exists:
+        return _changed(bringing, record, state, objects_of(bringing, record))
+    is_stored_only = bringing.is_small and bringing.demands is None and not bringing.task.has_mask
+    return _first(bringing, record, state, objects_of(bringing, record, as_written=is_stored_only))
 
 
 def more_of(bringing: Bringing, record: Sample, state: LabelState) -> list[Fact]:
@@ -135,7 +137,7 @@ def _first(bringing: Bringing, record: Sample, state: LabelState, brought: list[
         mask = kept(bringing, coloured(shown, ids))
         objects = [item | {"geometry": {"type": "mask"}} if is_area(item) else item for item in objects]
     else:
-        objects = bulk_lines.written_out(objects, bringing.written)
+        objects = bulk_lines.written_out(objects)
     bringing.counts.labels_added += 1
     bringing.counts.annotations_added += len(objects)
     facts = imported(

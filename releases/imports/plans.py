@@ -237,9 +237,9 @@ class Plan:
         assert pictures is not None
         if record.document is not None:
             return replace(record, document=pictures.of_here(record.document))
-        if "mask" not in [item.geometry["type"] for item in record.annotations]:
+        if "mask" not in [item.form for item in record.annotations]:
             return record
-        shapes = [item for item in record.annotations if item.geometry["type"] != "mask"]
+        shapes = [item for item in record.annotations if item.form != "mask"]
         if not record.bitmap_url:
             bringing.wrong("has no bitmap, so its objects have no pixels and were left out")
             return replace(record, annotations=shapes)
@@ -250,7 +250,7 @@ class Plan:
             return replace(record, annotations=shapes)
         found, nothing = bitmaps_of(ids), pixels(np.zeros(ids.shape, dtype=bool))
         annotations = [
-            replace(item, geometry=found.get(item.id, nothing)) if item.geometry["type"] == "mask" else item
+            replace(item, geometry=found.get(item.id, nothing)) if item.form == "mask" else item
             for item in record.annotations
         ]
         return replace(record, width=ids.shape[1], height=ids.shape[0], annotations=annotations)
@@ -363,5 +363,6 @@ def _changed_label(state: LabelState, events: list[Event]) -> Rows:
         return label_state.difference(state, label_state.fold(state, events))
     empty = LabelState(state.dataset, state.stream)
     for event in events:
+        bulk_lines.read_geometries(event)
         label_state.evolve(state, event.fact, place_of(event))
     return label_state.difference(empty, state)
