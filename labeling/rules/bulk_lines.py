@@ -24,7 +24,7 @@ from labeling.log.event import Event
 from labeling.log.rows import CopyRows, Rows
 from labeling.log.written import Written, WrittenList, write_out
 from labeling.rules.fold import place_of, spelled
-from labeling.rules.label_state import ROW_KEYS, STATUSES, LabelState, annotation_key_bytes, bucket_of, label_id
+from labeling.rules.label_state import ROW_KEYS, STATUSES, LabelState, annotation_key_bytes, bucket_of, label_id_bytes
 
 JSON = dict[str, Any]
 
@@ -98,7 +98,7 @@ def add_sample(rows: Rows, event: Event) -> None:
     assert isinstance(fact, e.SampleAdded)
     attributes, metadata = json_text(orjson.dumps(fact.attributes)), json_text(orjson.dumps(fact.metadata))
     line = (
-        f"{fact.sample}\t{event.log}\t{place.offset}\t{place.version}\t{spelled_text(fact.name)}\t{attributes.decode()}"
+        f"{fact.sample}\t{spelled(event.log)}\t{place.offset}\t{place.version}\t{spelled_text(fact.name)}\t{attributes.decode()}"
         f"\t{metadata.decode()}\t{fact.priority}\t{spelled_text(fact.readme)}\t{_cell(fact.assigned_labeler)}"
         f"\t{_cell(fact.assigned_reviewer)}\tf\t{spelled(place.author)}\t{place.at}\t{place.at}\t{place.offset}\n"
     )
@@ -124,20 +124,20 @@ def add_label(rows: Rows, event: Event, *, last: int | None = None) -> None:
     fact, place = event.fact, place_of(event)
     assert isinstance(fact, e.LabelImported) and isinstance(fact.annotations, Objects)
     objects = fact.annotations
-    label, by, at, offset = label_id(event.stream), spelled(place.author), place.at, place.offset
+    label, by, at, offset = label_id_bytes(event.stream), spelled(place.author), place.at, place.offset
     _, sample, label_set = event.stream.split("/")
     mask = "\\N" if fact.mask is None else json_text(orjson.dumps(fact.mask)).decode()
     status = STATUSES[0] if fact.status is None else fact.status
     line = (
-        f"{label}\t{event.log}\t{offset}\t{sample}\t{label_set}\t{place.version}\t{spelled_text(status)}"
+        f"{label.hex()}\t{spelled(event.log)}\t{offset}\t{sample}\t{label_set}\t{place.version}\t{spelled_text(status)}"
         f"\t{_cell(fact.score)}\t{json_text(orjson.dumps(fact.scene)).decode()}\t[]\t\\N\t{mask}\t\\N"
         f"\t{max([0, *[item['id'] for item in objects]])}\t{max([0.0, *[item['order'] for item in objects]])}"
         f"\tf\t{by}\t{at}\t{by}\t{at}\t\\N\t\\N\t{bucket_of(offset)}\n"
     )
     _rows(rows, "labeling_label", _LABEL).append(line.encode())
     if objects:
-        common = (event.log.bytes, label.bytes), (offset if last is None else last + offset, place.version)
-        found = _of_objects(objects, fact.origin, label.bytes, common, by)
+        common = (event.log.bytes, label), (offset if last is None else last + offset, place.version)
+        found = _of_objects(objects, fact.origin, label, common, by)
         _rows(rows, "labeling_annotation", _ANNOTATION, last=last, binary=True).extend(found)
 
 

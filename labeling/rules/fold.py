@@ -39,6 +39,6 @@ def folded(state: State, events: Iterable[Event], evolve: Callable[[State, Any, 
 
 
 @lru_cache(maxsize=4096)
-def spelled(person: uuid.UUID) -> str:
-    """The text of a person's id, which a thousand annotations of a bulk have in common."""
-    return str(person)
+def spelled(id: uuid.UUID) -> str:
+    """The text of an id that a thousand annotations of a bulk have in common: a person's, a log's."""
+    return str(id)

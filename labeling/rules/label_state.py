@@ -45,7 +45,11 @@ def label_stream(sample: uuid.UUID | str, label_set: uuid.UUID | str) -> str:
 @lru_cache(maxsize=4096)
 def label_id(stream: str) -> uuid.UUID:
     """The id of a label's row, derived from its stream, so that a rebuild gives the same."""
-    return uuid.UUID(annotation_key(LABEL_NAMESPACE.bytes, stream))
+    return uuid.UUID(bytes=label_id_bytes(stream))
+
+
+def label_id_bytes(stream: str) -> bytes:
+    return annotation_key_bytes(LABEL_NAMESPACE.bytes, stream)
 
 
 @dataclass(slots=True)

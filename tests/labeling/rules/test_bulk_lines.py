@@ -79,6 +79,8 @@ def of_written(rows: Rows) -> dict[str, list[JSON]]:
         for one in found.rows:
             cells = _binary(one, found.columns) if found.binary else _line(one)
             row: JSON = dict(zip(found.columns, cells, strict=True))
+            if table == "labeling_label":  # without hyphens, which COPY takes as well
+                row["id"] = str(uuid.UUID(row["id"]))
             read.setdefault(table, []).append(
                 {name: orjson.loads(cell) if name in JSONS and cell else cell for name, cell in row.items()}
             )
