@@ -126,6 +126,10 @@ class Drawn(Written, frozen=True, gc=False):
         found: Geometry = orjson.loads(self.text)
         return found
 
+    def spelled(self) -> Drawn:
+        """The same, whole numbers written as such."""
+        return Drawn(self.canonical, self.canonical, self.form)
+
 
 def written_out(geometry: Geometry) -> Drawn:
     """`write_out` of a geometry."""

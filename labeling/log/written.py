@@ -79,33 +79,50 @@ def write_out_numbers(value: list[Any], *, lists: int | None = None) -> Written:
 _OF_NUMBERS = b"0123456789.,-+e[]"
 
 
-def text_and_digest(value: dict[str, Any]) -> tuple[bytes, bytes]:
-    """(JSON text to store, `values.digest`) of an object as `write_out` takes it; a member may be a `WrittenList`. The
-    object's own names are those of a fact's fields, which JSON writes as they are.
+def write_out_object(value: dict[str, Any]) -> Written:
+    """`write_out` of an object of which members may be written already: each a `Written`, or a `WrittenList`. Its own
+    names are those of a fact's fields, which JSON writes as they are.
 
     Raises:
         ValueError: as `values.canonical`.
     """
-    lists = [name for name, item in value.items() if isinstance(item, WrittenList)]
-    if not lists:
-        found = write_out(value)
-        return found.text, sha256(found.canonical).digest()
-    rest = write_out(value | dict.fromkeys(lists, 0))
-    text = orjson.dumps(value, default=_text_of, option=_SORTED)
-    if rest.text == rest.canonical:
-        hashed = orjson.dumps(value, default=_canonical_of, option=_SORTED)
-    else:  # something beside the lists is spelled otherwise
-        members = ((name, value[name]) for name in sorted(value))
-        hashed = b"{%b}" % b",".join(
-            b'"%b":%b' % (name.encode(), item.written.canonical if name in lists else canonical(item))
-            for name, item in members
-        )
-    return text, sha256(hashed).digest()
+    ready = {
+        name: item.written if isinstance(item, WrittenList) else item
+        for name, item in value.items()
+        if isinstance(item, (WrittenList, Written))
+    }
+    if not ready:
+        return write_out(value)
+    rest = write_out(value | dict.fromkeys(ready, 0))
+    if len(ready) == 1:
+        ((name, one),) = ready.items()
+        mark = b'"%b":0' % name.encode()  # it stands in no text, where quotes are escaped
+        if rest.text.count(mark) == 1 == rest.canonical.count(mark):
+            head = mark[:-1]
+            text = rest.text.replace(mark, head + one.text)
+            if rest.canonical is rest.text and one.canonical is one.text:
+                return Written(text, text)
+            return Written(text, rest.canonical.replace(mark, head + one.canonical))
+    members = [
+        (b'"%b":' % name.encode(), ready.get(name) or Written(orjson.dumps(item), canonical(item)))
+        for name, item in sorted(value.items())
+    ]
+    return Written(
+        b"{%b}" % b",".join([name + found.text for name, found in members]),
+        b"{%b}" % b",".join([name + found.canonical for name, found in members]),
+    )
 
 
-def _text_of(item: WrittenList) -> orjson.Fragment:
-    return orjson.Fragment(item.written.text)
+def text_and_digest(value: dict[str, Any]) -> tuple[bytes, bytes]:
+    """(JSON text to store, `values.digest`) of an object as `write_out_object` takes it.
+
+    Raises:
+        ValueError: as `values.canonical`.
+    """
+    found = write_out_object(value)
+    return found.text, sha256(found.canonical).digest()
 
 
-def _canonical_of(item: WrittenList) -> orjson.Fragment:
-    return orjson.Fragment(item.written.canonical)
+def fragment(item: Written) -> orjson.Fragment:
+    """What orjson writes of a value that is written already (its option `default`)."""
+    return orjson.Fragment(item.text)

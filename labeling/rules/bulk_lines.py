@@ -22,7 +22,7 @@ from labeling.log import copy_format
 from labeling.log.copy_format import json_text, spelled_text
 from labeling.log.event import Event
 from labeling.log.rows import CopyRows, Rows
-from labeling.log.written import Written, WrittenList, write_out
+from labeling.log.written import Written, WrittenList, fragment, write_out_object
 from labeling.rules.fold import place_of, spelled
 from labeling.rules.label_state import ROW_KEYS, STATUSES, LabelState, annotation_key_bytes, bucket_of, label_id_bytes
 
@@ -53,8 +53,7 @@ def written_out(objects: list[JSON]) -> Objects:
         if type(geometry) is not Drawn:
             geometry = shapes.written_out(geometry)
         if len(item) != _PLAIN or origin is None or origin.keys() != {"row"} or not order.is_integer():
-            _read_geometry(item)
-            one = write_out(item)
+            one = write_out_object(item | {"geometry": geometry})
             texts.append(one.text)
             canonical.append(one.canonical)
             found.pieces.append((geometry, None))
@@ -79,12 +78,8 @@ def read_geometries(event: Event) -> None:
     fact = event.fact
     if isinstance(fact, e.LabelImported) and isinstance(fact.annotations, Objects):
         for item in fact.annotations:
-            _read_geometry(item)
-
-
-def _read_geometry(item: JSON) -> None:
-    if type(item["geometry"]) is Drawn:
-        item["geometry"] = item["geometry"].read()
+            if type(item["geometry"]) is Drawn:
+                item["geometry"] = item["geometry"].read()
 
 
 def takes_sample(events: Sequence[Event]) -> bool:
@@ -169,7 +164,7 @@ def _of_objects(
             said = {name: value for name, value in item.items() if name not in _NOT_DATA and value is not None}
             if shared:
                 said["origin"] = {**shared, **(item.get("origin") or {})}
-            data = orjson.dumps(said | {"by": by})
+            data = orjson.dumps(said | {"by": by, "geometry": geometry}, default=fragment)
         ids = _IDS.pack(len(_ANNOTATION), 16, annotation_key_bytes(label, key), 16, bytes.fromhex(key.replace("-", "")))
         numbers = _NUMBERS.pack(8, item["id"], 8, item["order"])
         kind = _kind(item["category_id"], geometry.form)

@@ -14,11 +14,12 @@ import numpy as np
 
 from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
+from labeling.geometry.shapes import Drawn, polygon_of
 from releases.formats.files import Source
 from releases.formats.format import Findings, Options, UnreadableFile
 from releases.formats.outlines import bitmap
 from releases.formats.records import Annotation, Category, Dataset, Frame, Imported, Sample, Track
-from releases.formats.xmls import Element, number_of, pairs_of, parsed, text_of
+from releases.formats.xmls import Element, number_of, numbers_of, pairs_of, parsed, text_of
 from sequences.interpolation.blends import blended
 from sequences.rules.timeline import Clock
 
@@ -155,7 +156,8 @@ def _image(image: Element, where: str, categories: _Categories, findings: Findin
             if number is not None and number not in tags:
                 tags.append(number)
         elif shape.tag in SHAPES:
-            geometry = _geometry(shape, (height, width), place, findings)
+            written = _written(shape)
+            geometry = _geometry(shape, (height, width), place, findings) if written is None else {}
             if geometry is not None:
                 item = Annotation(
                     id=len(annotations) + 1,
@@ -163,8 +165,9 @@ def _image(image: Element, where: str, categories: _Categories, findings: Findin
                     geometry=geometry,
                     attributes=_attributes(shape, categories),
                     origin={"kind": "model"} if shape.get("source") == "auto" else None,
+                    written=written,
                 )
-                annotations.append((_order(shape), item))
+                annotations.append((_order(shape), item.as_written()))
         else:
             findings.add(place, "is a shape that is not known here")
     annotations.sort(key=lambda pair: pair[0])
@@ -200,6 +203,16 @@ def _attributes(shape: Element, categories: _Categories, label: str | None = Non
         for item in shape.findall("attribute")
     }
     return ({"occluded": True} if shape.get("occluded") == "1" else {}) | found
+
+
+def _written(shape: Element) -> Drawn | None:
+    """A polygon, of which there are millions; None of all that is no good one."""
+    if shape.tag != "polygon":
+        return None
+    try:
+        return polygon_of([numbers_of(shape.attrib["points"])])
+    except (KeyError, ValueError):
+        return None
 
 
 def _geometry(shape: Element, size: tuple[int | None, int | None], where: str, findings: Findings) -> JSON | None:

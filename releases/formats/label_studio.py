@@ -8,6 +8,7 @@ reference of the tags.
 
 from __future__ import annotations
 
+from itertools import chain
 from math import isfinite
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from labeling.geometry import rle
 from labeling.geometry.bitmaps import BadBitmap
-from labeling.geometry.shapes import sine_cosine
+from labeling.geometry.shapes import Drawn, polygon_of, sine_cosine
 from releases.formats import jsons
 from releases.formats.files import Source
 from releases.formats.format import Findings, Format, Options, UnreadableFile, carrying
@@ -29,6 +30,7 @@ _REGIONS = (
     "rectanglelabels", "polygonlabels", "keypointlabels", "ellipselabels", "brushlabels", "rectangle", "polygon",
     "ellipse", "keypoint", "brush",
 )  # fmt: skip
+_POLYGONS = ("polygonlabels", "polygon")
 _GRID = 1024
 
 
@@ -119,7 +121,8 @@ def _sample(where: str, task: JSON, names: dict[str, int], findings: Findings) -
             continue
         try:
             width, height = int(item["original_width"]), int(item["original_height"])
-            geometry = _geometry(item, width, height)
+            written = _polygon(item["value"], width, height) if item["type"] in _POLYGONS else None
+            geometry = _geometry(item, width, height) if written is None else {}
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, BadBitmap):
             findings.add(place, "is no region that can be read")
             continue
@@ -135,7 +138,8 @@ def _sample(where: str, task: JSON, names: dict[str, int], findings: Findings) -
                 attributes=attributes.get(key, {}),
                 score=item["score"] if type(item.get("score")) in (int, float) else None,
                 origin={"kind": "model"} if str(item.get("origin", "")).startswith("prediction") else None,
-            )
+                written=written,
+            ).as_written()
         )
     return Sample(
         name=name,
@@ -165,17 +169,28 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _geometry(item: JSON, width: int, height: int) -> JSON:
-    value, kind = item["value"], str(item["type"]).removesuffix("labels")
+def _check_size(width: int, height: int) -> None:
     if not (0 < width <= 65535 and 0 < height <= 65535):
         raise ValueError
+
+
+def _polygon(value: JSON, width: int, height: int) -> Drawn:
+    """A polygon, of which there are millions."""
+    _check_size(width, height)
+    points = value["points"]
+    numbers = [*chain.from_iterable(points)]
+    if set(map(len, points)) - {2} or set(map(type, numbers)) - {int, float} or not all(map(isfinite, numbers)):
+        raise ValueError
+    numbers[::2] = [round(x * width / 100 * _GRID) / _GRID for x in numbers[::2]]
+    numbers[1::2] = [round(y * height / 100 * _GRID) / _GRID for y in numbers[1::2]]
+    return polygon_of([numbers]).spelled()
+
+
+def _geometry(item: JSON, width: int, height: int) -> JSON:
+    value, kind = item["value"], str(item["type"]).removesuffix("labels")
+    _check_size(width, height)
     if kind == "brush":
         return _brush(value["rle"], width, height)
-    if kind == "polygon":
-        points = [[_px(_number(x) * width / 100), _px(_number(y) * height / 100)] for x, y in value["points"]]
-        if len(points) < 3:
-            raise ValueError
-        return {"type": "polygon", "parts": [[points]]}
     x, y = _number(value["x"]) * width / 100, _number(value["y"]) * height / 100
     turned = _number(value.get("rotation") or 0)
     if kind == "keypoint":

@@ -54,8 +54,8 @@ def number_of(text: str | None) -> float:
     return found
 
 
-def pairs_of(text: str) -> list[list[float]]:
-    """Points of a text `x,y;x,y`, of which there are millions.
+def numbers_of(text: str) -> list[float]:
+    """The coordinates x, y, x, y … of a text `x,y;x,y`, of which there are millions.
 
     Raises:
         ValueError: it is none.
@@ -64,4 +64,14 @@ def pairs_of(text: str) -> list[list[float]]:
     numbers = [*map(float, chain.from_iterable(pairs))]
     if set(map(len, pairs)) - {2} or not (isfinite(sum(numbers)) or all(map(isfinite, numbers))):
         raise ValueError
+    return numbers
+
+
+def pairs_of(text: str) -> list[list[float]]:
+    """The same as points.
+
+    Raises:
+        ValueError: as `numbers_of`.
+    """
+    numbers = numbers_of(text)
     return list(map(list, zip(numbers[::2], numbers[1::2], strict=True)))

@@ -326,3 +326,38 @@ def test_sine_and_cosine_are_exact_at_right_angles(turns: int) -> None:
 def test_sine_and_cosine_have_the_bits_they_were_given_once() -> None:
     assert [part.hex() for part in shapes.sine_cosine(30)] == ["0x1.fffffffffffffp-2", "0x1.bb67ae8584cabp-1"]
     assert [part.hex() for part in shapes.sine_cosine(-123.456)] == ["-0x1.ab2a9b25a9ab9p-1", "-0x1.1a43870d371f9p-1"]
+
+
+coordinates = (
+    st.floats(-1e4, 1e4)
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.sampled_from([0.0, -0.0, 1e-7, 1e22, 5e-324, 12.0, -0.05])
+)
+rings = st.integers(3, 6).flatmap(lambda count: st.lists(coordinates, min_size=2 * count, max_size=2 * count))
+
+
+@given(flat=st.lists(rings, min_size=1, max_size=3))
+@example(flat=[[float(nth) / 4 for nth in range(1200)]])
+def test_a_polygon_of_flat_rings_is_written_as_its_points_are(flat: list[list[float]]) -> None:
+    parts = [[[[x, y] for x, y in zip(ring[::2], ring[1::2], strict=True)]] for ring in flat]
+    plain = {"type": "polygon", "parts": parts}
+    drawn = shapes.polygon_of(flat)
+    assert repr(drawn.read()) == repr({"parts": parts, "type": "polygon"}) and drawn.form == "polygon"
+    assert drawn.canonical == values.canonical(plain) == shapes.written_out(plain).canonical
+    assert drawn.text == shapes.written_out(plain).text
+    spelled = drawn.spelled()
+    assert spelled.text == spelled.canonical == drawn.canonical and values.same(spelled.read(), plain)
+
+
+@pytest.mark.parametrize(
+    "rings",
+    [
+        [[1, 2, 3, 4]], [[1, 2, 3, 4, 5, 6, 7]], [[1, 2, 3, 4, 5, "6"]], [[1, 2, 3, 4, 5, None]],
+        [[1, 2, 3, 4, 5, True]], [[1, 2, 3, 4, 5, math.nan]], [[1, 2, 3, 4, 5, math.inf]], [[1, 2, 3, 4, 5, 2**60]],
+        [[1, 2, 3, 4, 5, 10**400]], [[1, 2, 3, 4, 5, [6]]], [[1, 2, 3, 4, 5, 6], 7], [(1, 2, 3, 4, 5, 6)],
+        [[1, 2, 3, 4, 5, 1e-7], [1, 2]],
+    ],
+)  # fmt: skip
+def test_no_polygon_is_made_of_other_rings(rings: Any) -> None:
+    with pytest.raises(ValueError):
+        shapes.polygon_of(rings)

@@ -56,11 +56,26 @@ def test_what_has_no_hash_is_not_written_out(bad):
             write_out([1.5, bad])
 
 
-@pytest.mark.parametrize("beside", [2**60, 10**17, 1e300, 1.0, "é", None])
-def test_whatever_stands_beside_a_list_that_was_written_out(beside: Any) -> None:
+@pytest.mark.parametrize(
+    "beside", [2**60, 10**17, 1e300, 1.0, 0, 0.5, "é", '"list":0', None, {"list": 0}, {"list": 0.5}]
+)
+@pytest.mark.parametrize("count", [1, 2])
+def test_whatever_stands_beside_a_list_that_was_written_out(beside: Any, count: int) -> None:
     """Also a number beyond 2**53-1 that a float holds, as a file of others may give a score."""
     known = written.WrittenList([1.0, {"a": 2.5}])
     known.written = written.write_out([*known])
-    text, digest = written.text_and_digest({"list": known, "score": beside})
-    assert digest == values.digest({"list": [1.0, {"a": 2.5}], "score": beside})
-    assert values.same(orjson.loads(text), {"list": [1.0, {"a": 2.5}], "score": beside})
+    names = ["list", "another"][:count]
+    text, digest = written.text_and_digest({"score": beside} | dict.fromkeys(names, known))
+    plain = {"score": beside} | {name: [*known] for name in names}
+    assert digest == values.digest(plain)
+    assert values.same(orjson.loads(text), plain)
+
+
+def test_a_value_that_was_written_out_is_a_member_as_a_list_is() -> None:
+    inner = {"b": 1.0, "a": [2, "é"]}
+    found = written.write_out_object({"x": 2.0, "value": written.write_out(inner)})
+    assert found.canonical == values.canonical({"x": 2.0, "value": inner})
+    assert values.same(orjson.loads(found.text), {"x": 2.0, "value": inner})
+    assert orjson.dumps({"value": written.write_out(inner)}, default=written.fragment) == b'{"value":%b}' % (
+        written.write_out(inner).text
+    )

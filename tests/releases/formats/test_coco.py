@@ -6,6 +6,7 @@ import gc
 import gzip
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from PIL import Image
 from pycocotools import mask as masks
 from pycocotools.coco import COCO
 
-from labeling.geometry import rle
+from labeling.geometry import rle, shapes
 from labeling.log import values
 from releases import packing
 from releases.formats import coco, coco_keypoints, coco_panoptic, coco_reading, outlines
@@ -411,3 +412,19 @@ def test_datumaro_reads_the_keypoints(tmp_path: Path) -> None:
     assert body.points[:4] == [20, 20.5, 24, 18] and [int(each) for each in body.visibility] == [2, 1, 0]
     assert keyed.points[:2] == [21, 22]
     assert [15, 15, 15, 25] in [list(one.get_bbox()) for one in item.annotations if one.type.name == "bbox"]
+
+
+def test_the_points_of_a_polygon_are_read_when_somebody_asks_for_them() -> None:
+    """Most are only stored, and there are millions."""
+    drawn = shapes.polygon_of([[1, 2, 3.5, 4, 5, 6]])
+    one = Annotation(1, 2, {}, written=drawn).as_written()
+    assert one.form == "polygon"
+    with pytest.raises(AttributeError):
+        object.__getattribute__(one, "geometry")
+    plain = Annotation(1, 2, {"type": "polygon", "parts": [[[[1, 2], [3.5, 4], [5, 6]]]]})
+    assert one == plain and object.__getattribute__(one, "geometry") == plain.geometry
+    assert replace(one, id=3) == replace(plain, id=3)
+    bare = Annotation(1, 2, {"type": "point", "points": [[1, 2]]})
+    assert bare.as_written() is bare and bare.form == "point"
+    with pytest.raises(AttributeError):
+        bare.shape  # noqa: B018
