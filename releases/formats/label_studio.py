@@ -26,11 +26,10 @@ from sequences.rules.timeline import Clock
 
 JSON = dict[str, Any]
 
-_REGIONS = (
-    "rectanglelabels", "polygonlabels", "keypointlabels", "ellipselabels", "brushlabels", "rectangle", "polygon",
-    "ellipse", "keypoint", "brush",
-)  # fmt: skip
-_POLYGONS = ("polygonlabels", "polygon")
+_POLYGONS = frozenset({"polygonlabels", "polygon"})
+_REGIONS = _POLYGONS | {
+    "rectanglelabels", "keypointlabels", "ellipselabels", "brushlabels", "rectangle", "ellipse", "keypoint", "brush",
+}  # fmt: skip
 _GRID = 1024
 
 
@@ -73,9 +72,15 @@ def _results(task: JSON) -> list[JSON]:
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
+def _kind(item: JSON) -> str:
+    """The type of a result; "" where it has none."""
+    kind = item.get("type")
+    return kind if isinstance(kind, str) else ""
+
+
 def _labels(item: JSON) -> list[str]:
-    kind, value = item.get("type"), item.get("value")
-    if not isinstance(value, dict) or not isinstance(kind, str):
+    kind, value = _kind(item), item.get("value")
+    if not isinstance(value, dict):
         return []
     said = value.get("labels") if kind == "videorectangle" else value.get(kind) if kind.endswith("labels") else None
     if kind == "choices" and "x" not in value and not item.get("parentID"):
@@ -94,39 +99,41 @@ def _sample(where: str, task: JSON, names: dict[str, int], findings: Findings) -
         findings.note(where, "has several annotations, of which the last is read")
     if task.get("predictions"):
         findings.note(where, "has predictions, which are not read")
-    regions = {str(item.get("id")) for item in results if item.get("type") in _REGIONS}
+    kinds = [_kind(item) for item in results]
+    others = [(item, kind) for item, kind in zip(results, kinds, strict=True) if kind not in _REGIONS]
+    regions = {str(item.get("id")) for item, kind in zip(results, kinds, strict=True) if kind in _REGIONS}
     attributes: dict[str, JSON] = {}
     classifications: list[int] = []
-    for item in results:
-        kind, key = item.get("type"), str(item.get("id"))
+    for item, kind in others:
+        key = str(item.get("id"))
         if kind == "choices" and key not in regions:
             classifications += [names[label] for label in _labels(item) if names[label] not in classifications]
-        elif kind not in _REGIONS and kind != "videorectangle" and key in regions:
+        elif kind != "videorectangle" and key in regions:
             attributes.setdefault(key, {})[str(item.get("from_name"))] = _value(item)
-    if any(item.get("type") == "videorectangle" for item in results):
+    if "videorectangle" in kinds:
         return _video(where, name, url, results, names, findings)
     found: list[Annotation] = []
     size: tuple[int | None, int | None] = (None, None)
     seen: set[str] = set()
-    for nth, item in enumerate(results):
+    for nth, (item, kind) in enumerate(zip(results, kinds, strict=True)):
         place = f"{where}.result[{nth}]"
-        if item.get("type") not in _REGIONS:
-            if item.get("type") not in ("choices", "textarea", "number", "rating", "taxonomy", "relation", "labels"):
+        if kind not in _REGIONS:
+            if kind not in ("choices", "textarea", "number", "rating", "taxonomy", "relation", "labels"):
                 findings.add(place, "is of a type that is not known here")
-            elif item.get("type") == "relation":
+            elif kind == "relation":
                 findings.note(place, "is a relation, which is not read")
             continue
-        key = str(item.get("id"))
-        if key in seen and not _labels(item):  # the bare shape beside the same with labels
+        key, labels = str(item.get("id")), _labels(item)
+        if key in seen and not labels:  # the bare shape beside the same with labels
             continue
         try:
             width, height = int(item["original_width"]), int(item["original_height"])
-            written = _polygon(item["value"], width, height) if item["type"] in _POLYGONS else None
+            written = _polygon(item["value"], width, height) if kind in _POLYGONS else None
             geometry = _geometry(item, width, height) if written is None else {}
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, BadBitmap):
             findings.add(place, "is no region that can be read")
             continue
-        size, labels = (width, height), _labels(item)
+        size = width, height
         seen.add(key)
         if len(labels) > 1:
             findings.note(place, "has several labels, of which the first is read")
@@ -179,7 +186,9 @@ def _polygon(value: JSON, width: int, height: int) -> Drawn:
     _check_size(width, height)
     points = value["points"]
     numbers = [*chain.from_iterable(points)]
-    if set(map(len, points)) - {2} or set(map(type, numbers)) - {int, float} or not all(map(isfinite, numbers)):
+    if set(map(len, points)) - {2} or set(map(type, numbers)) - {int, float}:
+        raise ValueError
+    if not (isfinite(sum(numbers)) or all(map(isfinite, numbers))):
         raise ValueError
     numbers[::2] = [round(x * width / 100 * _GRID) / _GRID for x in numbers[::2]]
     numbers[1::2] = [round(y * height / 100 * _GRID) / _GRID for y in numbers[1::2]]
