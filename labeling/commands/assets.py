@@ -10,10 +10,10 @@ import mimetypes
 import re
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from django.core.files.base import ContentFile, File
@@ -182,15 +182,39 @@ def keep_bytes(data: bytes, *, owner: uuid.UUID, filename: str, content_type: st
     known = Asset.objects.filter(sha256=sha256, owner_id=owner, filename=filename, erased_at=None).first()
     if known is not None:
         return known
+    asset = _asset_of(put_bytes(data, filename=filename, content_type=content_type), owner)
+    asset.save(force_insert=True)
+    return asset
+
+
+class Put(NamedTuple):
+    """Bytes that are in storage, and what their file is called."""
+
+    sha256: str
+    size_bytes: int
+    filename: str
+    content_type: str
+
+
+def put_bytes(data: bytes, *, filename: str, content_type: str) -> Put:
+    """Store the bytes of a file that we made ourselves."""
+    sha256 = hashlib.sha256(data).hexdigest()
     storage.put(path_of(sha256), len(data), ContentFile(data))
-    return Asset.objects.create(
-        token=secrets.token_urlsafe(24),
-        filename=filename,
-        content_type=content_type,
-        owner_id=owner,
-        sha256=sha256,
-        size_bytes=len(data),
-    )
+    return Put(sha256, len(data), filename, content_type)
+
+
+def assets_of(files: Sequence[Put], *, owner: uuid.UUID) -> list[Asset]:
+    """An asset of each file that we made ourselves, in two statements; as `keep_bytes`."""
+    known = Asset.objects.filter(sha256__in={file.sha256 for file in files}, owner_id=owner, erased_at=None)
+    found = {(asset.sha256, asset.filename): asset for asset in known}
+    new = {(file.sha256, file.filename): file for file in files if (file.sha256, file.filename) not in found}
+    made = Asset.objects.bulk_create([_asset_of(file, owner) for file in new.values()])
+    found |= {(asset.sha256, asset.filename): asset for asset in made}
+    return [found[file.sha256, file.filename] for file in files]
+
+
+def _asset_of(file: Put, owner: uuid.UUID) -> Asset:
+    return Asset(token=secrets.token_urlsafe(24), owner_id=owner, **file._asdict())
 
 
 def keep_file(content: IO[bytes], *, owner: uuid.UUID, filename: str) -> Asset:

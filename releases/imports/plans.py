@@ -82,6 +82,9 @@ class Plan:
         if alone is not None:
             alone.brought(self.chunk.stems)
         states = self._loaded(there)
+        if self.steps.pictures is not None and self.steps.wish.samples == "add":
+            new = (piece for piece in self.chunk.pieces if piece.number not in there and piece.first == 1)
+            self.steps.pictures.keep(piece.record for piece in new)
         for piece in self.chunk.pieces:
             self._take(piece, there.get(piece.number), states)
         if not self.steps.wish.dry_run:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from labeling.models import Asset
 from releases import manifest
 from releases.formats.files import Source, without_ending
 from releases.formats.records import Sample
+from releases.imports.sources import BadMember
 from releases.reading import size_of_file
 
 JSON = dict[str, Any]
@@ -116,6 +118,8 @@ class Pictures:
                 self._by_name.setdefault(path.rsplit("/", 1)[-1], []).append(path)
         self._brought = _brought(source, set(paths)) if manifest.ASSETS in paths else {}
         self._kept: dict[str, str] = {}
+        self._urls: dict[str, str] = {}  #: {path: address} of pictures of this chunk
+        self._checked: set[str] = set()  #: the addresses alone
 
     def path(self, name: str) -> str | None:
         """The one file whose path ends as the name says."""
@@ -169,19 +173,48 @@ class Pictures:
             )
         return assets.read_mask(url, "segmentation_bitmap.url")
 
+    def keep(self, records: Iterable[Sample]) -> None:
+        """Store the pictures of the new samples of a chunk, so that not each asks the database for itself. What cannot
+        be used is told by `url`."""
+        self._urls, self._checked = {}, set()
+        if not self._store or not self._by_name:
+            return
+        put: dict[str, assets.Put] = {}
+        for path in filter(None, (path for record in records for path in _paths(record, self))):
+            if path not in put:
+                with suppress(NoPicture, BadMember):
+                    put[path] = self._put(path)
+        for path, asset in zip(put, assets.assets_of([*put.values()], owner=self._owner), strict=True):
+            self._know(path, assets.url_of(asset))
+
+    def _know(self, path: str, url: str) -> None:
+        self._urls[path] = url
+        self._checked.add(url)
+
+    def _put(self, path: str) -> assets.Put:
+        data = self._source.read(path)
+        name = assets.plain_name(path.rsplit("/", 1)[-1])
+        return assets.put_bytes(data, filename=name, content_type=checked_picture(io.BytesIO(data)))
+
     def url(self, path: str) -> str:
         """The address of a picture, which is stored now unless this is a dry run.
 
         Raises:
             NoPicture, BadMember: it cannot be used.
         """
-        data = self._source.read(path)
-        content_type = checked_picture(io.BytesIO(data))
         if not self._store:
+            checked_picture(io.BytesIO(self._source.read(path)))
             return ""
-        name = path.rsplit("/", 1)[-1]
-        asset = assets.keep_bytes(data, owner=self._owner, filename=assets.plain_name(name), content_type=content_type)
-        return assets.url_of(asset)
+        found = self._urls.get(path)
+        if found is None:
+            [asset] = assets.assets_of([self._put(path)], owner=self._owner)
+            found = assets.url_of(asset)
+            self._know(path, found)
+        return found
+
+    def has_size(self, url: str) -> bool:
+        """Whether the size of a picture is that of a file of ours."""
+        return url in self._checked or size_of_file(url) is not None
 
 
 def _brought(source: Source, paths: set[str]) -> dict[str, str]:
@@ -208,7 +241,7 @@ def new_sample(record: Sample, pictures: Pictures, *, task_type: str, tell: Tell
         if record.split:
             metadata.setdefault("split", record.split)
         size = _said_size(record)
-        if size is not None and not _has_size(attributes):
+        if size is not None and not _has_size(attributes, pictures):
             metadata.setdefault("width", size[0])
             metadata.setdefault("height", size[1])
         fields = {"name": record.name, "attributes": attributes, "metadata": metadata}
@@ -231,6 +264,16 @@ def _is_plain(record: Sample) -> bool:
         return False
     text = f"{record.name}{record.url}{record.split}"
     return text.isascii() and "\0" not in text
+
+
+def _paths(record: Sample, pictures: Pictures) -> Iterator[str | None]:
+    """Where the pictures of a record are, as far as the file has them."""
+    if record.attributes:
+        return
+    if not record.is_sequence:
+        yield pictures.path(record.name)
+    for frame in record.frames:
+        yield pictures.path(f"{record.name}/{frame.name}") or pictures.path(frame.name)
 
 
 def _attributes(record: Sample, pictures: Pictures) -> JSON | None:
@@ -265,9 +308,9 @@ def _said_size(record: Sample) -> tuple[int, int] | None:
     return (width, height) if width and height and not others else None
 
 
-def _has_size(attributes: JSON) -> bool:
+def _has_size(attributes: JSON, pictures: Pictures) -> bool:
     """Whether the size is that of a picture of ours."""
     frames = attributes.get("frames")
     first = frames[0] if isinstance(frames, list) and frames else attributes
     image = first.get("image") if isinstance(first, dict) else None
-    return isinstance(image, dict) and size_of_file(str(image.get("url", ""))) is not None
+    return isinstance(image, dict) and pictures.has_size(str(image.get("url", "")))

@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from labeling.commands import assets
-from labeling.models import Dataset, Label, Sample
+from labeling.models import Asset, Dataset, Label, Sample
 from releases import queries, reading
 from releases.models import ImportJob
 from tests.conftest import MakeDataset
@@ -136,6 +136,28 @@ def test_folders_are_categories(person: Make, dataset: MakeDataset, bring: Impor
     ]
     assert classes(made) == {"3.png": [], "cats/1.png": ["cats"], "cats/a/2.png": ["a"]}
     assert (job.errors_count, job.notes_count) == (1, 1)
+
+
+def test_the_pictures_of_a_chunk_are_asked_for_together(
+    person: Make, dataset: MakeDataset, bring: Import, django_assert_max_num_queries: Any
+) -> None:
+    """Also those that two names, or two imports, have in common are stored once by each name."""
+    ana = person()
+    one = dataset(ana, **NO_CATEGORIES)
+    files = {f"cats/{nth}.png": picture(10 + nth % 7, 20) for nth in range(60)} | {"cats/bad.png": b"no picture"}
+    began = Asset.objects.count()
+    with django_assert_max_num_queries(80):
+        job = bring(one, ana, zipped(files), format="folders", filename="a.zip")
+    assert (job.counts["samples_added"], job.counts["samples_missing"]) == (60, 1)
+    assert [(where, "is no picture" in what) for where, what in findings_of(job)] == [
+        ("sample 61 (cats/bad.png)", True)
+    ]
+    urls = {sample.attributes["image"]["url"] for sample in Sample.objects.filter(dataset_id=one)}
+    assert len(urls) == 60 and Asset.objects.count() == began + 60 + 1
+    assert Asset.objects.filter(owner=ana).exclude(filename="a.zip").values("sha256").distinct().count() == 7
+    other = dataset(ana, name="parks", **NO_CATEGORIES)
+    bring(other, ana, zipped(files), format="folders", filename="a.zip")
+    assert {sample.attributes["image"]["url"] for sample in Sample.objects.filter(dataset_id=other)} == urls
 
 
 def classes(dataset: uuid.UUID) -> dict[str, list[str]]:
