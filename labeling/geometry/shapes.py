@@ -150,8 +150,7 @@ def polygon_of(rings: list[Any]) -> Drawn:
     """
     texts = []
     for flat in rings:
-        if type(flat) is not list or len(flat) < 6 or len(flat) % 2:
-            raise ValueError("a ring has three points at the least")
+        _check_ring(flat)
         try:
             text = orjson.dumps(flat, option=orjson.OPT_STRICT_INTEGER)
         except orjson.JSONEncodeError as error:
@@ -162,6 +161,11 @@ def polygon_of(rings: list[Any]) -> Drawn:
     parts = b"[[[[%b]]]]" % b"]]],[[[".join(texts)
     spelled = parts.replace(b".0,", b",").replace(b".0]", b"]")
     return _polygon(parts, parts if len(spelled) == len(parts) else spelled)
+
+
+def _check_ring(flat: Any) -> None:
+    if type(flat) is not list or len(flat) < 6 or len(flat) % 2:
+        raise ValueError("a ring is a list of three points at the least")
 
 
 #: What numbers are written with that JSON's canonical form spells alike, but for a fraction of 0.
@@ -188,8 +192,7 @@ def _odd_polygon_of(rings: list[Any]) -> Drawn:
     parts = []
     lists = 1
     for flat in rings:
-        if type(flat) is not list or len(flat) < 6 or len(flat) % 2:
-            raise ValueError("a ring has three points at the least")
+        _check_ring(flat)
         parts.append([list(map(list, zip(flat[::2], flat[1::2], strict=True)))])
         lists += 2 + len(flat) // 2
     found = write_out_numbers(parts, lists=lists)

@@ -9,7 +9,7 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class CopyRows:
     """New rows as COPY takes them, with these columns; what a row lacks is null. They are lines of text, or rows of its
-    binary format (`labeling.log.cells`).
+    binary format (`labeling.log.copy_format`).
 
     They are the first of their streams, of which the append expects that they have no events; so nothing has to be
     looked for, and one that is there breaks the table's key.

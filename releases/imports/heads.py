@@ -1,7 +1,7 @@
 """Where in the log the next chunk ends, as far as an import can know. Pure.
 
 An import knows where its last chunk ended, and how many events those under way have. As long as nobody else writes, the
-next one follows them, and rows that say so need not wait for the log's lock (`labeling.log.rows.Lines`).
+next one follows them, and rows that say so need not wait for the log's lock (`labeling.log.rows.CopyRows`).
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def append(
     `turns` is for who appends more than one thing at a time.
 
     Raises:
-        Stale: a stream is past its expected version, or the log ends elsewhere than rows have it (`Lines.last`);
+        Stale: a stream is past its expected version, or the log ends elsewhere than rows have it (`CopyRows.last`);
             decide again on fresh state.
         CommandReused: the intent's command id came before with another request.
         LogBusy: others held the log for too long; nothing was stored.
