@@ -113,20 +113,22 @@ def _copy(
 
 def _event_rows(events: Sequence[Event], digests: Iterable[Digests], hashes: list[bytes]) -> Iterator[bytes]:
     """Binary rows of log_staged_event; what the call takes of each event's hashes is added to `hashes`."""
+    streams: dict[str, bytes] = {}
     kinds: dict[tuple[str, int], bytes] = {}
     for number, (event, (data, data_hash, digest)) in enumerate(zip(events, digests, strict=True), 1):
-        version, kind = event.version, (event.type, event.schema_version)
+        name, version, kind = event.stream, event.version, (event.type, event.schema_version)
+        stream = streams.get(name)
+        if stream is None:
+            stream = streams[name] = copy_format.cell(name.encode())
         of_kind = kinds.get(kind)
         if of_kind is None:
             of_kind = kinds[kind] = copy_format.cell(kind[0].encode()) + _SCHEMA.pack(2, kind[1])
         hashes += (event.event_id.bytes, data_hash, version.to_bytes(8, "big"), digest)
-        stream = event.stream.encode()
-        head = _EVENT.pack(6, 4, number, len(stream))
-        yield b"".join((head, stream, bigint(version), of_kind, json_head(data), data))
+        yield b"".join((_EVENT.pack(6, 4, number), stream, bigint(version), of_kind, json_head(data), data))
 
 
-#: How many cells there are; an int, and the length of a text.
-_EVENT = Struct(">hiii")
+#: How many cells there are, and an int.
+_EVENT = Struct(">hii")
 _SCHEMA = Struct(">ih")
 
 

@@ -10,7 +10,7 @@ import pytest
 from labeling import events as e
 from labeling.rules import label_state
 from labeling.rules.fold import NOW, Place
-from labeling.rules.label_state import annotation_key, difference
+from labeling.rules.label_state import annotation_key, annotation_key_bytes, difference
 from tests.support.labels import (
     ANA,
     AT,
@@ -352,7 +352,9 @@ def test_an_annotation_that_came_and_went_in_one_command_leaves_no_row():
 def test_the_same_annotation_in_two_labels_has_two_keys():
     one, other = uuid.UUID(int=1), uuid.UUID(int=2)
     assert annotation_key(one.bytes, key(1)) != annotation_key(other.bytes, key(1))
-    assert annotation_key(one.bytes, key(1)) == str(uuid.uuid5(one, key(1)))
+    for each in (uuid.uuid4() for _ in range(64)):
+        assert annotation_key(one.bytes, str(each)) == str(uuid.uuid5(one, str(each)))
+        assert annotation_key_bytes(one.bytes, str(each)) == uuid.uuid5(one, str(each)).bytes
 
 
 def test_a_fact_that_is_not_stored_yet_has_the_time_and_place_of_its_append():
