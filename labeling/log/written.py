@@ -79,20 +79,30 @@ def write_out_numbers(value: list[Any], *, lists: int | None = None) -> Written:
 _OF_NUMBERS = b"0123456789.,-+e[]"
 
 
-def write_out_object(value: dict[str, Any]) -> Written:
-    """`write_out` of an object of which members may be written already: each a `Written`, or a `WrittenList`. Its own
-    names are those of a fact's fields, which JSON writes as they are.
+def text_and_digest(value: dict[str, Any]) -> tuple[bytes, bytes]:
+    """(JSON text to store, `values.digest`) of an object as `write_out` takes it; a member may be a `WrittenList`. Its
+    own names are those of a fact's fields, which JSON writes as they are.
 
     Raises:
         ValueError: as `values.canonical`.
     """
-    ready = {
-        name: item.written if isinstance(item, WrittenList) else item
-        for name, item in value.items()
-        if isinstance(item, (WrittenList, Written))
-    }
-    if not ready:
-        return write_out(value)
+    lists = [name for name, item in value.items() if isinstance(item, WrittenList)]
+    found = _write_out_around(value, {name: value[name].written for name in lists}) if lists else write_out(value)
+    return found.text, sha256(found.canonical).digest()
+
+
+def write_out_object(value: dict[str, Any]) -> Written:
+    """`write_out` of an object, named as a fact is, of which members may be `Written`.
+
+    Raises:
+        ValueError: as `values.canonical`.
+    """
+    ready = {name: item for name, item in value.items() if isinstance(item, Written)}
+    return _write_out_around(value, ready) if ready else write_out(value)
+
+
+def _write_out_around(value: dict[str, Any], ready: dict[str, Written]) -> Written:
+    """An object of which these members are written already."""
     rest = write_out(value | dict.fromkeys(ready, 0))
     if len(ready) == 1:
         ((name, one),) = ready.items()
@@ -111,16 +121,6 @@ def write_out_object(value: dict[str, Any]) -> Written:
         b"{%b}" % b",".join([name + found.text for name, found in members]),
         b"{%b}" % b",".join([name + found.canonical for name, found in members]),
     )
-
-
-def text_and_digest(value: dict[str, Any]) -> tuple[bytes, bytes]:
-    """(JSON text to store, `values.digest`) of an object as `write_out_object` takes it.
-
-    Raises:
-        ValueError: as `values.canonical`.
-    """
-    found = write_out_object(value)
-    return found.text, sha256(found.canonical).digest()
 
 
 def fragment(item: Written) -> orjson.Fragment:

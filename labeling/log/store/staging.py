@@ -11,14 +11,12 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from operator import itemgetter
-from struct import Struct
 from typing import Any
 
 import orjson
 from django.db import connection
 
-from labeling.log import copy_format
-from labeling.log.copy_format import bigint, json_head
+from labeling.log.copy_format import END, SIGNATURE, json_text, spelled_text
 from labeling.log.event import Event
 from labeling.log.rows import Rows
 
@@ -55,7 +53,7 @@ def stage(
     placed, waiting = rows.placed(), rows.waiting()
     copied = list(dict.fromkeys([*waiting, *(table for table, put in rows.put.items() if len(put) >= ROWS_FROM)]))
     hashes: list[bytes] = []
-    of_events = _together(_event_rows(events, digests, hashes))
+    of_events = _together(_event_lines(events, digests, hashes))
     before = {table: _columns.get(table) for table in copied if table in rows.put}
     lines: dict[str, Iterable[bytes]] = {}
     if written is not None:
@@ -68,7 +66,7 @@ def stage(
         for table, name, is_json in cursor.fetchall():
             columns.setdefault(table, []).append((name, is_json))
         _columns.update(columns)
-        _copy(cursor, "pg_temp.log_staged_event", None, of_events, binary=True)
+        _copy(cursor, "pg_temp.log_staged_event", None, of_events)
         for table, put in rows.put.items():
             if table in columns:
                 are_known = table in lines and columns[table] == before[table]
@@ -104,32 +102,30 @@ def _copy(
     form = " (FORMAT BINARY)" if binary else ""
     with connection.wrap_database_errors, cursor.copy(f"COPY {target}{named} FROM STDIN{form}") as copy:
         if binary:
-            copy.write(copy_format.SIGNATURE)
+            copy.write(SIGNATURE)
         for piece in pieces:
             copy.write(piece)
         if binary:
-            copy.write(copy_format.END)
+            copy.write(END)
 
 
-def _event_rows(events: Sequence[Event], digests: Iterable[Digests], hashes: list[bytes]) -> Iterator[bytes]:
-    """Binary rows of log_staged_event; what the call takes of each event's hashes is added to `hashes`."""
+def _event_lines(events: Sequence[Event], digests: Iterable[Digests], hashes: list[bytes]) -> Iterator[bytes]:
+    """Lines of log_staged_event; what the call takes of each event's hashes is added to `hashes`."""
     streams: dict[str, bytes] = {}
-    kinds: dict[tuple[str, int], bytes] = {}
     for number, (event, (data, data_hash, digest)) in enumerate(zip(events, digests, strict=True), 1):
-        name, version, kind = event.stream, event.version, (event.type, event.schema_version)
+        name, version = event.stream, event.version
         stream = streams.get(name)
         if stream is None:
-            stream = streams[name] = copy_format.cell(name.encode())
-        of_kind = kinds.get(kind)
-        if of_kind is None:
-            of_kind = kinds[kind] = copy_format.cell(kind[0].encode()) + _SCHEMA.pack(2, kind[1])
+            stream = streams[name] = spelled_text(name).encode()
         hashes += (event.event_id.bytes, data_hash, version.to_bytes(8, "big"), digest)
-        yield b"".join((_EVENT.pack(6, 4, number), stream, bigint(version), of_kind, json_head(data), data))
-
-
-#: How many cells there are, and an int.
-_EVENT = Struct(">hii")
-_SCHEMA = Struct(">ih")
+        yield b"%d\t%b\t%d\t%b\t%d\t%b\n" % (
+            number,
+            stream,
+            version,
+            event.type.encode(),
+            event.schema_version,
+            json_text(data),
+        )
 
 
 def _row_lines(rows: list[dict[str, Any]], columns: list[tuple[str, bool]]) -> Iterator[bytes]:
@@ -173,4 +169,4 @@ def _spelled(cells: Sequence[Any], holds_json: bool) -> list[str]:
 def _cell(cell: Any, holds_json: bool) -> str:
     if cell is None:
         return "\\N"
-    return copy_format.spelled_text(orjson.dumps(cell).decode() if holds_json else str(cell))
+    return spelled_text(orjson.dumps(cell).decode() if holds_json else str(cell))
