@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -26,6 +26,8 @@ from labeling.rules.sample_state import SampleState
 
 #: Samples that are asked for at once, where their labels are small.
 TOGETHER = 40
+#: Labels that are looked for at once: where their samples are in the log, and which of them have snapshots.
+LISTED = 400
 #: Bytes of events, compressed as the database keeps them, that are in memory at a time.
 PAGE_BYTES = 250_000
 
@@ -88,31 +90,39 @@ def frozen_samples(
         NotFolded: events that do not give a state.
     """
     last = offset if up_to is None else min(up_to, offset)
+    listed = max(TOGETHER, LISTED // max(1, len(label_sets)))
     together = TOGETHER
-    while True:
-        page = store.begun(dataset, "SampleAdded", after=after, up_to=last, limit=together)
-        if not page:
-            return
-        after = page[-1][0]
-        streams = _streams(dataset, offset, page, label_sets)
-        statements = yield from _folded(dataset, offset, streams)
-        together = max(1, together // 2) if statements > 1 else min(2 * together, TOGETHER)
+    while page := store.begun(dataset, "SampleAdded", after=after, up_to=last, limit=listed):
+        after, at = page[-1][0], 0
+        newest = label_queries.newest_snapshots(
+            dataset, [_label_stream(stream, label_set) for _, stream in page for label_set in label_sets], offset
+        )
+        while at < len(page):
+            streams = _streams(dataset, page[at : at + together], label_sets, newest)
+            at += together
+            statements = yield from _folded(dataset, offset, streams)
+            together = max(1, together // 2) if statements > 1 else min(2 * together, TOGETHER)
+
+
+def _label_stream(sample: str, label_set: uuid.UUID) -> str:
+    """The stream of a label, by that of its sample."""
+    return label_stream(sample.removeprefix("sample/"), label_set)
 
 
 def _streams(
-    dataset: uuid.UUID, offset: int, samples: Sequence[tuple[int, str]], label_sets: Sequence[uuid.UUID]
+    dataset: uuid.UUID,
+    samples: Sequence[tuple[int, str]],
+    label_sets: Sequence[uuid.UUID],
+    newest_snapshots: Mapping[str, int],
 ) -> deque[_Stream]:
     found: deque[_Stream] = deque()
     for added, stream in samples:
         frozen = Frozen(SampleState(dataset, stream), added)
         found.append(_Stream(frozen, None, frozen.sample))
         for label_set in label_sets:
-            state = LabelState(dataset, label_stream(frozen.sample.key, label_set))
-            found.append(_Stream(frozen, label_set, state))
-    newest = label_queries.newest_snapshots(dataset, [item.state.stream for item in found if item.label_set], offset)
-    for item in found if newest else ():
-        if item.state.stream in newest:
-            item.state.version, item.is_open = newest[item.state.stream], False
+            label = _label_stream(stream, label_set)
+            version = newest_snapshots.get(label, 0)
+            found.append(_Stream(frozen, label_set, LabelState(dataset, label, version), is_open=not version))
     return found
 
 

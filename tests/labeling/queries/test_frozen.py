@@ -79,6 +79,7 @@ def test_states_do_not_depend_on_how_the_log_is_cut_into_pages(lived, monkeypatc
             assert together(log, offset) == wanted
             if turn == 0 and page == 3:
                 monkeypatch.setattr(frozen, "TOGETHER", 2)
+                monkeypatch.setattr(frozen, "LISTED", 3)
         projector.catch_up(log)
     assert LabelSnapshot.objects.filter(dataset_id=log).exists(), "the second turn began with snapshots"
 
