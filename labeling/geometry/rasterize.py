@@ -132,19 +132,29 @@ def column_spans(edges: Outlines, height: int, width: int) -> Spans:
 
 
 def pixel_counts(edges: Outlines, height: int, width: int) -> Numbers:
-    """How many pixels of an image of that size each part has (P,): what the runs of `row_spans` add up to, which are
-    not made for it. Parts of one object may share pixels.
+    """How many pixels of an image of that size each object has (objects,): what the runs of `row_spans`, united, add up
+    to. They are made for objects of several parts alone, because only those may share pixels.
 
     Raises:
         BadOutline: as `row_spans`.
     """
-    counts = np.zeros(edges.owner.size, dtype=np.int64)
+    counts = np.zeros(edges.objects, dtype=np.int64)
+    has_several = np.bincount(edges.owner, minlength=edges.objects) > 1
+    several = []
     for table in _tables(edges, height, width, by_columns=False):
         crossed = _crossings(table, width)
+        owner = edges.owner[table.part[crossed.heads]]
         # every line of a part is crossed an even number of times, so each part has a whole number of gaps
         gaps = np.add.reduceat(table.after - table.first, crossed.heads) >> 1
         lengths = (crossed.keys[1::2] - crossed.keys[::2]).astype(np.int64)
-        counts[table.part[crossed.heads]] += np.add.reduceat(lengths, np.cumsum(gaps) - gaps)
+        np.add.at(counts, owner, np.add.reduceat(lengths, np.cumsum(gaps) - gaps))
+        if has_several[owner].any():
+            several.append(_runs(crossed, owner, width, np.repeat(has_several[owner], gaps)))
+    if several:
+        owner, start, stop = _joined_spans(several)
+        # With starts and stops sorted each for itself, what is shared lies between a start and the stop in front of it.
+        start, stop = (np.sort(bounds + owner * (height * width)) for bounds in (start, stop))
+        np.subtract.at(counts, np.sort(owner)[1:], np.maximum(stop[:-1] - start[1:], 0))
     return counts
 
 
@@ -345,13 +355,15 @@ def _crossings(table: _Table, length: int) -> _Crossings:
     edges_of_part = np.concatenate([heads[1:], [table.part.size]]) - heads
     # the line of an edge's crossing is its number among all crossings and a constant of the edge
     line_of_first = table.first - (np.cumsum(counts) - counts)
-    number = np.arange(int(counts.sum()))
-    places = number * np.repeat(table.step, counts)
-    places += np.repeat(table.numerator + line_of_first * table.step, counts)
-    places //= np.repeat(table.denominator, counts)
+    edge = np.repeat(np.arange(counts.size), counts)
+    number = np.arange(edge.size)
+    places = table.step[edge]
+    places *= number
+    places += (table.numerator + line_of_first * table.step)[edge]
+    places //= table.denominator[edge]
     np.maximum(places, 0, out=places)
     np.minimum(places, length, out=places)
-    number += np.repeat(line_of_first + np.repeat(block - part_first, edges_of_part), counts)
+    number += (line_of_first + np.repeat(block - part_first, edges_of_part))[edge]
     # line and place in 32 bits, which a processor sorts many at a time; a piece has fewer than 2**16 lines
     number <<= 16
     number |= places
@@ -362,16 +374,20 @@ def _crossings(table: _Table, length: int) -> _Crossings:
 
 def _crossed(table: _Table, owner: Numbers, length: int) -> Spans:
     """The runs between the crossings."""
-    keys, heads, part_first, part_lines, block = _crossings(table, length)
-    start, stop = keys[::2], keys[1::2]
+    crossed = _crossings(table, length)
+    return _runs(crossed, owner[table.part[crossed.heads]], length)
+
+
+def _runs(crossed: _Crossings, owner: Numbers, length: int, chosen: NDArray[np.bool_] | None = None) -> Spans:
+    """The gaps that are set, or those `chosen` of them, as runs; `owner` (P,) says of which object each part is."""
+    start, stop = crossed.keys[::2], crossed.keys[1::2]
     set_ = start != stop
+    if chosen is not None:
+        set_ &= chosen
     if not set_.all():
         start, stop = start[set_], stop[set_]
-    line = start >> 16
+    line, part_lines = start >> 16, crossed.part_lines
     # from the block's lines to those of the image
-    origin = ((np.repeat(part_first - block, part_lines) + np.arange(int(part_lines.sum()))) * length)[line]
-    return Spans(
-        np.repeat(owner[table.part[heads]], part_lines)[line],
-        origin + (start & MAX_SIDE),
-        origin + (stop & MAX_SIDE),
-    )
+    first = np.repeat(crossed.part_first - crossed.block, part_lines) + np.arange(int(part_lines.sum()))
+    origin = (first * length)[line]
+    return Spans(np.repeat(owner, part_lines)[line], origin + (start & MAX_SIDE), origin + (stop & MAX_SIDE))

@@ -145,8 +145,14 @@ def test_pixels_are_counted_as_the_runs_add_up(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(rasterize, "_PIECE", piece)
     monkeypatch.setattr(rasterize, "_BAND", 9)
     chance = np.random.default_rng(5)
-    parts = [[chance.uniform(-20, 80, (chance.integers(0, 9), 2))] for _ in range(40)]
-    edges = rasterize.outlines([[part] for part in parts])
-    spans = rasterize.row_spans(edges, 50, 60)
-    runs = np.bincount(spans.owner, weights=spans.stop - spans.start, minlength=len(parts))
-    assert rasterize.pixel_counts(edges, 50, 60).tolist() == runs.tolist()
+    parts = [[chance.uniform(-20, 80, (chance.integers(0, 9), 2))] for _ in range(80)]
+    ends = np.sort(chance.integers(0, 80, 40))
+    for objects in (
+        [[part] for part in parts],
+        [parts[first:end] for first, end in zip([0, *ends], [*ends, 80], strict=True)],  # parts that overlap
+        [],
+    ):
+        edges = rasterize.outlines(objects)
+        spans = rasterize.united(rasterize.row_spans(edges, 50, 60), 50 * 60)
+        runs = np.bincount(spans.owner, weights=spans.stop - spans.start, minlength=len(objects))
+        assert rasterize.pixel_counts(edges, 50, 60).tolist() == runs.tolist()
