@@ -18,13 +18,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from labeling.geometry import rle
 from labeling.log.values import canonical_of_stored
 from releases.formats import coco_reading, outlines
 from releases.formats.files import Output
 from releases.formats.format import FRAMES, LEFT_OUT, Format, Losses, Option, Options, carrying
-from releases.formats.jsons import Lists, filled, numbers, rings
+from releases.formats.jsons import Lists, filled, numbers, rings, rows
 from releases.formats.parts import InParts, Part, Streams
 from releases.formats.pictures import Picture, pictures
 from releases.formats.records import WHOLE, Annotation, Category, Dataset, Sample
@@ -48,7 +49,7 @@ def write_instances(
     else outside of text, and a quote inside of text is escaped: so they are found again without parsing.
     """
     images = annotations = 0
-    texts = _Texts(NOTHING)
+    texts = _Texts(NOTHING, options)
     for picture in pictures(INSTANCES, dataset, samples, options, losses):
         images += 1
         split = picture.split or WHOLE
@@ -56,15 +57,15 @@ def write_instances(
         if picture.survey is not texts.survey:
             if picture.frame is None:
                 losses.sample = None  # outlines of other samples are there too
-            texts = _Texts(picture.survey)
+            texts = _Texts(picture.survey, options)
             losses.sample = picture.sample.name
-        plain = [texts.of(item, picture, options) for item in picture.annotations]
-        others = [item for item, said in zip(picture.annotations, plain, strict=True) if said is None]
-        drawn = said_of(others, picture, options, losses) if others else ()
-        written = {id(item): _outline_of(said) for item, said in drawn}
+        found = list(map(texts.of, picture.annotations, picture.places))
+        if None in found:
+            others = [item for item, outline in zip(picture.annotations, found, strict=True) if outline is None]
+            written = {id(item): _outline_of(said) for item, said in said_of(others, picture, options, losses)}
+            found = [outline or written.get(id(item)) for item, outline in zip(picture.annotations, found, strict=True)]
         lines = []
-        for item, said in zip(picture.annotations, plain, strict=True):
-            outline = said or written.get(id(item))
+        for item, outline in zip(picture.annotations, found, strict=True):
             if outline is not None:
                 annotations += 1
                 lines.append(_annotation_line(item, outline, annotations, images))
@@ -85,33 +86,39 @@ class _Outline(NamedTuple):
 class _Texts:
     """The texts of the plain outlines of a survey: written all at once, because there are millions."""
 
-    def __init__(self, survey: Survey) -> None:
+    def __init__(self, survey: Survey, options: Options) -> None:
         self.survey = survey
         points, boxes_xyxy = survey.points, survey.boxes_xyxy
-        near = np.array(survey.is_near, dtype=bool)[:, None]
+        near = survey.is_near[:, None]
         if not near.all():  # the others are not asked for, and may be so far that their widths are no numbers
             points, boxes_xyxy = np.where(near[survey.owners], points, 0.0), np.where(near, boxes_xyxy, 0.0)
-        self._rings = rings(points, survey.sizes)
-        corner, end = boxes_xyxy[:, :2], boxes_xyxy[:, 2:]
-        boxes = np.concatenate([corner, end - corner], axis=1).reshape(-1, 2)
-        self._boxes = rings(boxes, np.full(len(survey.geometries), 2))
+        corners, sizes = boxes_xyxy[:, :2], boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
+        pixels = np.array(survey.pixels, dtype=np.float64)
+        areas = np.where(survey.is_polygon, pixels, sizes.prod(axis=1))
+        as_polygon = (pixels >= 0) & ~survey.has_holes & (options["segmentation"] != "rle")
+        each = np.ones(areas.size, dtype=np.int64)
+        self._outlines = [
+            _Outline(area, box, segmentation) if is_said else None
+            for area, box, segmentation, is_said in zip(
+                rows(areas, each),
+                rows(np.concatenate([corners, sizes], axis=1).reshape(-1), 4 * each),
+                _segmentations(survey, points),
+                (survey.is_near & (as_polygon | ~survey.is_polygon)).tolist(),
+                strict=True,
+            )
+        ]
 
-    def of(self, item: Annotation, picture: Picture, options: Options) -> _Outline | None:
-        """The outline of an annotation; None where it is not plain, or not to be written as it is."""
-        survey = self.survey
-        place = survey.place_of(item.geometry)
-        if place is None or not survey.is_near[place] or item.attributes.get("is_crowd") is True:
-            return None
-        box = self._boxes[place]
-        x0, y0, x1, y1 = survey.boxes[place]
-        if item.geometry["type"] == "bbox":
-            return _Outline(numbers((x1 - x0) * (y1 - y0)), box, b"[]")
-        pixels = survey.pixels_in(place, picture.height, picture.width)
-        if pixels is None or survey.has_holes[place] or options["segmentation"] == "rle":
-            return None
-        first = survey.first_rings
-        texts = self._rings[first[place] : first[place + 1]]
-        return _Outline(b"%d" % pixels, box, b"[[%b]]" % b"],[".join(texts))
+    def of(self, item: Annotation, place: int | None) -> _Outline | None:
+        """The outline of an annotation that has this place in the survey; None where it is not plain, or not to be
+        written as it is."""
+        return None if place is None or item.attributes.get("is_crowd") is True else self._outlines[place]
+
+
+def _segmentations(survey: Survey, points: NDArray[np.float64]) -> Iterator[bytes]:
+    """Of each geometry of a survey its rings; nothing of a box."""
+    texts, first = rings(points, survey.sizes), survey.first_rings
+    for is_polygon, begin, end in zip(survey.is_polygon.tolist(), first[:-1], first[1:], strict=True):
+        yield b"[[%b]]" % b"],[".join(texts[begin:end]) if is_polygon else b"[]"
 
 
 def _outline_of(said: JSON) -> _Outline:
@@ -123,14 +130,17 @@ def _outline_of(said: JSON) -> _Outline:
 def _annotation_line(item: Annotation, outline: _Outline, number: int, image: int) -> bytes:
     """An annotation as canonical JSON, but for its two ids; put together by hand, because there are millions."""
     head = tail = score = b""
-    for name, value in sorted(beside_of(item).items()):
-        member = b'"%b":%b' % (name.encode(), canonical_of_stored(value))
-        if name == "score":
-            score = member + b","
-        elif name < "id":
-            head += member + b","
-        else:
-            tail += b"," + member
+    if item.attributes or item.score is not None or item.track_id is not None or item.geometry["type"] == "skeleton":
+        for name, value in sorted(beside_of(item).items()):
+            member = b'"%b":%b' % (name.encode(), canonical_of_stored(value))
+            if name == "score":
+                score = member + b","
+            elif name < "id":
+                head += member + b","
+            else:
+                tail += b"," + member
+    elif item.uuid:
+        tail = b',"uuid":%b' % canonical_of_stored(item.uuid)
     return _ANNOTATION % (
         outline.area,
         head,

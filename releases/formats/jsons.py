@@ -92,19 +92,41 @@ def rings(points: NDArray[np.float64], sizes: NDArray[np.int64]) -> list[bytes]:
     Raises:
         ValueError: one is not finite.
     """
-    if not np.isfinite(points).all():
+    return rows(points.reshape(-1), 2 * sizes)
+
+
+def rows(found: NDArray[np.float64], sizes: NDArray[np.int64]) -> list[bytes]:
+    """Rows of numbers (N,) that stand one behind the other, `sizes` (R,) numbers each, written as `rings` are.
+
+    Raises:
+        ValueError: one is not finite.
+    """
+    if not np.isfinite(found).all():
         raise ValueError("a number is not finite")
-    # What is no number is written as null, and so parts the rings.
-    ends = np.cumsum(2 * sizes + 1) - 1
-    marked = np.full(points.size + sizes.size, np.nan)
+    # What is no number is written as null, and so ends the rows.
+    ends = np.cumsum(sizes + 1) - 1
+    marked = np.empty(found.size + sizes.size)
     is_number = np.ones(marked.size, dtype=bool)
     is_number[ends] = False
-    marked[is_number] = points.reshape(-1) + 0.0  # -0.0 is 0
+    marked[is_number] = found + 0.0  # -0.0 is 0
+    marked[ends] = np.nan
     written = orjson.dumps(marked, option=orjson.OPT_SERIALIZE_NUMPY)
     if b"e" in written:
-        found = np.split(points, np.cumsum(sizes)[:-1])
-        return [numbers(ring.reshape(-1).tolist())[1:-1] for ring in found]
-    return written.replace(b".0,", b",")[1:-6].split(b",null,") if sizes.size else []
+        return [numbers(row.tolist())[1:-1] for row in np.split(found, np.cumsum(sizes)[:-1])]
+    return _parted(written) if sizes.size else []
+
+
+def _parted(written: bytes) -> list[bytes]:
+    """The texts that end with a null in the text of a list, without `.0`: by arrays, for `replace` and `split` of so
+    many take twice as long."""
+    letters = np.frombuffer(written, dtype=np.uint8).copy()
+    wholes = np.flatnonzero((letters[:-2] == ord(".")) & (letters[1:-1] == ord("0")) & (letters[2:] == ord(",")))
+    nulls = np.flatnonzero(letters == ord("n"))
+    letters[nulls] = ord("\n")
+    is_kept = np.ones(letters.size, dtype=bool)
+    is_kept[np.concatenate([wholes, wholes + 1, *(nulls + place for place in (-1, 1, 2, 3, 4))])] = False
+    is_kept[0] = False
+    return letters[is_kept].tobytes()[:-1].split(b"\n")
 
 
 def _holds_tags(value: Any) -> bool:

@@ -33,6 +33,8 @@ class Picture:
     url: str = ""
     annotations: list[Annotation] = field(default_factory=list)
     survey: Survey = field(default=NOTHING, compare=False, repr=False)  #: of its objects, and of some other pictures'
+    #: Of each annotation its place in the survey; None where it is not plain.
+    places: list[int | None] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def has_size(self) -> bool:
@@ -61,13 +63,15 @@ def pictures(
         survey = Survey(
             (item.geometry, sample.width or 0, sample.height or 0) for sample in some for item in sample.annotations
         )
+        places = iter(survey.places)
         for sample in some:
+            surveyed = list(zip(sample.annotations, places, strict=False))  # as many places as it has annotations
             losses.sample = sample.name
             tell_of_sample(kind, sample, losses)
             if sample.is_sequence:
                 yield from _frames(kind, known, sample, options, losses)
                 continue
-            found = _picture(kind, known, sample, None, sample.annotations, survey, options, losses)
+            found = _picture(kind, known, sample, None, surveyed, survey, options, losses)
             if found is not None:
                 yield found
         losses.sample = None
@@ -254,8 +258,10 @@ def _frames(kind: Format, known: dict[int, Any], sample: Sample, options: Option
             for number, facts in together
             for item in by_frame.get(number, ())
         )
+        places = iter(survey.places)
         for one in together:
-            found = _picture(kind, known, sample, one, by_frame.get(one[0], []), survey, options, losses)
+            surveyed = list(zip(by_frame.get(one[0], ()), places, strict=False))
+            found = _picture(kind, known, sample, one, surveyed, survey, options, losses)
             if found is not None:
                 yield found
 
@@ -265,11 +271,12 @@ def _picture(
     known: dict[int, Any],
     sample: Sample,
     frame: tuple[int, Frame] | None,
-    annotations: list[Annotation],
+    surveyed: list[tuple[Annotation, int | None]],
     survey: Survey,
     options: Options,
     losses: Losses,
 ) -> Picture | None:
+    """The picture of a sample or a frame; of each of its objects it is said which place it has in the survey."""
     number = None if frame is None else frame[0]
     facts = sample if frame is None else frame[1]
     width, height = facts.width or 0, facts.height or 0
@@ -279,35 +286,30 @@ def _picture(
     if kind.needs_size and not (width and height):
         losses.add("picture of unknown size", LEFT_OUT, sample=sample.name, frame=number)
         return None
-    found = []
-    cuts = options.clip and width > 0 and height > 0
-    for item in annotations:
+    found: list[Annotation] = []
+    places: list[int | None] = []
+    carries, is_whole = kind.carries, survey.is_whole
+    for item, place in surveyed:
         if item.category_id not in known and not category_is_known(kind, known, item, options, losses, sample.name):
             continue
         pieces: Iterable[Annotation]
-        if _is_whole(survey, item, width, height, cuts=cuts):
-            if kind.carries.get(item.geometry["type"]) == KEPT and _is_plain(item):
+        if place is not None and (is_whole[place] or not options.clip):
+            if carries.get(item.geometry["type"]) == KEPT and _is_plain(item):
                 found.append(item)
+                places.append(place)
                 continue
             pieces = (item,)
         else:
+            place = None
             whole = _sound(item, losses, sample.name, number)
             cut = whole and _within(whole, width, height, options, losses, sample.name, number)
             pieces = _pieces(kind, cut, losses, sample.name, number) if cut is not None else ()
         for piece in pieces:
             if _tell(kind, piece, losses, sample.name, number):
                 found.append(piece)
+                places.append(place)
     _count(kind, found, losses)
-    return Picture(name, width, height, sample, number, facts.url, found, survey)
-
-
-def _is_whole(survey: Survey, item: Annotation, width: int, height: int, *, cuts: bool) -> bool:
-    """Whether an annotation is plain, and has nothing beyond the border where it would be cut off: as nearly all."""
-    place = survey.place_of(item.geometry)
-    if place is None:
-        return False
-    x0, y0, x1, y1 = survey.boxes[place]
-    return not cuts or (x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height)
+    return Picture(name, width, height, sample, number, facts.url, found, survey, places)
 
 
 def _sound(item: Annotation, losses: Losses, sample: str, frame: int | None) -> Annotation | None:

@@ -7,7 +7,8 @@ survey: `outlines` has it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from contextlib import suppress
 from functools import cached_property
 from itertools import chain
 
@@ -21,10 +22,10 @@ from labeling.geometry.rasterize import (
     Outlines,
     outlines_of_rings,
     pixel_counts,
-    row_spans,
-    united,
 )
 from releases.formats.outlines import Box, Geometry, Points, vertices_of
+
+Flags = NDArray[np.bool_]
 
 #: What is surveyed together: pictures, and objects beyond which no further picture is taken in.
 PICTURES, OBJECTS = 64, 512
@@ -39,27 +40,31 @@ class Survey:
     right corner, all in a plane. So `outlines.sound` returns them as they are.
 
     Each is given with the width and height of its picture, 0 where that is unknown. They are known by their place among
-    the plain ones, in the order given, and found by identity: a geometry that was changed is another one. Their rings
-    stand one behind the other, those of a box with its two corners.
+    the plain ones, in the order given: `places` has that of each object that was given, None of one that is not plain.
+    Their rings stand one behind the other, those of a box with its two corners.
     """
 
     def __init__(self, objects: Iterable[tuple[Geometry, int, int]]) -> None:
-        self._take(objects)
+        given = list(objects)
+        self._take(given)
         pairs = list(chain.from_iterable(self.rings))
         if set(map(len, pairs)) - {2}:  # points in space, which are in no picture
-            given = zip(self.geometries, *zip(*self._sizes_wh, strict=True), strict=True)
-            self._take([item for item in given if {len(point) for point in vertices_of(item[0])} == {2}])
+            spatial = {id(item) for item in self.geometries if {len(point) for point in vertices_of(item)} != {2}}
+            self._take(given, spatial)
             pairs = list(chain.from_iterable(self.rings))
         self.points = np.fromiter(chain.from_iterable(pairs), np.float64, 2 * len(pairs)).reshape(-1, 2)
-        self._place = dict(zip(map(id, self.geometries), range(len(self.geometries)), strict=True))
 
-    def _take(self, objects: Iterable[tuple[Geometry, int, int]]) -> None:
+    def _take(self, objects: Iterable[tuple[Geometry, int, int]], without: Container[int] = frozenset()) -> None:
         self.geometries: list[Geometry] = []
+        self.places: list[int | None] = []
         self.rings: list[Points] = []
         self._sizes_wh: list[tuple[int, int]] = []
         self._parts: list[int] = []  # how many parts each geometry has, and how many rings each part
         self._part_rings: list[int] = []
         for geometry, width, height in objects:
+            self.places.append(None)
+            if id(geometry) in without:
+                continue
             if geometry["type"] == "polygon":
                 parts = geometry["parts"]
                 rings = parts[0] if len(parts) == 1 else [ring for part in parts for ring in part]
@@ -77,12 +82,17 @@ class Survey:
                 self.rings.append(geometry["points"])
             else:
                 continue
+            self.places[-1] = len(self.geometries)
             self.geometries.append(geometry)
             self._sizes_wh.append((width, height))
 
     def place_of(self, geometry: Geometry) -> int | None:
-        """The place of a geometry; None where it is not plain."""
+        """The place of a geometry, found by identity; None where it was changed since, or is not plain."""
         return self._place.get(id(geometry))
+
+    @cached_property
+    def _place(self) -> dict[int, int]:
+        return dict(zip(map(id, self.geometries), range(len(self.geometries)), strict=True))
 
     @cached_property
     def sizes(self) -> Numbers:
@@ -124,14 +134,31 @@ class Survey:
         return list(self.boxes_xyxy.tolist())
 
     @cached_property
-    def is_near(self) -> list[bool]:
+    def is_near(self) -> Flags:
         """Whether all of each geometry is so near that its numbers are written alike as float64 (G,)."""
-        return [max(map(abs, box)) <= _FAR_PX for box in self.boxes]
+        return np.asarray((np.abs(self.boxes_xyxy) <= _FAR_PX).all(axis=1))
 
     @cached_property
-    def has_holes(self) -> list[bool]:
+    def is_polygon(self) -> Flags:
+        """Whether each geometry is a polygon (G,); the others are boxes."""
+        return np.array([item["type"] == "polygon" for item in self.geometries], dtype=bool)
+
+    @cached_property
+    def has_holes(self) -> Flags:
         """Whether a part of each geometry has more rings than its outer one (G,)."""
-        return list((self._ring_counts > np.array(self._parts, dtype=np.int64)).tolist())
+        return self._ring_counts > np.array(self._parts, dtype=np.int64)
+
+    @cached_property
+    def is_whole(self) -> list[bool]:
+        """Whether nothing of each geometry is beyond the border of its picture, as of one of unknown size (G,)."""
+        boxes, sizes = self.boxes_xyxy, self._sizes
+        within = (boxes[:, :2] >= 0).all(axis=1) & (boxes[:, 2:] <= sizes).all(axis=1)
+        return list((within | (sizes == 0).any(axis=1)).tolist())
+
+    @cached_property
+    def _sizes(self) -> NDArray[np.float64]:
+        """The width and height of each geometry's picture (G, 2)."""
+        return np.array(self._sizes_wh, dtype=np.float64).reshape(-1, 2)
 
     @cached_property
     def pixels(self) -> list[int]:
@@ -139,33 +166,21 @@ class Survey:
 
         -1 where its own does not, and for boxes. Source: the definition of `labeling.geometry.rasterize`.
         """
-        parts = np.array(self._parts, dtype=np.int64)
-        counts = np.full(parts.size, -1, dtype=np.int64)
-        boxes = self.boxes_xyxy
+        counts = np.full(len(self.geometries), -1, dtype=np.int64)
         held = self._held()
-        if not held.any():
-            return list(counts.tolist())
-        width, height = (max(1, math.ceil(side)) for side in boxes[held][:, 2:].max(axis=0).tolist())
-        one, several = held & (parts == 1), held & (parts > 1)
-        try:
-            if one.any():
-                counts[one] = pixel_counts(self._edges(one), height, width)
-            if several.any():  # their parts may overlap
-                spans = united(row_spans(self._edges(several), height, width), height * width)
-                lengths = (spans.stop - spans.start).astype(np.float64)
-                counts[several] = np.bincount(spans.owner, weights=lengths, minlength=int(several.sum()))
-        except BadOutline:  # too much together, maybe, for what may be drawn at once
-            counts[:] = -1
+        if held.any():
+            width, height = (max(1, math.ceil(side)) for side in self.boxes_xyxy[held][:, 2:].max(axis=0).tolist())
+            with suppress(BadOutline):  # too much together, maybe, for what may be drawn at once
+                counts[held] = pixel_counts(self._edges(held), height, width)
         return list(counts.tolist())
 
-    def _held(self) -> NDArray[np.bool_]:
+    def _held(self) -> Flags:
         """Which polygons are drawn here (G,): those that are whole in their own pictures. What is beyond the border is
         cut off before it is drawn, so work must not follow from that; without a size only so much is drawn."""
-        boxes, sizes = self.boxes_xyxy, np.array(self._sizes_wh, dtype=np.float64).reshape(-1, 2)
-        drawn = np.array([item["type"] == "polygon" for item in self.geometries], dtype=bool)
+        boxes, sizes = self.boxes_xyxy, self._sizes
         unsized = (sizes == 0).any(axis=1)
         most = np.where(unsized[:, None], float(MAX_SIDE), np.minimum(sizes, MAX_SIDE))
-        held = drawn & (boxes[:, :2] >= 0).all(axis=1) & (boxes[:, 2:] <= most).all(axis=1)
+        held = self.is_polygon & (boxes[:, :2] >= 0).all(axis=1) & (boxes[:, 2:] <= most).all(axis=1)
         unsized &= held
         sides = np.where(unsized, boxes[:, 1::2].T, 0.0)
         return held & ~(unsized & (np.cumsum(sides[1] - sides[0]) > _UNSIZED_LINES))
@@ -177,7 +192,7 @@ class Survey:
         is_held = self.pixels[place] >= 0 and (not (height and width) or (x1 <= width and y1 <= height))
         return self.pixels[place] if is_held else None
 
-    def _edges(self, chosen: NDArray[np.bool_]) -> Outlines:
+    def _edges(self, chosen: Flags) -> Outlines:
         """The edges of some of the geometries."""
         part_rings = np.array(self._part_rings, dtype=np.int64)
         owner = np.repeat(np.arange(len(self._parts)), self._parts)

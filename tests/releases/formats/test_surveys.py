@@ -46,8 +46,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
         return counted
 
-    for name in ("pixel_counts", "row_spans"):
-        monkeypatch.setattr(surveys, name, counting(getattr(surveys, name)))
+    monkeypatch.setattr(surveys, "pixel_counts", counting(rasterize.pixel_counts))
     return drawn
 
 
@@ -133,6 +132,33 @@ def test_outlines_that_are_too_much_together_are_left_to_be_drawn_alone(monkeypa
         surveyed([{"type": "polygon", "parts": [[SQUARE]]}, {"type": "polygon", "parts": [[[*SQUARE]]]}]).pixels
         == [-1] * 2
     )
+
+
+def test_each_object_that_is_given_has_its_place_also_where_two_are_one_geometry() -> None:
+    square = {"type": "polygon", "parts": [[SQUARE]]}
+    in_space = {"type": "polygon", "parts": [[[[0, 0, 1], [1, 0, 1], [1, 1, 1]]]]}
+    line = {"type": "polyline", "parts": [SQUARE]}
+    survey = Survey([(in_space, 9, 9), (square, 10, 10), (line, 9, 9), (square, 9, 9), (square, 0, 0)])
+    assert survey.places == [None, 0, None, 1, 2]
+    assert survey.is_whole == [True, False, True] and survey.pixels == [100, -1, 100]
+
+
+def test_one_geometry_in_pictures_of_two_sizes_is_cut_off_in_the_smaller_one() -> None:
+    square = {"type": "polygon", "parts": [[SQUARE]]}
+    samples = [
+        Sample(f"{side}.png", width=side, height=20, annotations=[Annotation(1, CAR, square)]) for side in (20, 5, 20)
+    ]
+    files, _, _ = written(coco.INSTANCES, samples)
+    found = json.loads(files["annotations/instances_default.json"])["annotations"]
+    assert [item["area"] for item in found] == [100, 50, 100]
+
+
+@given(st.lists(st.lists(st.sampled_from([0, 1, -1, 10, 0.5, -0.0, 100.05, 1e-7, 5e15, 2.25]), min_size=1), max_size=5))
+def test_rows_of_numbers_are_written_as_each_number_is(numbers: list[list[float]]) -> None:
+    found = jsons.rows(
+        np.array([number for row in numbers for number in row], dtype=float), np.array([*map(len, numbers)], dtype=int)
+    )
+    assert found == [b",".join(values.canonical(float(number)) for number in row) for row in numbers]
 
 
 def test_numbers_that_are_not_finite_are_no_json() -> None:
