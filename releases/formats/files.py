@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Literal, Protocol
 
 #: A file is held in memory until it is that large.
 IN_MEMORY_BYTES = 1 << 20
@@ -39,6 +39,27 @@ def opened(out: Output, path: str) -> Iterator[IO[bytes]]:
         yield file
         file.seek(0)
         out.put(path, file)
+
+
+class Joined:
+    """Files one behind the other, to be read from the start of the first: so they need not be copied into one."""
+
+    def __init__(self, files: list[IO[bytes]]) -> None:
+        self._files, self._at = files, 0
+
+    def seek(self, start: Literal[0]) -> int:
+        for file in self._files:
+            file.seek(start)
+        self._at = 0
+        return 0
+
+    def read(self, size: int) -> bytes:
+        """At most so many bytes, maybe fewer; none at the end of the last."""
+        while self._at < len(self._files):
+            if piece := self._files[self._at].read(size):
+                return piece
+            self._at += 1
+        return b""
 
 
 def put_bytes(out: Output, path: str, data: bytes) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from io import BytesIO
 from typing import IO, Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import orjson
 from numpy.typing import NDArray
 
 from labeling.log import values
-from releases.formats.files import Output
+from releases.formats.files import Joined, Output
 from releases.formats.parts import Part
 from releases.formats.records import WHOLE
 
@@ -156,23 +158,16 @@ class Lists:
 
     def put(self, path: str, rest: JSON) -> None:
         """Put down the file: the lists and the members of `rest`."""
-        with self._out.spool() as file:
-            written = 0
-            for name in sorted({*self._spools, *rest}):
-                file.write((b",\n" if written else b"{") + orjson.dumps(name) + b":")
-                written += 1
+        with ExitStack() as opened:
+            files: list[IO[bytes]] = []
+            for number, name in enumerate(sorted({*self._spools, *rest})):
+                head = (b",\n" if number else b"{") + orjson.dumps(name) + b":"
                 if name in rest:
-                    file.write(line(rest[name]))
-                    continue
-                with self._spools[name] as spool:
-                    spool.seek(0)
-                    file.write(b"[")
-                    while piece := spool.read(1 << 20):
-                        file.write(piece)
-                    file.write(b"\n]" if self.counts[name] else b"]")
-            file.write(b"}\n")
-            file.seek(0)
-            self._out.put(path, file)
+                    files.append(BytesIO(head + line(rest[name])))
+                else:
+                    spool = opened.enter_context(self._spools[name])
+                    files += [BytesIO(head + b"["), spool, BytesIO(b"\n]" if self.counts[name] else b"]")]
+            self._out.put(path, Joined([*files, BytesIO(b"}\n")]))  # type: ignore[arg-type]
 
 
 class Splits:
