@@ -13,8 +13,10 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import IO, Any
 
+import numpy as np
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
@@ -43,6 +45,9 @@ MOST_WORKERS = 32
 TURN_S = 20.0
 #: New objects beyond which the collector of cycles runs in a process that builds or imports: some megabytes.
 COLLECT_AT = 50_000
+
+#: A block that is larger than any that a build takes and frees again and again.
+FREED_BYTES = 4 << 20
 
 PENDING, SUCCEEDED, FAILED = Build.Status.PENDING, Build.Status.SUCCEEDED, Build.Status.FAILED
 CANCELLED = "It was cancelled."
@@ -80,6 +85,7 @@ def work(kind: Kind, job: uuid.UUID) -> bool:
         Exception: something failed that may pass (the database, the storage); call again.
     """
     collect_seldom()
+    keep_what_is_freed()
     with alone_at(job) as alone:
         if alone and not _prepared(kind, job):
             return True
@@ -107,6 +113,17 @@ def collect_seldom() -> None:
     """
     if gc.get_threshold()[0] < COLLECT_AT:
         gc.set_threshold(COLLECT_AT, 20, 20)
+
+
+@cache
+def keep_what_is_freed() -> None:
+    """Have the C library keep some megabytes of what is freed for what is needed next, in this process from now on.
+
+    The arrays of every few pictures come and go, and it gives their pages back to the system each time, which clears
+    them for the next ones. It keeps twice the largest block that it has seen freed (mallopt(3), M_MMAP_THRESHOLD): so
+    it is shown one, whose pages are never touched. Others than glibc are not changed by that.
+    """
+    np.empty(FREED_BYTES, dtype=np.uint8)
 
 
 def _prepared(kind: Kind, job: uuid.UUID) -> bool:

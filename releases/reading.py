@@ -169,19 +169,22 @@ def _annotation(item: JSON, pixels: dict[int, Geometry], size: tuple[int, int], 
     geometry, get = item["geometry"], item.get
     if geometry["type"] == "mask":
         geometry = pixels.get(item["id"]) or _nothing(*size)
+    # by their places, which takes half as long: there are millions
     return Annotation(
-        id=item["id"],
-        category_id=_read_as(item["category_id"], mapped) if mapped else item["category_id"],
-        geometry=geometry,
-        uuid=item["uuid"],
-        attributes=get("attributes") or {},
-        keypoints=get("keypoints"),
-        orientation=get("orientation"),
-        score=get("score"),
-        links=get("links") or [],
-        origin=get("origin"),
-        author=get("by", ""),
-        extra=get("extra") or {},
+        item["id"],
+        _read_as(item["category_id"], mapped) if mapped else item["category_id"],
+        geometry,
+        item["uuid"],
+        get("attributes") or {},
+        get("keypoints"),
+        get("orientation"),
+        get("score"),
+        None,  # no track
+        None,
+        get("links") or [],
+        get("origin"),
+        get("by", ""),
+        get("extra") or {},
     )
 
 

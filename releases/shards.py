@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import IO, Any
 
 from django.db import connection, transaction
-from django.db.models import Case, Sum, When
+from django.db.models import Sum
 from django.db.models.functions import Coalesce, Now
 
 from labeling.log import store
@@ -133,9 +133,13 @@ def discard(build: uuid.UUID) -> None:
 
 def progress(build: uuid.UUID) -> int:
     """How many samples are through; a shard that is made counts whole."""
-    through = Case(When(path="", then="samples_count"), default="samples_total")
-    found: int = BuildShard.objects.filter(build=build).aggregate(sum=Coalesce(Sum(through), 0))["sum"]
-    return found
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(CASE WHEN path = '' THEN samples_count ELSE samples_total END), 0)"
+            " FROM releases_buildshard WHERE build = %s",
+            [build],
+        )
+        return int(cursor.fetchone()[0])
 
 
 def samples_in(build: uuid.UUID) -> int:
