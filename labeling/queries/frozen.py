@@ -10,7 +10,6 @@ import uuid
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 import django.db
 
@@ -25,9 +24,9 @@ from labeling.rules.packing import unpacked
 from labeling.rules.sample_state import SampleState
 
 #: Samples that are asked for at once, where their labels are small.
-TOGETHER = 40
+TOGETHER = 80
 #: Labels that are looked for at once: where their samples are in the log, and which of them have snapshots.
-LISTED = 400
+LISTED = 320
 #: Bytes of events, compressed as the database keeps them, that are in memory at a time.
 PAGE_BYTES = 250_000
 
@@ -133,8 +132,8 @@ def _folded(dataset: uuid.UUID, offset: int, waiting: deque[_Stream]) -> Generat
         wanted = [(item.state.stream, item.state.version) for item in waiting]
         events, ended = store.read_several(dataset, wanted, up_to=offset, most_bytes=PAGE_BYTES)
         statements, at = statements + 1, 0
-        for place, item in enumerate(list(islice(waiting, ended + 1))):
-            start = at
+        for place in range(min(ended + 1, len(waiting))):
+            item, start = waiting[0], at
             while at < len(events) and events[at].place == place:
                 at += 1
             item.evolve(events[start:at])
