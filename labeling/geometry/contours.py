@@ -10,6 +10,7 @@ polygons in the sense of OGC (rings may touch in single points). With 8 a ring m
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -57,13 +58,21 @@ def geometry_of_mask(mask: Mask, connectivity: Connectivity = 4) -> dict[str, An
 
 
 def signed_area(ring: Any) -> float:
-    """The area within a ring (N, 2) that does not cross itself: above 0 where it runs clockwise on the screen."""
+    """The area within a ring (N, 2) that does not cross itself: above 0 where it runs clockwise on the screen; infinite
+    where it is so large that no number says it."""
     points = np.asarray(ring)
-    return (
-        float(_doubled_areas(points, np.zeros(1, dtype=np.int64), np.array([len(points)]))[0] / 2)
-        if len(points)
-        else 0.0
-    )
+    if not len(points):
+        return 0.0
+    farthest = np.abs(points).max()
+    is_far = farthest > _FAR
+    if is_far:
+        points = points / farthest
+    area = float(_doubled_areas(points, np.zeros(1, dtype=np.int64), np.array([len(points)]))[0] / 2)
+    return math.copysign(math.inf, area) if is_far and area else area
+
+
+#: Coordinates whose products are numbers for sure.
+_FAR = 1e150
 
 
 def _doubled_areas(points: NDArray[Any], heads: Numbers, sizes: Numbers) -> NDArray[Any]:

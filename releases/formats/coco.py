@@ -14,6 +14,7 @@ import operator
 import re
 from collections.abc import Iterable, Iterator
 from functools import partial
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -254,15 +255,16 @@ def said_of(
             if area is not None:
                 segmentation = outlines.outer_rings(geometry)
         x0, y0, x1, y1 = box or (0.0, 0.0, 0.0, 0.0)
-        yield (
-            item,
-            {
-                "segmentation": segmentation,
-                "area": (x1 - x0) * (y1 - y0) if area is None else area,
-                "bbox": [x0, y0, x1 - x0, y1 - y0],
-                "iscrowd": int(is_crowd),
-            },
-        )
+        width_px, height_px = outlines.sides_of(x0, y0, x1, y1)
+        if area is None:
+            area = width_px * height_px
+        if not (isfinite(width_px) and isfinite(height_px) and isfinite(area)):
+            losses.add(
+                "size that is no number", LEFT_OUT, sample=picture.sample.name, frame=picture.frame, annotation=item
+            )
+            continue
+        said = {"segmentation": segmentation, "area": area, "bbox": [x0, y0, width_px, height_px]}
+        yield item, said | {"iscrowd": int(is_crowd)}
 
 
 def beside_of(item: Annotation) -> JSON:

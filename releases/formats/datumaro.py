@@ -44,8 +44,12 @@ def write(dataset: Dataset, samples: Iterable[Sample], streams: Streams, options
             said = _said(item, picture, points, losses)
             if said is None:
                 continue
-            if item.category_id is not None:
+            if item.category_id in places:
                 said["label_id"] = places[item.category_id]
+            elif item.category_id is not None:
+                losses.add(
+                    "unknown category", LEFT_OUT, sample=picture.sample.name, frame=picture.frame, annotation=item
+                )
             annotations.append(said | {"z_order": order, "attributes": _attributes(item, picture, losses)})
         for nth, one in enumerate(annotations):
             one |= {"id": nth, "group": 0, "object_id": -1} | ({} if "attributes" in one else {"attributes": {}})
@@ -130,7 +134,7 @@ def _said(item: Annotation, picture: Picture, names: dict[int, tuple[str, ...]],
     match geometry["type"]:
         case "bbox":
             (x0, y0), (x1, y1) = geometry["points"]
-            return {"type": "bbox", "bbox": [x0, y0, x1 - x0, y1 - y0]}
+            return {"type": "bbox", "bbox": [x0, y0, *outlines.sides_of(x0, y0, x1, y1)]}
         case "rbox":
             return {"type": "polygon", "points": _flat(outlines.corners_of(geometry))}
         case "point":

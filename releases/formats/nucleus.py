@@ -85,7 +85,8 @@ def _vector(item: Annotation, category: Category) -> tuple[str, JSON] | None:
     match geometry["type"]:
         case "bbox":
             (x0, y0), (x1, y1) = geometry["points"]
-            return "box", {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0}
+            width, height = outlines.sides_of(x0, y0, x1, y1)
+            return "box", {"x": x0, "y": y0, "width": width, "height": height}
         case "polygon" if not outlines.has_holes(geometry) and not outlines.has_parts(geometry):
             return "polygon", {"vertices": _vertices(geometry["parts"][0][0])}
         case "polyline":

@@ -21,6 +21,8 @@ Box = list[float]
 
 AREAS = frozenset({"bbox", "rbox", "polygon", "ellipse", "bitmap"})
 _GRID = 1024
+#: From here on float64 has no numbers between those of the grid, and the last times it are no numbers any more.
+_ON_GRID = 2.0**42
 #: Points beyond are cut off as if they were there: the square of a longer length is no number.
 _FARTHEST_PX = 1e150
 
@@ -299,12 +301,17 @@ def _between(one: list[float], other: list[float], share: float, height: int, wi
     return [min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))]
 
 
+def sides_of(x0: float, y0: float, x1: float, y1: float) -> tuple[float, float]:
+    """(width, height) of a box, as floats: the difference of whole numbers may be none that a float is."""
+    return float(x1) - float(x0), float(y1) - float(y0)
+
+
 def _listed(ring: Any) -> Points:
     return [[_on_grid(x), _on_grid(y)] for x, y in np.asarray(ring, dtype=np.float64).tolist()]
 
 
 def _on_grid(coordinate: float) -> float:
-    return round(coordinate * _GRID) / _GRID
+    return coordinate if abs(coordinate) >= _ON_GRID else round(coordinate * _GRID) / _GRID
 
 
 def _floats(box: list[int] | None) -> Box | None:

@@ -288,12 +288,15 @@ def _picture(
         return None
     found: list[Annotation] = []
     places: list[int | None] = []
-    carries, is_whole = kind.carries, survey.is_whole
+    carries, is_whole, has_size = kind.carries, survey.is_whole, survey.has_size
     for item, place in surveyed:
         if item.category_id not in known and not category_is_known(kind, known, item, options, losses, sample.name):
             continue
         pieces: Iterable[Annotation]
         if place is not None and (is_whole[place] or not options.clip):
+            if not has_size[place]:
+                losses.add("size that is no number", LEFT_OUT, sample=sample.name, frame=number, annotation=item)
+                continue
             if carries.get(item.geometry["type"]) == KEPT and _is_plain(item):
                 found.append(item)
                 places.append(place)

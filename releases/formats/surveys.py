@@ -156,6 +156,13 @@ class Survey:
         return list((within | (sizes == 0).any(axis=1)).tolist())
 
     @cached_property
+    def has_size(self) -> list[bool]:
+        """Whether width and height of each geometry are numbers (G,); they are not where it is far too large."""
+        with np.errstate(over="ignore"):
+            sides = self.boxes_xyxy[:, 2:] - self.boxes_xyxy[:, :2]
+        return list(np.asarray(np.isfinite(sides).all(axis=1)).tolist())
+
+    @cached_property
     def _sizes(self) -> NDArray[np.float64]:
         """The width and height of each geometry's picture (G, 2)."""
         return np.array(self._sizes_wh, dtype=np.float64).reshape(-1, 2)

@@ -126,3 +126,10 @@ def test_a_mask_that_is_not_contiguous_has_the_parts_of_its_copy() -> None:
     mask = noise(0.6)
     for view in (mask[::2, ::-1], mask.T):
         assert np.array_equal(mask_of(parts_of_mask(view), *view.shape), view)
+
+
+@pytest.mark.parametrize("far", [1e149, 1e308])
+def test_a_ring_that_is_far_too_large_has_a_direction(far: float) -> None:
+    ring = [[-far, -far], [far, -far], [far, far]]
+    assert signed_area(ring) > 0 > signed_area(ring[::-1])
+    assert signed_area([[far, far], [far, far], [far, far]]) == 0

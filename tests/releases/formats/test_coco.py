@@ -59,6 +59,22 @@ def test_a_box_that_is_far_too_large_is_cut_off_or_left_out(first: float, found:
     assert [item["bbox"] for item in said["annotations"]] == found
 
 
+@pytest.mark.parametrize(
+    ("corners", "found"),
+    [
+        ((-1e308, 2, 1e308, 50), None),
+        ((-1e200, -1e200, 1e200, 1e200), None),
+        ((-3, -3, 2**53, 5), [-3, -3, 9007199254740996, 8]),
+    ],
+)
+def test_a_box_whose_size_no_number_says_is_left_out_of_a_picture_that_has_none(corners: Any, found: Any) -> None:
+    sample = Sample("a.png", annotations=[Annotation(1, CAR, bbox(*corners)), Annotation(2, CAR, bbox(1, 2, 3, 4))])
+    files, _, lines = written(coco.INSTANCES, [sample], clip="no")
+    boxes = [item["bbox"] for item in json.loads(files["annotations/instances_default.json"])["annotations"]]
+    assert boxes == [*([found] if found else []), [1, 2, 2, 2]]
+    assert [line["annotation"] for line in lines if line["what"] == "size that is no number"] == ([] if found else [1])
+
+
 def test_an_error_of_texts_that_are_written_together_names_none_of_the_pictures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -13,10 +13,10 @@ from labeling.geometry import rle
 from releases.formats import datumaro, native, outlines
 from releases.formats.files import Folder, Given, Source
 from releases.formats.format import Findings, Format, UnreadableFile
-from releases.formats.records import Imported, Sample
+from releases.formats.records import Annotation, Imported, Sample
 from sequences.rules.timeline import Clock
 from tests.support.peers import dummy, labels_of, put, read_by_datumaro
-from tests.support.records import DATASET, SAMPLES, STREET, VIDEO, written
+from tests.support.records import DATASET, SAMPLES, STREET, VIDEO, bbox, written
 
 FIXTURES = Path(__file__).parents[2] / "data" / "datumaro" / "datumaro_dataset"
 
@@ -88,6 +88,13 @@ def test_what_datumaro_carries_comes_back() -> None:
         ("parts", "converted"), ("holes", "converted"), ("ellipse", "converted"), ("rbox", "converted"),
         ("keypoints", "left out"), ("default classification", "left out"),
     }  # fmt: skip
+
+
+def test_a_category_that_the_dataset_does_not_have_is_lost_alone() -> None:
+    files, _, lines = written(datumaro.DATUMARO, [Sample("a", annotations=[Annotation(5, 99, bbox(1, 2, 3, 4))])])
+    [item] = json.loads(files["annotations/default.json"])["items"]
+    assert [one["bbox"] for one in item["annotations"]] == [[1, 2, 2, 2]] and "label_id" not in item["annotations"][0]
+    assert [(line["what"], line["annotation"]) for line in lines] == [("unknown category", 5)]
 
 
 def test_datumaro_reads_its_own_json(tmp_path: Path) -> None:

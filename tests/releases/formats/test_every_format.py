@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labeling.geometry import shapes
 from releases import packing
 from releases.archives import Archive
 from releases.formats import registry
@@ -119,6 +120,41 @@ def test_geometries_that_show_nothing_stop_no_export(kind: Format) -> None:
         for nth, geometry in enumerate(UNSOUND, 1)
     ]
     written(kind, [Sample("v", is_sequence=True, frames=VIDEO.frames, tracks=tracks), Sample("w", is_sequence=True)])
+
+
+#: As far as `shapes.checked_geometry` lets them be.
+FAR: list[dict[str, Any]] = [
+    bbox(-1e308, 2, 1e308, 50),
+    bbox(-1e200, -1e200, 1e200, 1e200),
+    bbox(-3, -3, 2**53, 5),
+    *(
+        {"type": form, "parts": parts}
+        for far in (-1e308, 1e300, 2**53, -(2.0**45))
+        for ring in ([[1, 1], [far, 2], [7, far], [3, 3]],)
+        for form, parts in (
+            ("polygon", [[ring]]),
+            ("polygon", [[ring, [[2, 2], [3, 2], [3, 3]]]]),
+            ("polyline", [ring]),
+        )
+    ),
+    {"type": "point", "points": [[1e308, -1e308]]},
+    {"type": "skeleton", "points": [{"name": "nose", "x": 1e308, "y": 2**53, "visibility": 2}]},
+    {"type": "rbox", "center": [1e9, 5], "size_wh": [1e9, 3], "angle_deg": 10},
+    {"type": "ellipse", "center": [5, 1e9], "radii": [1e9, 3], "angle_deg": 0},
+]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers that are no numbers any more; what matters is the file
+@pytest.mark.parametrize("kind", WRITTEN, ids=NAMES)
+def test_no_shape_is_so_large_that_it_ends_an_export(kind: Format) -> None:
+    """Also where nothing is cut off, and where its category is none of the dataset's."""
+    for geometry in FAR:
+        shapes.checked_geometry(geometry, where="geometry")
+    items = [Annotation(nth, 99 if nth % 4 == 3 else CAR, geometry) for nth, geometry in enumerate(FAR, 1)]
+    samples = [Sample("a.jpg", width=100, height=60, annotations=items), Sample("b.jpg", annotations=items)]
+    for said in ({}, {"clip": "no"}):
+        files, _, lines = written(kind, samples, **dict(said))  # type: ignore[arg-type]
+        assert files or lines
 
 
 NUMBER = st.one_of(st.integers(-20, 130), st.floats(-20, 130, allow_nan=False, width=32))

@@ -174,6 +174,14 @@ def test_sentisights_bitmaps_are_files_of_their_own() -> None:
 # --- GeoJSON -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("far", [2.0**42 + 0.5**10, 1e300, -1e308])
+def test_a_coordinate_that_is_far_beyond_the_grid_stays_what_it_is(far: float) -> None:
+    rings = [[[0, 0], [far, 1], [3, 8]], [[1, 1], [2, 2], [1, 3]]]
+    one = Annotation(1, CAR, {"type": "polygon", "parts": [rings]})
+    files, _, _ = written(geojson.GEOJSON, [Sample("a", annotations=[one])], clip="no")
+    assert far in np.asarray(json.loads(files["a.geojson"])["features"][0]["geometry"]["coordinates"][0]).ravel()
+
+
 def test_geojson_is_what_shapely_understands_and_comes_back() -> None:
     files, _, _ = written(geojson.GEOJSON, [STREET])
     document = json.loads(files["streets/a b.geojson"])
