@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Any, Protocol, TypeVar
@@ -169,8 +170,12 @@ def append(
     bulk = is_bulk(len(events), rows.count(), by_turns=turns is not None)
     if rows.written and not bulk:
         raise ValueError("only the rows of a bulk come written out")
+    inside = connection.in_atomic_block
     # Nothing else may come of it any more where rows are in their place before it is known to be appended.
-    call = CALL_OR_NOTHING if rows.placed() else CALL
+    or_nothing = bool(rows.placed())
+    # An import writes so much that others would wait for the disk with it, for tenths of a second at a checkpoint.
+    ahead = not inside and (turns is not None if bulk else settings.COMMIT_BARRIER)
+    call = _call_text(or_nothing=or_nothing, ahead=ahead)
     is_said_by_event = not bulk and len(events) == 1 and expected == {events[0].stream: events[0].version - 1}
     parameters = [
         log,
@@ -192,7 +197,6 @@ def append(
     try:
         # What is refused inside of a caller's transaction must not spoil the rest of that. A bulk is a transaction of
         # its own: it lies in its temporary tables until the call.
-        inside = connection.in_atomic_block
         if bulk or inside:
             with transaction.atomic():
                 if bulk:
@@ -204,17 +208,15 @@ def append(
                         began_s = time.perf_counter()
                 called = _call(call, parameters) if inside else _call_and_commit(call, parameters)
                 status, first, last, recorded_at, hint, kept, ended_at = called
-        elif settings.COMMIT_BARRIER:
-            status, first, last, recorded_at, hint, kept, ended_at = _call(CALL_AHEAD, parameters)
-            if status in ("appended", "replayed"):
-                _flush()
         else:
-            status, first, last, recorded_at, hint, kept, ended_at = _call(CALL, parameters)
+            status, first, last, recorded_at, hint, kept, ended_at = _call(call, parameters)
+        if ahead and status in ("appended", "replayed"):
+            _flush()
     except LogBusy:
         status = "busy"
         raise
     except (IntegrityError, OperationalError) as error:
-        if call is not CALL_OR_NOTHING or not _is_overtaken(error):
+        if not or_nothing or not _is_overtaken(error):
             raise
         status = "stale"
         raise Stale from error
@@ -273,22 +275,25 @@ def _busy_where_locked() -> Iterator[None]:
 def _flush() -> None:
     """Wait until all that is committed so far is on disk, whoever committed it: a commit of nothing that waits.
 
-    The barrier (setting COMMIT_BARRIER). The commit of an append holds the log's lock, so waiting for the disk in it
-    lets one through at a time. With the barrier it does not wait, and this does, after the lock is free and before
-    anybody is told: the disk writes in the order of the commits, so one wait serves all who wait at the same time.
+    The barrier (setting COMMIT_BARRIER, and imports). The commit of an append holds the log's lock, so waiting for the
+    disk in it lets one through at a time. With the barrier it does not wait, and this does, after the lock is free and
+    before anybody is told: the disk writes in the order of the commits, so one wait serves all who wait at the same
+    time.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_logical_emit_message(true, 'palimpsest', '')")
 
 
-CALL = """
-SELECT status, first_offset, last_offset, recorded_at, hint, answer, clock_timestamp()
+@cache
+def _call_text(*, or_nothing: bool, ahead: bool) -> str:
+    """The call of log_append: `or_nothing` fails where it does not append, `ahead` commits without waiting for the
+    disk."""
+    status = "log_appended(status)" if or_nothing else "status"
+    further = ", set_config('synchronous_commit', 'off', true)" if ahead else ""
+    return f"""
+SELECT {status}, first_offset, last_offset, recorded_at, hint, answer, clock_timestamp(){further}
   FROM log_append(%s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %b, %s::jsonb, %s, %b, %s::jsonb)
 """
-#: The same, and it fails where it does not append.
-CALL_OR_NOTHING = CALL.replace("status", "log_appended(status)", 1)
-#: The same as the first, and its commit does not wait for the disk.
-CALL_AHEAD = CALL.replace("timestamp()\n", "timestamp(), set_config('synchronous_commit', 'off', true)\n", 1)
 
 
 def _of_intent(intent: Intent) -> str:

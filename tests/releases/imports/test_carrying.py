@@ -394,3 +394,33 @@ def test_two_imports_at_once_in_one_process_leave_it_as_it_was(
         assert (job.status, job.counts["samples_added"]) == ("SUCCEEDED", 3)
     assert objects(dataset) == {f"{name}{nth}.png": [nth] for name in "ab" for nth in range(3)}
     assert rebuild.differences(dataset) == {}
+
+
+def test_nobody_waits_for_the_disk_with_an_import_which_does_before_it_tells(
+    streets: Any, bring: Import, one_by_one: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store.appending, "STAGED_AGAIN_FROM", 1)
+    ana, dataset = streets
+    flush, told = store.appending._flush, jobs._Telling.told
+    steps: list[str] = []
+
+    def flushed() -> None:
+        with connections["default"].cursor() as cursor:
+            cursor.execute("SELECT NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = %s)", [pid()])
+            steps.append("free" if cursor.fetchone()[0] else "held")
+        flush()
+
+    def pid() -> int:
+        with connections["default"].cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            return int(cursor.fetchone()[0])
+
+    def tell(telling: Any, done: Any, some: Any) -> None:
+        steps.append("told")
+        told(telling, done, some)
+
+    monkeypatch.setattr(store.appending, "_flush", flushed)
+    monkeypatch.setattr(jobs._Telling, "told", tell)
+    job = bring(dataset, ana, coco({"a.png": [("car", 1)], "b.png": [("car", 2)], "c.png": [("car", 3)]}))
+    assert job.status == "SUCCEEDED" and sorted(steps) == ["free"] * 3 + ["told"] * 3
+    assert all(steps[: at + 1].count("free") >= steps[: at + 1].count("told") for at in range(6))
