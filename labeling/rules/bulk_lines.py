@@ -1,7 +1,7 @@
 """New samples and labels of a bulk, written out while they are at hand: the objects of labels, and all rows. Pure.
 
 An import makes millions of samples and labels that nobody has seen yet. Of each the log takes what it holds as text,
-the hash of the canonical text, and a line for each row; to fold it into a state and write that would fetch it again and
+the hash of the canonical text, and each row as COPY takes it; to fold it into a state and write that would fetch it again and
 again. What comes of it is what `sample_state` and `label_state` give (the tests hold one against the other), for what
 most imports bring: a sample whose only event is SampleAdded, a label whose only event is one LabelImported.
 """
@@ -93,8 +93,8 @@ def add_sample(rows: Rows, event: Event) -> None:
     assert isinstance(fact, e.SampleAdded)
     attributes, metadata = json_text(orjson.dumps(fact.attributes)), json_text(orjson.dumps(fact.metadata))
     line = (
-        f"{fact.sample}\t{spelled(event.log)}\t{place.offset}\t{place.version}\t{spelled_text(fact.name)}\t{attributes.decode()}"
-        f"\t{metadata.decode()}\t{fact.priority}\t{spelled_text(fact.readme)}\t{_cell(fact.assigned_labeler)}"
+        f"{fact.sample}\t{spelled(event.log)}\t{place.offset}\t{place.version}\t{spelled_text(fact.name)}"
+        f"\t{attributes.decode()}\t{metadata.decode()}\t{fact.priority}\t{spelled_text(fact.readme)}\t{_cell(fact.assigned_labeler)}"
         f"\t{_cell(fact.assigned_reviewer)}\tf\t{spelled(place.author)}\t{place.at}\t{place.at}\t{place.offset}\n"
     )
     _rows(rows, "labeling_sample", _SAMPLE).append(line.encode())

@@ -49,6 +49,7 @@ def label_id(stream: str) -> uuid.UUID:
 
 
 def label_id_bytes(stream: str) -> bytes:
+    """The same as its 16 bytes."""
     return annotation_key_bytes(LABEL_NAMESPACE.bytes, stream)
 
 

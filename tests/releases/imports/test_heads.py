@@ -91,7 +91,7 @@ def test_rows_are_in_their_place_before_the_log_is_locked_unless_others_write(
     if meanwhile == "nobody":
         assert placed == [True] * 40
     else:
-        assert 0 < placed.count(True) < placed.count(False) + 30 and len(placed) > 40
+        assert len(placed) > 40 and 0 < placed.count(True) < (15 if meanwhile == "a crowd" else len(placed))
     labels = dict(Label.objects.filter(dataset_id=streets).values_list("id", "last_offset"))
     rows = Annotation.objects.filter(dataset_id=streets).values_list("label_id", "last_offset")
     assert len(rows) == 160 and all(offset == labels[label] for label, offset in rows)
