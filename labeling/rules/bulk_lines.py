@@ -1,9 +1,9 @@
 """New samples and labels of a bulk, written out while they are at hand: the objects of labels, and all rows. Pure.
 
 An import makes millions of samples and labels that nobody has seen yet. Of each the log takes what it holds as text,
-the hash of the canonical text, and each row as COPY takes it; to fold it into a state and write that would fetch it again and
-again. What comes of it is what `sample_state` and `label_state` give (the tests hold one against the other), for what
-most imports bring: a sample whose only event is SampleAdded, a label whose only event is one LabelImported.
+the hash of the canonical text, and each row as COPY takes it; to fold it into a state and write that would fetch it
+again and again. What comes of it is what `sample_state` and `label_state` give (the tests hold one against the other),
+for what most imports bring: a sample whose only event is SampleAdded, a label whose only event is one LabelImported.
 """
 
 from __future__ import annotations
