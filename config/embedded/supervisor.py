@@ -49,6 +49,8 @@ ALWAYS = {
     "port": str(PORT),
     "max_connections": "100",
     "max_locks_per_transaction": "512",  # a fold beside the live tables locks each of its own until it ends
+    # While a checkpoint goes to the disk, what an import writes meanwhile has to fit, or it waits with a log locked.
+    "wal_buffers": "32MB",
     "dynamic_shared_memory_type": "mmap",  # a container's /dev/shm is small
     "logging_collector": "off",
     "log_destination": "stderr",

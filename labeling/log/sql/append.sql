@@ -314,23 +314,19 @@ CREATE OR REPLACE FUNCTION log_taken(p_name text, p_type oid) RETURNS text LANGU
       FROM pg_type t WHERE t.oid = p_type
 $$;
 
--- Makes a session ready for a bulk: temporary tables for its events and for the rows of these projected tables, empty
--- now and after every commit. The rows are of the projected tables' own columns; the answer names these, in the order of
--- the table, and says which hold JSON.
---
--- A table is emptied here only where it may hold something, in a transaction that had a bulk before: TRUNCATE makes a new
--- file, and rows in the catalogue with it.
-CREATE OR REPLACE FUNCTION log_stage(p_tables text[], p_again boolean)
+-- Makes a transaction ready for a bulk: temporary tables for its events and for the rows of these projected tables, empty
+-- by now. The rows are of the projected tables' own columns; the answer names these, in the order of the table, and says
+-- which hold JSON.
+DROP FUNCTION IF EXISTS log_stage(text[], boolean);
+CREATE OR REPLACE FUNCTION log_stage(p_tables text[])
 RETURNS TABLE (projected text, name text, holds_json boolean) LANGUAGE plpgsql SET client_min_messages = warning AS $$
 DECLARE
     v_table  text;
     v_staged text;
 BEGIN
+    PERFORM log_unstage();
     CREATE TEMPORARY TABLE IF NOT EXISTS log_staged_event
-        (n int, stream text, version bigint, type text, schema_version smallint, data jsonb) ON COMMIT DELETE ROWS;
-    IF p_again THEN
-        TRUNCATE log_staged_event;
-    END IF;
+        (n int, stream text, version bigint, type text, schema_version smallint, data jsonb);
     FOREACH v_table IN ARRAY p_tables LOOP
         v_staged := 'log_staged_' || v_table;
         -- A session may be older than the last migration.
@@ -343,9 +339,7 @@ BEGIN
              WHERE now IS NULL OR staged IS NULL
         ) THEN
             EXECUTE format('DROP TABLE IF EXISTS pg_temp.%I', v_staged);
-            EXECUTE format('CREATE TEMPORARY TABLE %I (LIKE %I) ON COMMIT DELETE ROWS', v_staged, v_table);
-        ELSIF p_again THEN
-            EXECUTE format('TRUNCATE pg_temp.%I', v_staged);
+            EXECUTE format('CREATE TEMPORARY TABLE %I (LIKE %I)', v_staged, v_table);
         END IF;
     END LOOP;
     RETURN QUERY
@@ -353,4 +347,18 @@ BEGIN
           FROM unnest(p_tables) AS t (name) JOIN pg_attribute a ON a.attrelid = t.name::regclass
          WHERE a.attnum > 0 AND NOT a.attisdropped
          ORDER BY t.name, a.attnum;
+END $$;
+
+-- Empties what a bulk left in the session's temporary tables. Nothing else does: ON COMMIT, their files would be cut off
+-- under the log's lock, and while a checkpoint is written a file system lets that wait for tenths of a second. TRUNCATE
+-- makes new files, and has the old ones removed once its transaction holds no lock any more.
+CREATE OR REPLACE FUNCTION log_unstage() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_tables text;
+BEGIN
+    SELECT string_agg(c.oid::regclass::text, ', ') INTO v_tables FROM pg_class c
+     WHERE c.relname LIKE 'log\_staged\_%' AND c.relnamespace = pg_my_temp_schema() AND pg_relation_size(c.oid) > 0;
+    IF v_tables IS NOT NULL THEN
+        EXECUTE 'TRUNCATE ' || v_tables;
+    END IF;
 END $$;

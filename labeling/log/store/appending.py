@@ -195,14 +195,19 @@ def append(
     began_s = time.perf_counter()
     status = "failed"
     try:
+        if bulk:
+            staged = staging.Bulk(events, hashed(log, intent, APP_VERSION, events), rows)
+            if turns is not None:
+                staged.write()
+                turns.written()
+            if not inside:
+                staging.empty()
         # What is refused inside of a caller's transaction must not spoil the rest of that. A bulk is a transaction of
         # its own: it lies in its temporary tables until the call.
         if bulk or inside:
             with transaction.atomic():
                 if bulk:
-                    digests = hashed(log, intent, APP_VERSION, events)
-                    written = None if turns is None else turns.written
-                    parameters[4:7] = None, *staging.stage(events, digests, rows, again=inside, written=written)
+                    parameters[4:7] = None, *staged.copy()
                     if turns is not None:
                         turns.wait()
                         began_s = time.perf_counter()

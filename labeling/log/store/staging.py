@@ -8,7 +8,7 @@ others until the append commits.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import Any
@@ -33,50 +33,64 @@ Columns = dict[str, list[tuple[str, bool]]]
 #: Those that were met last, by which rows may be written before the server is asked.
 _columns: Columns = {}
 
+#: Rows that were written out for these columns.
+Written = tuple[list[tuple[str, bool]], list[bytes]]
 #: What `labeling.log.event.hashed` gives of an event: data, its hash, the event's digest.
 Digests = tuple[bytes, bytes, bytes]
 
 
-def stage(
-    events: Sequence[Event],
-    digests: Iterable[Digests],
-    rows: Rows,
-    *,
-    again: bool,
-    written: Callable[[], None] | None = None,
-) -> tuple[bytes, str]:
-    """Copy them, inside of a transaction; returns (hashes, rows), as log_append takes them.
+class Bulk:
+    """Events, and the rows that they make, on their way into the session's temporary tables."""
 
-    `again` says that this transaction may have had a bulk before. They are written while they are sent; where `written`
-    is given, they are written first, before the server is asked for anything, and it is called then.
-    """
-    placed, waiting = rows.placed(), rows.waiting()
-    copied = list(dict.fromkeys([*waiting, *(table for table, put in rows.put.items() if len(put) >= ROWS_FROM)]))
-    hashes: list[bytes] = []
-    of_events = _together(_event_lines(events, digests, hashes))
-    before = {table: _columns.get(table) for table in copied if table in rows.put}
-    lines: dict[str, Iterable[bytes]] = {}
-    if written is not None:
-        of_events = iter([*of_events])
-        lines = {table: [*_row_lines(rows.put[table], known)] for table, known in before.items() if known}
-        written()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM log_stage(%s, %s)", [copied, again])
+    def __init__(self, events: Sequence[Event], digests: Iterable[Digests], rows: Rows) -> None:
+        self._rows, self._placed = rows, rows.placed()
+        many = [table for table, put in rows.put.items() if len(put) >= ROWS_FROM]
+        self._copied = list(dict.fromkeys([*rows.waiting(), *many]))
+        self._hashes: list[bytes] = []
+        self._events = _together(_event_lines(events, digests, self._hashes))
+        self._lines: dict[str, Written] = {}
+
+    def write(self) -> None:
+        """Write all of it out, as far as the tables' columns are known. Else it is written while it is sent."""
+        self._events = iter([*self._events])
+        for table in self._copied:
+            known = _columns.get(table)
+            if known and table in self._rows.put:
+                self._lines[table] = known, [*_row_lines(self._rows.put[table], known)]
+
+    def copy(self) -> tuple[bytes, str]:
+        """Copy it, inside of the transaction that appends it; returns (hashes, rows), as log_append takes them."""
         columns: Columns = {}
-        for table, name, is_json in cursor.fetchall():
-            columns.setdefault(table, []).append((name, is_json))
-        _columns.update(columns)
-        _copy(cursor, "pg_temp.log_staged_event", None, of_events)
-        for table, put in rows.put.items():
-            if table in columns:
-                are_known = table in lines and columns[table] == before[table]
-                _copy(cursor, _staged(table), None, lines[table] if are_known else _row_lines(put, columns[table]))
-        for table, found in rows.written.items():
-            target = table if table in placed else _staged(table)
-            _copy(cursor, target, found.columns, _together(found.rows), binary=found.binary)
-    told = [item | ({"up": _up(rows, item["t"])} if item["t"] in columns else {}) for item in rows.as_json()]
-    told += [{"t": table, "up": found.last} for table, found in placed.items()]
-    return b"".join(hashes), orjson.dumps(told).decode()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM log_stage(%s)", [self._copied])
+            for table, name, is_json in cursor.fetchall():
+                columns.setdefault(table, []).append((name, is_json))
+            _columns.update(columns)
+            _copy(cursor, "pg_temp.log_staged_event", None, self._events)
+            for table, put in self._rows.put.items():
+                if table in columns:
+                    known, lines = self._lines.get(table, (None, ()))
+                    current = columns[table]
+                    _copy(cursor, _staged(table), None, lines if known == current else _row_lines(put, current))
+            for table, found in self._rows.written.items():
+                target = table if table in self._placed else _staged(table)
+                _copy(cursor, target, found.columns, _together(found.rows), binary=found.binary)
+        told = [
+            item | ({"up": _up(self._rows, item["t"])} if item["t"] in columns else {})
+            for item in self._rows.as_json()
+        ]
+        told += [{"t": table, "up": found.last} for table, found in self._placed.items()]
+        return b"".join(self._hashes), orjson.dumps(told).decode()
+
+
+def empty() -> None:
+    """Let go of what the session's last bulk left, in a transaction of its own: to be called outside of any.
+
+    `copy` does it, too, where it has to (behind a pooler, the next transaction may be another session's), but then
+    the files go with the commit that appends, and while a checkpoint is written they go slowly.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT log_unstage(), set_config('synchronous_commit', 'off', true)")
 
 
 def _up(rows: Rows, table: str) -> str:

@@ -158,13 +158,13 @@ def test_a_session_older_than_a_migration_copies_the_new_column_too(monkeypatch)
 
 def test_a_single_event_with_many_rows_is_a_bulk(monkeypatch):
     staged = []
-    stage = store.staging.stage
+    copy = store.staging.Bulk.copy
 
-    def told(*given: Any, **named: Any) -> Any:
+    def told(bulk: store.staging.Bulk) -> tuple[bytes, str]:
         staged.append(1)
-        return stage(*given, **named)
+        return copy(bulk)
 
-    monkeypatch.setattr(store.staging, "stage", told)
+    monkeypatch.setattr(store.staging.Bulk, "copy", told)
     append(*(row(number) for number in range(1, store.appending.STAGED_FROM - 1)))
     assert staged == []
     append(*(row(number) for number in range(1, store.appending.STAGED_FROM)))

@@ -261,16 +261,14 @@ def test_an_unknown_kind_of_author_or_of_log_is_refused(log, kind, opened):
 
 @pytest.mark.parametrize(("streams", "hashes"), [("a", 0), ("a", 2), ("ab", 0), ("ab", 1), ("ab", 3)])
 def test_events_without_their_hashes_are_refused_as_are_hashes_without_events(log, streams, hashes, monkeypatch):
-    packed, staged = store.appending._packed, store.staging.stage
+    packed, copied = store.appending._packed, store.staging.Bulk.copy
 
     def pack(*given: Any) -> Any:
         events, _, rows = packed(*given)
         return events, bytes(88 * hashes), rows
 
     monkeypatch.setattr(store.appending, "_packed", pack)
-    monkeypatch.setattr(
-        store.staging, "stage", lambda *given, **named: (bytes(88 * hashes), staged(*given, **named)[1])
-    )
+    monkeypatch.setattr(store.staging.Bulk, "copy", lambda bulk: (bytes(88 * hashes), copied(bulk)[1]))
     with pytest.raises(DatabaseError):
         append(log, *((f"person/{name}", 0, key()) for name in streams))
     assert store.read(log) == [] and store.head(log) == 0

@@ -7,13 +7,15 @@ import sys
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
 from labeling.commands import labels, writing
 from labeling.log import projector, rebuild, store
@@ -173,17 +175,68 @@ def test_what_goes_wrong_while_a_chunk_is_stored_does_not_lose_count_of_it(
     assert objects(dataset) == {"a.png": [1], "b.png": [2], "c.png": [3]}
 
 
+def test_a_commit_cuts_no_file_off_under_the_logs_lock(
+    streets: Any, begin: Import, one_by_one: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a checkpoint is written that takes tenths of a second. A bulk's tables are emptied before the next."""
+    ana, dataset = streets
+    job = begin(dataset, ana, coco({f"{nth}.png": [("car", nth)] for nth in range(12)}))
+    empty, copy = store.staging.empty, store.staging.Bulk.copy
+    seen: dict[int, list[tuple[str, dict[str, tuple[int, bool]]]]] = defaultdict(list)  #: of each session
+
+    def look(when: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT relname, pg_relation_filenode(oid), pg_relation_size(oid) > 0 FROM pg_class"
+                " WHERE relname LIKE 'log%staged%' AND relkind = 'r' AND relnamespace = pg_my_temp_schema()"
+            )
+            found = {name: (file, filled) for name, file, filled in cursor.fetchall()}
+        seen[connection.connection.info.backend_pid].append((when, found))
+
+    def emptied() -> None:
+        look("what was left")
+        empty()
+
+    def copied(bulk: store.staging.Bulk) -> tuple[bytes, str]:
+        look("before")
+        found = copy(bulk)
+        look("copied")
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.appending, "STAGED_AGAIN_FROM", 1)
+        patched.setattr(store.staging, "empty", emptied)
+        patched.setattr(store.staging.Bulk, "copy", copied)
+        jobs.run(job.id)
+    job.refresh_from_db()
+    assert job.status == "SUCCEEDED"
+    bulks = 0
+    for looks in seen.values():
+        for (when, now), (_, then) in pairwise(looks):
+            if when == "copied":  # what is left by the commit is what was copied
+                assert then == now and any(filled for _, filled in now.values())
+                bulks += 1
+            elif when == "what was left":
+                assert not any(filled for _, filled in then.values())
+    assert bulks > 4
+
+
 def test_what_was_copied_is_not_stored_where_the_chunk_before_it_ended_the_job(
     streets: Any, begin: Import, one_by_one: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ana, dataset = streets
     job = begin(dataset, ana, coco({f"{nth}.png": [("car", nth)] for nth in range(4)}))
-    copied, stage = list[int](), store.staging.stage
+    copied, copy, write = list[int](), store.staging.Bulk.copy, store.staging.Bulk.write
+    written = set[store.staging.Bulk]()  # by turns; not the categories
 
-    def told(*given: Any, **named: Any) -> Any:
-        found = stage(*given, **named)
-        if named["written"] is not None:  # not the categories
-            copied.append(len(given[0]))
+    def noted(bulk: store.staging.Bulk) -> None:
+        written.add(bulk)
+        write(bulk)
+
+    def told(bulk: store.staging.Bulk) -> tuple[bytes, str]:
+        found = copy(bulk)
+        if bulk in written:
+            copied.append(1)
         return found
 
     def broken(telling: Any, done: Any, some: Any) -> None:
@@ -194,7 +247,8 @@ def test_what_was_copied_is_not_stored_where_the_chunk_before_it_ended_the_job(
 
     with monkeypatch.context() as patched:
         patched.setattr(store.appending, "STAGED_AGAIN_FROM", 1)
-        patched.setattr(store.staging, "stage", told)
+        patched.setattr(store.staging.Bulk, "write", noted)
+        patched.setattr(store.staging.Bulk, "copy", told)
         patched.setattr(jobs._Telling, "told", broken)
         with pytest.raises(RuntimeError):
             jobs.run(job.id)

@@ -73,19 +73,19 @@ def test_rows_are_in_their_place_before_the_log_is_locked_unless_others_write(
     monkeypatch.setattr(store.appending, "STAGED_AGAIN_FROM", 1)
     ana = person(f"ana-{uuid.uuid4().hex[:8]}")
     streets = dataset(ana)
-    told, stage, placed = jobs._Telling.told, store.staging.stage, list[bool]()
+    told, made, placed = jobs._Telling.told, store.staging.Bulk.__init__, list[bool]()
 
     def beside(telling: Any, done: Any, some: Any) -> None:
         if meanwhile == "a crowd" or (meanwhile == "somebody" and some[0].nth == 10):
             sample(streets, ana, name=f"of somebody {some[0].nth}")
         told(telling, done, some)
 
-    def counted(events: Any, digests: Any, rows: Rows, **named: Any) -> Any:
+    def counted(bulk: store.staging.Bulk, events: Any, digests: Any, rows: Rows) -> None:
         placed.append(bool(rows.placed()))
-        return stage(events, digests, rows, **named)
+        made(bulk, events, digests, rows)
 
     monkeypatch.setattr(jobs._Telling, "told", beside)
-    monkeypatch.setattr(store.staging, "stage", counted)
+    monkeypatch.setattr(store.staging.Bulk, "__init__", counted)
     job = bring(streets, ana, coco({f"{nth:03}.png": [("car", nth), ("person", 2)] for nth in range(80)}))
     assert (job.status, job.counts["annotations_added"]) == ("SUCCEEDED", 160)
     if meanwhile == "nobody":
