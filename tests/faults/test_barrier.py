@@ -160,10 +160,12 @@ def test_without_the_wait_some_are_lost(
     tell(f"control without the wait: {len(lost)} of {len(answered)} answered appends lost, still no gap")
 
 
+@pytest.mark.parametrize("bulk_from", [1, 1000], ids=["a bulk", "a call"])
 def test_a_retry_is_answered_only_when_what_it_tells_of_is_on_disk(
-    committed_db: None, monkeypatch: pytest.MonkeyPatch
+    committed_db: None, monkeypatch: pytest.MonkeyPatch, bulk_from: int
 ) -> None:
     monkeypatch.setattr(settings, "COMMIT_BARRIER", True)
+    monkeypatch.setattr(store.appending, "STAGED_FROM", bulk_from)
     waited: list[int] = []
     monkeypatch.setattr(store.appending, "_flush", lambda: waited.append(1))
     log, by = uuid.uuid4(), Intent(author=AUTHOR, request_hash=bytes(32))

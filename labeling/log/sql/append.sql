@@ -138,7 +138,7 @@ BEGIN
           -- Taken apart once, and not for each event.
           FROM jsonb_to_record(p_intent) AS i (a uuid, k text, b uuid, tool text, ws uuid, r text, ca uuid, co uuid,
                                                so bigint, av text, o bigint),
-               log_staged_event;
+               log_staged_event WHERE staged_in = pg_current_xact_id();
     END IF;
     GET DIAGNOSTICS v_count = ROW_COUNT;
     IF v_count <> v_head - v_old THEN
@@ -245,18 +245,18 @@ BEGIN
         v_staged := v_staged || format('
         WHEN %1$L THEN
             IF NOT p_new THEN
-                UPDATE %1$I t SET %5$s FROM %6$I AS r WHERE t.%2$I = r.%2$I;
+                UPDATE %1$I t SET %5$s FROM %6$I AS r WHERE t.%2$I = r.%2$I AND r.staged_in = v_now;
                 GET DIAGNOSTICS v_changed = ROW_COUNT;
             END IF;
             IF v_changed = 0 THEN  -- nobody else writes rows of this log meanwhile, so all of them are new
-                INSERT INTO %1$I (%3$s) SELECT %4$s FROM %6$I AS r;
+                INSERT INTO %1$I (%3$s) SELECT %4$s FROM %6$I AS r WHERE r.staged_in = v_now;
                 RETURN;
             END IF;
             %7$s
-            SELECT count(*) INTO v_staged FROM %6$I;
+            SELECT count(*) INTO v_staged FROM %6$I AS r WHERE r.staged_in = v_now;
             IF v_changed < v_staged THEN
                 INSERT INTO %1$I (%3$s) SELECT %4$s FROM %6$I AS r
-                 WHERE NOT EXISTS (SELECT FROM %1$I t WHERE t.%2$I = r.%2$I);
+                 WHERE r.staged_in = v_now AND NOT EXISTS (SELECT FROM %1$I t WHERE t.%2$I = r.%2$I);
                 GET DIAGNOSTICS v_added = ROW_COUNT;
                 IF v_changed + v_added <> v_staged THEN
                     RAISE EXCEPTION ''a row of %1$s comes twice in one append'' USING ERRCODE = ''unique_violation'';
@@ -264,7 +264,7 @@ BEGIN
             END IF;',
             v_table, v_key, v_columns, v_values, v_sets, 'log_staged_' || v_table,
             CASE WHEN to_regprocedure(format('%I(uuid[])', v_table || '_recounted')) IS NOT NULL THEN
-                format('PERFORM %I(ARRAY(SELECT r.%I FROM %I AS r));',
+                format('PERFORM %I(ARRAY(SELECT r.%I FROM %I AS r WHERE r.staged_in = v_now));',
                        v_table || '_recounted', v_key, 'log_staged_' || v_table) END);
     END LOOP;
     EXECUTE format(
@@ -284,6 +284,7 @@ BEGIN
             v_changed bigint := 0;
             v_staged  bigint;
             v_added   bigint;
+            v_now     xid8 := pg_current_xact_id();
          BEGIN
             CASE p_table %s
             END CASE;
@@ -314,32 +315,45 @@ CREATE OR REPLACE FUNCTION log_taken(p_name text, p_type oid) RETURNS text LANGU
       FROM pg_type t WHERE t.oid = p_type
 $$;
 
--- Makes a transaction ready for a bulk: temporary tables for its events and for the rows of these projected tables, empty
--- by now. The rows are of the projected tables' own columns; the answer names these, in the order of the table, and says
--- which hold JSON.
-DROP FUNCTION IF EXISTS log_stage(text[], boolean);
-CREATE OR REPLACE FUNCTION log_stage(p_tables text[])
+-- Makes a transaction ready for a bulk: temporary tables for its events and for the rows of these projected tables. What
+-- is copied into them is of this transaction; p_again says that it had a bulk before, whose rows go. The rows are of the
+-- projected tables' own columns; the answer names these, in the order of the table, and says which hold JSON.
+--
+-- What is copied stays there until log_unstage is called, and nobody asks for it again. Emptied ON COMMIT, the files would
+-- be cut off under the log's lock, and a file system lets that wait for tenths of a second while a checkpoint is written.
+-- TRUNCATE makes new files, rows in the catalogue, and all plans anew.
+CREATE OR REPLACE FUNCTION log_stage(p_tables text[], p_again boolean)
 RETURNS TABLE (projected text, name text, holds_json boolean) LANGUAGE plpgsql SET client_min_messages = warning AS $$
 DECLARE
     v_table  text;
     v_staged text;
 BEGIN
-    PERFORM log_unstage();
-    CREATE TEMPORARY TABLE IF NOT EXISTS log_staged_event
-        (n int, stream text, version bigint, type text, schema_version smallint, data jsonb);
+    -- A session may be older than the last migration, here and below.
+    IF NOT EXISTS (SELECT FROM pg_attribute
+                    WHERE attrelid = to_regclass('pg_temp.log_staged_event') AND attname = 'staged_in') THEN
+        DROP TABLE IF EXISTS pg_temp.log_staged_event;
+        CREATE TEMPORARY TABLE log_staged_event
+            (n int, stream text, version bigint, type text, schema_version smallint, data jsonb,
+             staged_in xid8 DEFAULT pg_current_xact_id());
+    ELSIF p_again THEN
+        TRUNCATE pg_temp.log_staged_event;
+    END IF;
     FOREACH v_table IN ARRAY p_tables LOOP
         v_staged := 'log_staged_' || v_table;
-        -- A session may be older than the last migration.
         IF EXISTS (
             SELECT FROM (SELECT attname, atttypid FROM pg_attribute
-                          WHERE attrelid = v_table::regclass AND attnum > 0 AND NOT attisdropped) AS now
+                          WHERE attrelid = v_table::regclass AND attnum > 0 AND NOT attisdropped
+                         UNION ALL SELECT 'staged_in', 'xid8'::regtype) AS now
               FULL JOIN (SELECT attname, atttypid FROM pg_attribute
                           WHERE attrelid = to_regclass('pg_temp.' || quote_ident(v_staged)) AND attnum > 0) AS staged
                         USING (attname, atttypid)
              WHERE now IS NULL OR staged IS NULL
         ) THEN
             EXECUTE format('DROP TABLE IF EXISTS pg_temp.%I', v_staged);
-            EXECUTE format('CREATE TEMPORARY TABLE %I (LIKE %I)', v_staged, v_table);
+            EXECUTE format('CREATE TEMPORARY TABLE %I (LIKE %I, staged_in xid8 DEFAULT pg_current_xact_id())',
+                           v_staged, v_table);
+        ELSIF p_again THEN
+            EXECUTE format('TRUNCATE pg_temp.%I', v_staged);
         END IF;
     END LOOP;
     RETURN QUERY
@@ -349,15 +363,13 @@ BEGIN
          ORDER BY t.name, a.attnum;
 END $$;
 
--- Empties what a bulk left in the session's temporary tables. Nothing else does: ON COMMIT, their files would be cut off
--- under the log's lock, and while a checkpoint is written a file system lets that wait for tenths of a second. TRUNCATE
--- makes new files, and has the old ones removed once its transaction holds no lock any more.
-CREATE OR REPLACE FUNCTION log_unstage() RETURNS void LANGUAGE plpgsql AS $$
+-- Empties the session's temporary tables that the bulks before this transaction have filled with more than p_most bytes.
+CREATE OR REPLACE FUNCTION log_unstage(p_most bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_tables text;
 BEGIN
     SELECT string_agg(c.oid::regclass::text, ', ') INTO v_tables FROM pg_class c
-     WHERE c.relname LIKE 'log\_staged\_%' AND c.relnamespace = pg_my_temp_schema() AND pg_relation_size(c.oid) > 0;
+     WHERE c.relname LIKE 'log\_staged\_%' AND c.relnamespace = pg_my_temp_schema() AND pg_table_size(c.oid) > p_most;
     IF v_tables IS NOT NULL THEN
         EXECUTE 'TRUNCATE ' || v_tables;
     END IF;

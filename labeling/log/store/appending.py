@@ -174,7 +174,7 @@ def append(
     # Nothing else may come of it any more where rows are in their place before it is known to be appended.
     or_nothing = bool(rows.placed())
     # An import writes so much that others would wait for the disk with it, for tenths of a second at a checkpoint.
-    ahead = not inside and (turns is not None if bulk else settings.COMMIT_BARRIER)
+    ahead = not inside and (turns is not None or settings.COMMIT_BARRIER)
     call = _call_text(or_nothing=or_nothing, ahead=ahead)
     is_said_by_event = not bulk and len(events) == 1 and expected == {events[0].stream: events[0].version - 1}
     parameters = [
@@ -201,13 +201,13 @@ def append(
                 staged.write()
                 turns.written()
             if not inside:
-                staging.empty()
+                staging.make_room()
         # What is refused inside of a caller's transaction must not spoil the rest of that. A bulk is a transaction of
         # its own: it lies in its temporary tables until the call.
         if bulk or inside:
             with transaction.atomic():
                 if bulk:
-                    parameters[4:7] = None, *staged.copy()
+                    parameters[4:7] = None, *staged.copy(again=inside)
                     if turns is not None:
                         turns.wait()
                         began_s = time.perf_counter()

@@ -22,8 +22,14 @@ from labeling.log.rows import Rows
 
 #: Rows of one projected table from which on they are copied too; fewer go with the call.
 ROWS_FROM = 100
+#: Bytes that bulks may leave in each of a session's temporary tables. All of a table is read for each bulk, under the
+#: log's lock, so it is not much; but to empty it, and to plan all anew, takes as long as to write this much.
+MOST_LEFT = 2_000_000
 #: Lines that are sent at a time.
 _TOGETHER = 100
+
+#: Those of log_staged_event that lines have.
+_EVENT_COLUMNS = ("n", "stream", "version", "type", "schema_version", "data")
 
 #: Types of cells whose text has nothing that COPY could take for its own.
 _SPELLED_PLAINLY = frozenset({int, float, uuid.UUID})
@@ -58,39 +64,42 @@ class Bulk:
             if known and table in self._rows.put:
                 self._lines[table] = known, [*_row_lines(self._rows.put[table], known)]
 
-    def copy(self) -> tuple[bytes, str]:
-        """Copy it, inside of the transaction that appends it; returns (hashes, rows), as log_append takes them."""
+    def copy(self, *, again: bool) -> tuple[bytes, str]:
+        """Copy it, inside of the transaction that appends it; returns (hashes, rows), as log_append takes them.
+
+        `again` says that this transaction may have had a bulk before.
+        """
         columns: Columns = {}
         with connection.cursor() as cursor:
-            cursor.execute("SELECT * FROM log_stage(%s)", [self._copied])
+            cursor.execute("SELECT * FROM log_stage(%s, %s)", [self._copied, again])
             for table, name, is_json in cursor.fetchall():
                 columns.setdefault(table, []).append((name, is_json))
             _columns.update(columns)
-            _copy(cursor, "pg_temp.log_staged_event", None, self._events)
+            _copy(cursor, "pg_temp.log_staged_event", _EVENT_COLUMNS, self._events)
             for table, put in self._rows.put.items():
                 if table in columns:
                     known, lines = self._lines.get(table, (None, ()))
                     current = columns[table]
-                    _copy(cursor, _staged(table), None, lines if known == current else _row_lines(put, current))
+                    named = [name for name, _ in current]
+                    _copy(cursor, _staged(table), named, lines if known == current else _row_lines(put, current))
             for table, found in self._rows.written.items():
                 target = table if table in self._placed else _staged(table)
                 _copy(cursor, target, found.columns, _together(found.rows), binary=found.binary)
         told = [
-            item | ({"up": _up(self._rows, item["t"])} if item["t"] in columns else {})
-            for item in self._rows.as_json()
+            item | ({"up": _up(self._rows, item["t"])} if item["t"] in columns else {}) for item in self._rows.as_json()
         ]
         told += [{"t": table, "up": found.last} for table, found in self._placed.items()]
         return b"".join(self._hashes), orjson.dumps(told).decode()
 
 
-def empty() -> None:
-    """Let go of what the session's last bulk left, in a transaction of its own: to be called outside of any.
+def make_room() -> None:
+    """Let go of what the session's bulks have left, once it is much; to be called outside of a transaction.
 
-    `copy` does it, too, where it has to (behind a pooler, the next transaction may be another session's), but then
-    the files go with the commit that appends, and while a checkpoint is written they go slowly.
+    It is not left to the commit of a bulk: while a checkpoint is written, that would hold the log for the time that the
+    file system takes to cut off a file.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT log_unstage(), set_config('synchronous_commit', 'off', true)")
+        cursor.execute("SELECT log_unstage(%s), set_config('synchronous_commit', 'off', true)", [MOST_LEFT])
 
 
 def _up(rows: Rows, table: str) -> str:
@@ -109,12 +118,10 @@ def _together(pieces: Iterable[bytes]) -> Iterator[bytes]:
     return iter(lambda: b"".join(islice(left, _TOGETHER)), b"")
 
 
-def _copy(
-    cursor: Any, target: str, columns: Sequence[str] | None, pieces: Iterable[bytes], *, binary: bool = False
-) -> None:
-    named = "" if columns is None else " ({})".format(", ".join(f'"{name}"' for name in columns))
+def _copy(cursor: Any, target: str, columns: Sequence[str], pieces: Iterable[bytes], *, binary: bool = False) -> None:
+    named = ", ".join(f'"{name}"' for name in columns)
     form = " (FORMAT BINARY)" if binary else ""
-    with connection.wrap_database_errors, cursor.copy(f"COPY {target}{named} FROM STDIN{form}") as copy:
+    with connection.wrap_database_errors, cursor.copy(f"COPY {target} ({named}) FROM STDIN{form}") as copy:
         if binary:
             copy.write(SIGNATURE)
         for piece in pieces:

@@ -160,9 +160,9 @@ def test_a_single_event_with_many_rows_is_a_bulk(monkeypatch):
     staged = []
     copy = store.staging.Bulk.copy
 
-    def told(bulk: store.staging.Bulk) -> tuple[bytes, str]:
+    def told(bulk: store.staging.Bulk, **named: Any) -> tuple[bytes, str]:
         staged.append(1)
-        return copy(bulk)
+        return copy(bulk, **named)
 
     monkeypatch.setattr(store.staging.Bulk, "copy", told)
     append(*(row(number) for number in range(1, store.appending.STAGED_FROM - 1)))

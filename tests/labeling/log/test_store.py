@@ -268,7 +268,9 @@ def test_events_without_their_hashes_are_refused_as_are_hashes_without_events(lo
         return events, bytes(88 * hashes), rows
 
     monkeypatch.setattr(store.appending, "_packed", pack)
-    monkeypatch.setattr(store.staging.Bulk, "copy", lambda bulk: (bytes(88 * hashes), copied(bulk)[1]))
+    monkeypatch.setattr(
+        store.staging.Bulk, "copy", lambda bulk, **named: (bytes(88 * hashes), copied(bulk, **named)[1])
+    )
     with pytest.raises(DatabaseError):
         append(log, *((f"person/{name}", 0, key()) for name in streams))
     assert store.read(log) == [] and store.head(log) == 0

@@ -175,49 +175,53 @@ def test_what_goes_wrong_while_a_chunk_is_stored_does_not_lose_count_of_it(
     assert objects(dataset) == {"a.png": [1], "b.png": [2], "c.png": [3]}
 
 
+@pytest.mark.parametrize("most", [0, 10**9], ids=["emptied", "left"])
 def test_a_commit_cuts_no_file_off_under_the_logs_lock(
-    streets: Any, begin: Import, one_by_one: None, monkeypatch: pytest.MonkeyPatch
+    streets: Any, begin: Import, one_by_one: None, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    """While a checkpoint is written that takes tenths of a second. A bulk's tables are emptied before the next."""
+    """While a checkpoint is written that takes tenths of a second. What a bulk left is emptied before another."""
     ana, dataset = streets
     job = begin(dataset, ana, coco({f"{nth}.png": [("car", nth)] for nth in range(12)}))
-    empty, copy = store.staging.empty, store.staging.Bulk.copy
-    seen: dict[int, list[tuple[str, dict[str, tuple[int, bool]]]]] = defaultdict(list)  #: of each session
+    make_room, copy = store.staging.make_room, store.staging.Bulk.copy
+    seen: dict[int, list[tuple[str, dict[str, tuple[int, int]]]]] = defaultdict(list)  #: of each session
 
     def look(when: str) -> None:
+        """(file, its size) of each temporary table."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT relname, pg_relation_filenode(oid), pg_relation_size(oid) > 0 FROM pg_class"
+                "SELECT relname, pg_relation_filenode(oid), pg_relation_size(oid) FROM pg_class"
                 " WHERE relname LIKE 'log%staged%' AND relkind = 'r' AND relnamespace = pg_my_temp_schema()"
             )
-            found = {name: (file, filled) for name, file, filled in cursor.fetchall()}
+            found = {name: (file, size) for name, file, size in cursor.fetchall()}
         seen[connection.connection.info.backend_pid].append((when, found))
 
-    def emptied() -> None:
-        look("what was left")
-        empty()
+    def made_room() -> None:
+        look("committed")
+        make_room()
+        look("there is room")
 
-    def copied(bulk: store.staging.Bulk) -> tuple[bytes, str]:
-        look("before")
-        found = copy(bulk)
+    def copied(bulk: store.staging.Bulk, **named: Any) -> tuple[bytes, str]:
+        found = copy(bulk, **named)
         look("copied")
         return found
 
     with monkeypatch.context() as patched:
         patched.setattr(store.appending, "STAGED_AGAIN_FROM", 1)
-        patched.setattr(store.staging, "empty", emptied)
+        patched.setattr(store.staging, "MOST_LEFT", most)
+        patched.setattr(store.staging, "make_room", made_room)
         patched.setattr(store.staging.Bulk, "copy", copied)
         jobs.run(job.id)
     job.refresh_from_db()
     assert job.status == "SUCCEEDED"
+    assert objects(dataset) == {f"{nth}.png": [nth] for nth in range(12)}
     bulks = 0
     for looks in seen.values():
-        for (when, now), (_, then) in pairwise(looks):
-            if when == "copied":  # what is left by the commit is what was copied
-                assert then == now and any(filled for _, filled in now.values())
+        for (when, then), (_, now) in pairwise(looks):
+            if when == "copied":
+                assert now == then and any(size for _, size in then.values())
                 bulks += 1
-            elif when == "what was left":
-                assert not any(filled for _, filled in then.values())
+            elif when == "committed":
+                assert now == then if most else not any(size for _, size in now.values())
     assert bulks > 4
 
 
@@ -233,8 +237,8 @@ def test_what_was_copied_is_not_stored_where_the_chunk_before_it_ended_the_job(
         written.add(bulk)
         write(bulk)
 
-    def told(bulk: store.staging.Bulk) -> tuple[bytes, str]:
-        found = copy(bulk)
+    def told(bulk: store.staging.Bulk, **named: Any) -> tuple[bytes, str]:
+        found = copy(bulk, **named)
         if bulk in written:
             copied.append(1)
         return found

@@ -1,4 +1,4 @@
-"""The temporary tables of a bulk are emptied before the log is locked, and not by its commit."""
+"""What a bulk was copied to is not emptied by its commit."""
 
 from __future__ import annotations
 
