@@ -18,7 +18,7 @@ from labeling.geometry import bitmaps
 from labeling.log import values
 from labeling.log.event import Fact
 from labeling.log.values import BadValue
-from labeling.rules import bulk_lines
+from labeling.rules import bulk_rows
 from labeling.rules.documents import imported
 from labeling.rules.label_state import LabelState
 from releases.formats.format import GEOMETRIES, LEFT_OUT
@@ -137,7 +137,7 @@ def _first(bringing: Bringing, record: Sample, state: LabelState, brought: list[
         mask = kept(bringing, coloured(shown, ids))
         objects = [item | {"geometry": {"type": "mask"}} if is_area(item) else item for item in objects]
     else:
-        objects = bulk_lines.written_out(objects)
+        objects = bulk_rows.written_out(objects)
     bringing.counts.labels_added += 1
     bringing.counts.annotations_added += len(objects)
     facts = imported(

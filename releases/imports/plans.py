@@ -22,7 +22,7 @@ from labeling.models import LabelSet
 from labeling.pictures import wh_of
 from labeling.queries import bulk, datasets, labels
 from labeling.queries.datasets import Seen
-from labeling.rules import access, bulk_lines, label_state, sample_state
+from labeling.rules import access, bulk_rows, label_state, sample_state
 from labeling.rules.edits.placement import Demands
 from labeling.rules.fold import place_of
 from labeling.rules.label_state import LabelState, label_stream
@@ -102,15 +102,15 @@ class Plan:
         # Labels in front of their samples, whose statuses are then counted once.
         for stream, state in self._states.items():
             those = streams.pop(stream)
-            if is_bulk and bulk_lines.takes_label(state, those):
-                bulk_lines.add_label(rows, those[0], last=last)
+            if is_bulk and bulk_rows.takes_label(state, those):
+                bulk_rows.add_label(rows, those[0], last=last)
             else:
                 rows.add(_changed_label(state, those))
         for stream, those in streams.items():
             if stream.startswith("asset/"):
                 rows.add(asset_rows(those))
-            elif is_bulk and bulk_lines.takes_sample(those):
-                bulk_lines.add_sample(rows, those[0])
+            elif is_bulk and bulk_rows.takes_sample(those):
+                bulk_rows.add_sample(rows, those[0])
             else:
                 rows.add(_new_sample(dataset, stream, those))
 
@@ -366,6 +366,6 @@ def _changed_label(state: LabelState, events: list[Event]) -> Rows:
         return label_state.difference(state, label_state.fold(state, events))
     empty = LabelState(state.dataset, state.stream)
     for event in events:
-        bulk_lines.read_geometries(event)
+        bulk_rows.read_geometries(event)
         label_state.evolve(state, event.fact, place_of(event))
     return label_state.difference(empty, state)

@@ -17,7 +17,7 @@ from labeling.geometry import shapes
 from labeling.log import store, values, written
 from labeling.log.event import Event, Intent
 from labeling.log.rows import Rows
-from labeling.rules import bulk_lines, label_state, sample_state
+from labeling.rules import bulk_rows, label_state, sample_state
 from labeling.rules.fold import place_of
 from labeling.rules.label_state import LabelState, label_stream
 
@@ -143,12 +143,12 @@ def of_fold(rows: Rows) -> dict[str, list[JSON]]:
 @given(objects=objects_of_labels(), origin=st.just({}) | some_json, status=st.none() | st.just("LABELED"))
 def test_the_event_and_the_rows_are_those_of_the_fold(objects, origin, status):
     plain = event_of(objects, origin=origin, status=status)
-    bulk = event_of(bulk_lines.written_out(objects), origin=origin, status=status)
+    bulk = event_of(bulk_rows.written_out(objects), origin=origin, status=status)
     text, digest = written.text_and_digest(bulk.data)
     assert digest == values.digest(plain.data) and values.same(orjson.loads(text), plain.data)
     new, folded, rows = LabelState(DATASET, STREAM), LabelState(DATASET, STREAM), Rows()
-    assert bulk_lines.takes_label(new, [bulk])
-    bulk_lines.add_label(rows, bulk)
+    assert bulk_rows.takes_label(new, [bulk])
+    bulk_rows.add_label(rows, bulk)
     label_state.evolve(folded, plain.fact, place_of(plain))
     assert of_written(rows) == of_fold(label_state.difference(new, folded))
     assert rows.count() == 1 + len(objects) and not rows.put
@@ -156,10 +156,10 @@ def test_the_event_and_the_rows_are_those_of_the_fold(objects, origin, status):
 
 @given(objects=objects_of_labels(), last=st.integers(10, 2**40))
 def test_of_an_append_that_ends_at_some_offset_the_objects_say_it(objects, last):
-    event = event_of(bulk_lines.written_out(objects))
+    event = event_of(bulk_rows.written_out(objects))
     waiting, placed = Rows(), Rows()
-    bulk_lines.add_label(waiting, event)
-    bulk_lines.add_label(placed, event, last=last)
+    bulk_rows.add_label(waiting, event)
+    bulk_rows.add_label(placed, event, last=last)
     assert waiting.waiting() == waiting.written and placed.placed().keys() == (
         {"labeling_annotation"} if objects else set()
     )
@@ -173,18 +173,18 @@ def test_of_an_append_that_ends_at_some_offset_the_objects_say_it(objects, last)
 @given(objects=objects_of_labels())
 def test_geometries_that_were_written_before_are_taken(objects):
     drawn = [item | {"geometry": shapes.written_out(item["geometry"])} for item in objects]
-    taken, plain = bulk_lines.written_out(drawn), bulk_lines.written_out(objects)
+    taken, plain = bulk_rows.written_out(drawn), bulk_rows.written_out(objects)
     assert (taken.written, taken.pieces) == (plain.written, plain.pieces)
-    bulk_lines.read_geometries(event_of(taken))
+    bulk_rows.read_geometries(event_of(taken))
     assert values.same(list(taken), list(plain))
 
 
 def test_what_is_no_first_and_only_import_is_left_to_the_fold():
-    new, one = LabelState(DATASET, STREAM), event_of(bulk_lines.written_out([]))
-    assert bulk_lines.takes_label(new, [one])
-    assert not bulk_lines.takes_label(new, [one, one])
-    assert not bulk_lines.takes_label(new, [event_of([])])
-    assert not bulk_lines.takes_label(LabelState(DATASET, STREAM, version=1), [one])
+    new, one = LabelState(DATASET, STREAM), event_of(bulk_rows.written_out([]))
+    assert bulk_rows.takes_label(new, [one])
+    assert not bulk_rows.takes_label(new, [one, one])
+    assert not bulk_rows.takes_label(new, [event_of([])])
+    assert not bulk_rows.takes_label(LabelState(DATASET, STREAM, version=1), [one])
 
 
 tricky = st.text(st.sampled_from('a\\\t\n\rN"é'), min_size=1, max_size=5)
@@ -211,7 +211,7 @@ def test_the_row_of_a_sample_is_that_of_the_fold(name, attributes, more):
     stream = sample_state.sample_stream(key)
     event = store.new_events(DATASET, intent, [(stream, 0, fact)])[0]
     rows = Rows()
-    assert bulk_lines.takes_sample([event]) and not bulk_lines.takes_sample([event, event])
-    bulk_lines.add_sample(rows, event)
+    assert bulk_rows.takes_sample([event]) and not bulk_rows.takes_sample([event, event])
+    bulk_rows.add_sample(rows, event)
     state = sample_state.fold(sample_state.SampleState(DATASET, stream), [event])
     assert of_written(rows) == of_fold(sample_state.rows(state))
