@@ -151,7 +151,9 @@ def test_an_archive_with_its_files_is_read_where_none_of_them_is_known(
     builds.build(cut.id)
     data = b"".join(bundling.archive(queries.release_by_id(cut.id)))
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE labeling_asset SET token = CASE left(token, 1) WHEN 'x' THEN 'y' ELSE 'x' END || substr(token, 2)")
+        cursor.execute(
+            "UPDATE labeling_asset SET token = CASE left(token, 1) WHEN 'x' THEN 'y' ELSE 'x' END || substr(token, 2)"
+        )
     made = dataset(ben, task_type="segmentation-bitmap", **NO_CATEGORIES)
     job = bring(made, ben, data, format="segments", filename="whole.zip")
     assert (job.status, job.error, findings_of(job)) == ("SUCCEEDED", "", [])
