@@ -8,9 +8,9 @@ Beside the clock stands processor time, of this process and of PostgreSQL's, bec
 annotation is half of it at the least. The log is held by an append from the time that its events have until it is
 committed; for so long others wait.
 
-The other formats are measured beside COCO: the whole import, and reading alone, which may take
-more, because a codec may do early what is done later otherwise. YOLO's archive has its pictures, which become files
-of ours, so it is no match. That 40,000 annotations take no longer for each than 10,000 is measured, too.
+The other formats are measured beside COCO: the whole import, and reading alone, which may take more, because a codec
+may do early what is done later otherwise. YOLO's archive has its pictures, which become files of ours, so it is no
+match. That 40,000 annotations take no longer for each than 10,000 is measured, too.
 """
 
 from __future__ import annotations

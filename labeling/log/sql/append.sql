@@ -316,8 +316,8 @@ CREATE OR REPLACE FUNCTION log_taken(p_name text, p_type oid) RETURNS text LANGU
 $$;
 
 -- Makes a transaction ready for a bulk: temporary tables for its events and for the rows of these projected tables. What
--- is copied into them is of this transaction; p_again says that it had a bulk before, whose rows go. The rows are of the
--- projected tables' own columns; the answer names these, in the order of the table, and says which hold JSON.
+-- is copied into them is of this transaction; p_again says that it may have had a bulk before, whose rows go. The rows are
+-- of the projected tables' own columns; the answer names these, in the order of the table, and says which hold JSON.
 --
 -- What is copied stays there until log_unstage is called, and nobody asks for it again. Emptied ON COMMIT, the files would
 -- be cut off under the log's lock, and a file system lets that wait for tenths of a second while a checkpoint is written.

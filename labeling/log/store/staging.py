@@ -34,19 +34,17 @@ _EVENT_COLUMNS = ("n", "stream", "version", "type", "schema_version", "data")
 #: Types of cells whose text has nothing that COPY could take for its own.
 _SPELLED_PLAINLY = frozenset({int, float, uuid.UUID})
 
-#: {table: (column, whether it holds JSON) in the order of the table}
-Columns = dict[str, list[tuple[str, bool]]]
-#: Those that were met last, by which rows may be written before the server is asked.
-_columns: Columns = {}
+#: (column, whether it holds JSON) in the order of a table.
+Columns = list[tuple[str, bool]]
+#: Those of each table that were met last, by which rows may be written before the server is asked.
+_columns: dict[str, Columns] = {}
 
-#: Rows that were written out for these columns.
-Written = tuple[list[tuple[str, bool]], list[bytes]]
 #: What `labeling.log.event.hashed` gives of an event: data, its hash, the event's digest.
 Digests = tuple[bytes, bytes, bytes]
 
 
 class Bulk:
-    """Events, and the rows that they make, on their way into the session's temporary tables."""
+    """Events, and the rows that they make, on their way to the server."""
 
     def __init__(self, events: Sequence[Event], digests: Iterable[Digests], rows: Rows) -> None:
         self._rows, self._placed = rows, rows.placed()
@@ -54,7 +52,7 @@ class Bulk:
         self._copied = list(dict.fromkeys([*rows.waiting(), *many]))
         self._hashes: list[bytes] = []
         self._events = _together(_event_lines(events, digests, self._hashes))
-        self._lines: dict[str, Written] = {}
+        self._lines: dict[str, tuple[Columns, list[bytes]]] = {}  #: by table: rows, written for these columns
 
     def write(self) -> None:
         """Write all of it out, as far as the tables' columns are known. Else it is written while it is sent."""
@@ -69,7 +67,7 @@ class Bulk:
 
         `again` says that this transaction may have had a bulk before.
         """
-        columns: Columns = {}
+        columns: dict[str, Columns] = {}
         with connection.cursor() as cursor:
             cursor.execute("SELECT * FROM log_stage(%s, %s)", [self._copied, again])
             for table, name, is_json in cursor.fetchall():
@@ -149,7 +147,7 @@ def _event_lines(events: Sequence[Event], digests: Iterable[Digests], hashes: li
         )
 
 
-def _row_lines(rows: list[dict[str, Any]], columns: list[tuple[str, bool]]) -> Iterator[bytes]:
+def _row_lines(rows: list[dict[str, Any]], columns: Columns) -> Iterator[bytes]:
     """Lines of the temporary table of a projected one, some at a time; a column that a row lacks is null, and so is
     JSON's null.
 

@@ -156,6 +156,15 @@ def test_a_session_older_than_a_migration_copies_the_new_column_too(monkeypatch)
     assert [one[-1] for one in stored()] == ["new", None]
 
 
+def test_a_session_older_than_a_migration_copies_events_all_the_same(monkeypatch):
+    monkeypatch.setattr(store.appending, "STAGED_FROM", 1)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.log_staged_event")
+        cursor.execute("CREATE TEMPORARY TABLE log_staged_event (n int, data jsonb) ON COMMIT DELETE ROWS")
+    append(row(1))
+    assert [one[5] for one in stored()] == [1]
+
+
 def test_a_single_event_with_many_rows_is_a_bulk(monkeypatch):
     staged = []
     copy = store.staging.Bulk.copy

@@ -463,15 +463,10 @@ def test_nobody_waits_for_the_disk_with_an_import_which_does_before_it_tells(
     steps: list[str] = []
 
     def flushed() -> None:
-        with connections["default"].cursor() as cursor:
-            cursor.execute("SELECT NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = %s)", [pid()])
-            steps.append("free" if cursor.fetchone()[0] else "held")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+            steps.append("free" if cursor.fetchone() is None else "held")
         flush()
-
-    def pid() -> int:
-        with connections["default"].cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            return int(cursor.fetchone()[0])
 
     def tell(telling: Any, done: Any, some: Any) -> None:
         steps.append("told")
