@@ -20,7 +20,8 @@ from labeling.queries import labels as label_queries
 from labeling.queries import samples as queries
 from labeling.queries.issues import state_of as issue_of
 from labeling.rules import access, dataset_state, issue_state, label_state, sample_frames, sample_state
-from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.label_ids import label_stream
+from labeling.rules.label_state import LabelState
 from labeling.rules.sample_state import SampleState, asset_rows
 from labeling.rules.task_types import task_type
 from sequences.rules.frame_edits import FrameEditor, Sequence, moved_anchor

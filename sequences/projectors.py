@@ -11,7 +11,7 @@ from django.db import connection
 from labeling.events import DatasetSettingsChanged
 from labeling.log import values
 from labeling.log.event import Event
-from labeling.rules.label_state import label_id
+from labeling.rules.label_ids import label_id
 from sequences.models import TrackFrames
 from sequences.rules.dense import Packed, clock_mark, packed, segments_of, unpacked
 from sequences.rules.skeletons import clock_of

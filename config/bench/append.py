@@ -54,10 +54,10 @@ def ours(size: int, log: str) -> Writer:
     from labeling import events as e
     from labeling.log import store
     from labeling.log.event import Intent
-    from labeling.rules import label_state
+    from labeling.rules import label_ids, label_state
     from labeling.rules.label_state import LabelState
 
-    label = label_state.label_stream(uuid.uuid4(), uuid.uuid4())
+    label = label_ids.label_stream(uuid.uuid4(), uuid.uuid4())
     state = LabelState(uuid.UUID(log), label)
     names = [str(uuid.uuid4()) for _ in range(size)]
 

@@ -91,7 +91,7 @@ class _Log:
         from labeling.commands import samples
         from labeling.log import store
         from labeling.log.rows import Rows
-        from labeling.rules import label_state
+        from labeling.rules import label_ids, label_state
         from labeling.rules.label_state import LabelState
 
         items = [
@@ -102,7 +102,7 @@ class _Log:
             intent=Intent(author=self.person), dataset=self.dataset, items=items, keep_existing=False
         )
         self.samples += new
-        empty = [LabelState(self.dataset, label_state.label_stream(sample, self.label_set)) for sample in new]
+        empty = [LabelState(self.dataset, label_ids.label_stream(sample, self.label_set)) for sample in new]
         states, wanted = empty, [self._facts(each) for _ in empty]
         for first in range(0, each, step):
             intent = Intent(author=self.chance.choice(self.people))

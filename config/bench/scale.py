@@ -201,7 +201,7 @@ class _Log:
         from labeling.commands import samples
         from labeling.log import store
         from labeling.log.rows import Rows
-        from labeling.rules import label_state
+        from labeling.rules import label_ids, label_state
         from labeling.rules.label_state import LabelState
 
         first = len(self.samples)
@@ -211,7 +211,7 @@ class _Log:
         ]
         new = samples.add_samples(intent=self.intent(), dataset=self.dataset, items=items, keep_existing=False)
         self.samples += new
-        begun = [LabelState(self.dataset, label_state.label_stream(sample, label_set)) for sample in new]
+        begun = [LabelState(self.dataset, label_ids.label_stream(sample, label_set)) for sample in new]
         states, wanted = begun, [self._facts() for _ in begun]
         for step in range(0, EVENTS, EACH):
             intent = self.intent("import")

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from config.demo.console import Console
 from config.demo.editing import polygons_by_id
 from config.demo.server import DemoFailed, Server
-from labeling.rules.label_state import label_id
+from labeling.rules.label_ids import label_id
 
 Json = dict[str, Any]
 

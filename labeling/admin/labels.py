@@ -29,7 +29,8 @@ from labeling.queries.labels import find_label
 from labeling.queries.signatures import Signature, signatures_of
 from labeling.rules.colours import colours_of
 from labeling.rules.content import content_hash
-from labeling.rules.label_state import STATUSES, LabelState, label_stream
+from labeling.rules.label_ids import label_stream
+from labeling.rules.label_state import STATUSES, LabelState
 from labeling.rules.masks import KINDS
 from labeling.rules.signatures import OF_LABEL, signature_stream
 

@@ -12,7 +12,7 @@ from labeling.admin.display import full_names
 from labeling.log.browse import Headline
 from labeling.log.event import INSTALLATION, SECURITY
 from labeling.models import Issue, LabelSet, Person, Sample
-from labeling.rules.label_state import label_id
+from labeling.rules.label_ids import label_id
 
 #: What the streams of an app above are called: prefix → (log, id in the stream) to (words, address).
 KINDS: dict[str, Callable[[uuid.UUID, str], tuple[str, str]]] = {}

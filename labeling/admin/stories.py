@@ -12,7 +12,7 @@ from labeling.admin import display
 from labeling.admin.rights import may
 from labeling.log import store
 from labeling.queries.history import Historian, entries, is_about
-from labeling.rules.label_state import label_stream
+from labeling.rules.label_ids import label_stream
 
 JSON = dict[str, Any]
 

@@ -25,7 +25,7 @@ from labeling.log import store
 from labeling.log.search import Wanted
 from labeling.models import Label, LabelSet, Sample
 from labeling.queries.history import Historian, entries
-from labeling.rules.label_state import label_stream
+from labeling.rules.label_ids import label_stream
 
 JSON = dict[str, Any]
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from labeling.audit.report import Cells
 from labeling.audit.scenes import Scenes
-from labeling.rules.label_state import label_id
+from labeling.rules.label_ids import label_id
 
 JSON = dict[str, Any]
 Shown = tuple[str, Cells, Mapping[str, str]]

@@ -27,7 +27,7 @@ from labeling.queries.datasets import Seen
 from labeling.rules import access
 from labeling.rules.copies import labels_fit
 from labeling.rules.dataset_state import FIELDS, STREAM, DatasetState
-from labeling.rules.label_state import label_stream
+from labeling.rules.label_ids import label_stream
 from labeling.rules.sample_state import sample_stream
 from labeling.rules.task_types import task_type as task_type_named
 

@@ -20,7 +20,7 @@ from labeling.log.verify import Finding
 from labeling.models import Dataset, LabelMasks, LabelSet, Mask, MaskFile
 from labeling.projectors.masks import LabelMaskRows, wanted_at
 from labeling.queries.palettes import palette_at
-from labeling.rules.label_state import label_id, label_stream
+from labeling.rules.label_ids import label_id, label_stream
 from labeling.rules.masks import KINDS, Kind, Masks
 from labeling.rules.task_types import task_type
 

@@ -27,7 +27,8 @@ from labeling.queries import labels as label_queries
 from labeling.queries import samples as sample_queries
 from labeling.queries.palettes import palette_at
 from labeling.rules import label_state
-from labeling.rules.label_state import LabelState, label_id, label_stream
+from labeling.rules.label_ids import label_id, label_stream
+from labeling.rules.label_state import LabelState
 from labeling.rules.masks import KINDS, Masks
 from labeling.rules.task_types import task_type
 

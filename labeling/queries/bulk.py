@@ -13,7 +13,8 @@ from labeling.queries.datasets import JOIN_ROLE, ROLE
 from labeling.queries.labels import HEADER
 from labeling.rules.bulk import Now
 from labeling.rules.dataset_state import GROUND_TRUTH
-from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.label_ids import label_stream
+from labeling.rules.label_state import LabelState
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from labeling.models import LabelSnapshot
 from labeling.queries import labels as label_queries
 from labeling.rules import label_state, sample_state
 from labeling.rules.fold import Place
-from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.label_ids import label_stream
+from labeling.rules.label_state import LabelState
 from labeling.rules.packing import unpacked
 from labeling.rules.sample_state import SampleState
 

@@ -19,7 +19,8 @@ from labeling.models import LabelSnapshot
 from labeling.queries.datasets import JOIN_ROLE, ROLE
 from labeling.queries.places import as_offset as as_offset
 from labeling.rules import label_state, parts
-from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.label_ids import label_stream
+from labeling.rules.label_state import LabelState
 from labeling.rules.packing import unpacked
 
 JSON = dict[str, Any]

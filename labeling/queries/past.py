@@ -20,7 +20,8 @@ from labeling.queries.sample_pages import LABEL_UPDATED_AT, NONE, Wanted
 from labeling.queries.samples import SampleInDataset, sample_at, state_of
 from labeling.rules import label_state, sample_state
 from labeling.rules.dataset_state import DatasetState
-from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.label_ids import label_stream
+from labeling.rules.label_state import LabelState
 from labeling.rules.sample_state import SampleState, sample_stream
 
 JSON = dict[str, Any]

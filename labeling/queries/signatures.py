@@ -14,7 +14,7 @@ from labeling.log.search import Wanted
 from labeling.log.verify import Finding
 from labeling.queries.labels import label_at_version, names_of
 from labeling.rules.content import content_hash
-from labeling.rules.label_state import label_stream
+from labeling.rules.label_ids import label_stream
 from labeling.rules.signatures import signature_stream
 from labeling.texts import decrypt_all
 

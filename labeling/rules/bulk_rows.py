@@ -24,7 +24,8 @@ from labeling.log.event import Event
 from labeling.log.rows import CopyRows, Rows
 from labeling.log.written import Written, WrittenList, fragment, write_out_object
 from labeling.rules.fold import place_of, spelled
-from labeling.rules.label_state import ROW_KEYS, STATUSES, LabelState, annotation_key_bytes, bucket_of, label_id_bytes
+from labeling.rules.label_ids import annotation_key_bytes, label_id_bytes
+from labeling.rules.label_state import ROW_KEYS, STATUSES, LabelState, bucket_of
 
 JSON = dict[str, Any]
 

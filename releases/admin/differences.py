@@ -21,7 +21,7 @@ from labeling.models import Dataset, LabelSet, Person, Sample
 from labeling.queries.history import Historian
 from labeling.queries.history import entries as sentences_of
 from labeling.rules.colours import colours_of
-from labeling.rules.label_state import label_id
+from labeling.rules.label_ids import label_id
 from labeling.rules.task_types import has_frames
 from releases import reading
 from releases.admin import pictures

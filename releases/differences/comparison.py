@@ -28,7 +28,8 @@ from labeling.queries.history import Historian
 from labeling.rules import label_state
 from labeling.rules.dataset_state import STREAM, DatasetState
 from labeling.rules.fold import place_of
-from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.label_ids import label_stream
+from labeling.rules.label_state import LabelState
 from labeling.rules.reversal import changed_pieces
 from labeling.rules.sample_state import SampleState, sample_stream
 from labeling.rules.telling import changes_of

@@ -25,7 +25,8 @@ from labeling.queries.datasets import Seen
 from labeling.rules import access, bulk_rows, label_state, sample_state
 from labeling.rules.edits.placement import Demands
 from labeling.rules.fold import place_of
-from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.label_ids import label_stream
+from labeling.rules.label_state import LabelState
 from labeling.rules.reasons import require_reason
 from labeling.rules.sample_state import SampleState, asset_rows, sample_stream
 from labeling.rules.task_types import HoldsDocuments, TaskType, task_type

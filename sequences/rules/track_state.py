@@ -13,7 +13,8 @@ from typing import Any
 from labeling.log import values
 from labeling.log.event import Fact
 from labeling.rules.fold import Place
-from labeling.rules.label_state import LabelState, annotation_key
+from labeling.rules.label_ids import annotation_key
+from labeling.rules.label_state import LabelState
 from labeling.rules.parts import Parts
 from labeling.rules.touched import WHOLE
 from sequences import events as e

@@ -11,7 +11,8 @@ import pytest
 
 from labeling.log import values
 from labeling.rules.dataset_state import DatasetState, LabelSetState
-from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.label_ids import label_stream
+from labeling.rules.label_state import LabelState
 from labeling.rules.sample_state import SampleState
 from labeling.rules.task_types import task_type
 from releases.formats import segments

@@ -25,7 +25,8 @@ from labeling.log.event import Intent, vocabulary
 from labeling.log.rows import Rows
 from labeling.models import LabelSet, Person
 from labeling.rules import label_state
-from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.label_ids import label_stream
+from labeling.rules.label_state import LabelState
 from releases import commands, queries, snapshots
 from releases.models import Release
 from releases.snapshots import SnapshotFailed

@@ -17,7 +17,7 @@ from labeling.log.event import Intent
 from labeling.models import LabelSet
 from labeling.queries import labels as queries
 from labeling.rules import task_types
-from labeling.rules.label_state import label_stream
+from labeling.rules.label_ids import label_stream
 from labeling.rules.task_types import VerbatimTask, task_type
 from sequences.rules.track_state import tracks_of
 from sequences.task_types import NAMES

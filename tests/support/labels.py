@@ -9,7 +9,8 @@ from typing import Any
 from labeling.log.event import Fact
 from labeling.rules import label_state
 from labeling.rules.fold import Place
-from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.label_ids import label_stream
+from labeling.rules.label_state import LabelState
 
 JSON = dict[str, Any]
 

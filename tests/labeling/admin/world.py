@@ -17,7 +17,7 @@ from labeling.commands import assets, datasets, issues, labels, organizations, p
 from labeling.log import store
 from labeling.log.event import Event, Intent
 from labeling.models import ApiKey, Asset, Label, LabelSet, Person
-from labeling.rules.label_state import label_stream
+from labeling.rules.label_ids import label_stream
 from labeling.texts import encrypt
 
 

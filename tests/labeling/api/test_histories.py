@@ -14,7 +14,7 @@ from labeling.events import LabelImported
 from labeling.log import store
 from labeling.log.event import Intent
 from labeling.models import LabelSet
-from labeling.rules import label_state
+from labeling.rules import label_ids, label_state
 from labeling.rules.label_state import LabelState
 from tests.labeling.api.test_undo import add, move
 
@@ -165,7 +165,7 @@ def test_a_category_in_a_dataset(worked):
 
 def test_a_category_has_what_came_with_an_import_too(street):
     label_set = LabelSet.objects.get(dataset_id=street.id).id
-    state = LabelState(street.id, label_state.label_stream(street.sample, label_set))
+    state = LabelState(street.id, label_ids.label_stream(street.sample, label_set))
     intent = Intent(author=street.ana.person.id, author_kind="import")
     box = {"annotation": str(uuid.uuid4()), "id": 1, "category_id": 3, "order": 1.0}
     box["geometry"] = {"type": "bbox", "points": [[1.0, 2.0], [30.0, 40.0]]}

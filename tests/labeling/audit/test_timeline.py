@@ -21,7 +21,7 @@ from labeling.commands import assets, labels
 from labeling.geometry import png, rle
 from labeling.models import Asset
 from labeling.queries.datasets import state_of
-from labeling.rules.label_state import label_id
+from labeling.rules.label_ids import label_id
 from sequences.rules.pictured import frame_of_change
 from tests.labeling.admin.world import add_sample, upload
 from tests.labeling.admin.world import png as picture

@@ -23,7 +23,7 @@ from labeling.log import projector, rebuild, store
 from labeling.management import mask_checks
 from labeling.models import Annotation, Label, LabelMasks, Mask, MaskFile
 from labeling.projectors import masks as masks_projector
-from labeling.rules.label_state import label_stream
+from labeling.rules.label_ids import label_stream
 from labeling.rules.masks import Masks
 from sequences.commands import change_frames
 from tests.support.masks import CATEGORIES, HEIGHT, WIDTH, add_sample, box, picture, save, upload, upload_ids

@@ -17,7 +17,7 @@ from labeling.models import LabelSet, LabelSnapshot
 from labeling.queries import datasets, frozen, labels, samples
 from labeling.queries.frozen import NotFolded, frozen_samples
 from labeling.rules import label_state
-from labeling.rules.label_state import label_stream
+from labeling.rules.label_ids import label_stream
 from labeling.rules.sample_state import SampleState
 from tests.support.installation import is_full
 

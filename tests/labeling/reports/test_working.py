@@ -22,7 +22,7 @@ from labeling.reports.signals import Told, signals_of
 from labeling.reports.tables import Question, Row, measured
 from labeling.reports.working import BEAT, CLOSED, OPENED
 from labeling.rules import work_units
-from labeling.rules.label_state import label_stream
+from labeling.rules.label_ids import label_stream
 from labeling.rules.work_units import Work
 from tests.labeling.rules.test_work_units import COMMENT, EDIT, GOLDEN, OTHER, START, SUBMIT, signal
 from tests.support.labels import ANA, BEN, DATASET, LABEL_SET, SAMPLE, key

@@ -19,7 +19,8 @@ from labeling.log.event import Event, Intent
 from labeling.log.rows import Rows
 from labeling.rules import bulk_rows, label_state, sample_state
 from labeling.rules.fold import place_of
-from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.label_ids import label_stream
+from labeling.rules.label_state import LabelState
 
 JSON = dict[str, Any]
 DATASET = uuid.UUID(int=1)

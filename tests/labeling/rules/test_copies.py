@@ -10,7 +10,8 @@ from labeling import events as e
 from labeling.log import store
 from labeling.log.event import Intent
 from labeling.rules import copies, documents, label_state
-from labeling.rules.label_state import LabelState, label_stream
+from labeling.rules.label_ids import label_stream
+from labeling.rules.label_state import LabelState
 from labeling.rules.task_types import task_type, task_type_names
 from tests.support.labels import (
     ANA,

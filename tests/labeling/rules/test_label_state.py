@@ -10,7 +10,8 @@ import pytest
 from labeling import events as e
 from labeling.rules import label_state
 from labeling.rules.fold import NOW, Place
-from labeling.rules.label_state import annotation_key, annotation_key_bytes, difference
+from labeling.rules.label_ids import annotation_key, annotation_key_bytes
+from labeling.rules.label_state import difference
 from tests.support.labels import (
     ANA,
     AT,

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from labeling import events as e
 from labeling.log.event import Event, Fact, Intent
 from labeling.rules import work_units
-from labeling.rules.label_state import label_stream
+from labeling.rules.label_ids import label_stream
 from labeling.rules.work_units import Work, WorkUnit
 from tests.support.labels import ANA, BEN, DATASET, LABEL_SET, SAMPLE, key
 
